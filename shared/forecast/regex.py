@@ -1,0 +1,39 @@
+"""The line as a regular expression that a constrained decoder takes: no lookaround, every repetition bounded.
+
+Narrower than the grammar on purpose: what it generates is strict and short, and never a placeholder by construction
+(no angle brackets, no ellipsis, no `=` inside a slot, slots of several words that begin with a letter).
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from shared.forecast.slots import DOMAINS, HORIZONS
+
+ABSTENTION: Final = r"No forecast ?: ?(\S.*)"
+"""An abstention and its reason (group 1)."""
+
+_NAME: Final = r"[A-Za-z][A-Za-z0-9]{0,13}([.'&/-][A-Za-z0-9]{1,9}){0,2}"
+_NUMBER: Final = r"[$+-]?[0-9]{1,4}(,[0-9]{3}){0,2}([.][0-9]{1,4})?(%|[A-Za-z]{1,3}|-[a-z]{2,9})?"
+_LAST: Final = rf"({_NAME}|{_NUMBER})"
+_WORD: Final = rf"{_LAST},?"
+_PROXY_FIRST: Final = r"([A-OQ-Z]|P[A-QS-Za-qs-z])[A-Za-z0-9]{0,12}([.'&/-][A-Za-z0-9]{1,9}){0,2}"
+"""A capital first, and not `Pr…`, which keeps the slot from repeating its key."""
+
+
+def _words(least: int, most: int) -> str:
+    """A phrase of `least` to `most` words, at least two, with single spaces."""
+    return rf"{_NAME}( {_WORD}){{{least - 2},{most - 2}}} {_LAST}"
+
+
+def line_regex(horizon: str | None = None) -> str:
+    """A regular expression of strict lines: of one horizon if given, of any otherwise.
+
+    Proxy 1-4 words, Claim 5-16, Rationale 4-16, Risk 2-6: about 60 to 110 tokens with a small model's tokenizer.
+    """
+    horizons = "|".join([horizon] if horizon else HORIZONS)
+    return (
+        rf"Domain=({'|'.join(DOMAINS)}); Proxy={_PROXY_FIRST}( {_LAST}){{0,3}}; Horizon=({horizons}); "
+        rf"Prob=(100|[1-9]?[0-9])%; Claim={_words(5, 16)}; Rationale={_words(4, 16)}; "
+        rf"Risk={_words(2, 6)}; Confidence=[0-3]"
+    )

@@ -1,0 +1,47 @@
+"""Settings that more than one service reads. Every setting is an environment variable with the prefix MORROW_."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+def morrow_home() -> Path:
+    """Where the local stack keeps its data: MORROW_HOME, or .morrow in the working directory."""
+    return Path(os.environ.get("MORROW_HOME", ".morrow")).absolute()
+
+
+class ServiceSettings(BaseSettings):
+    """What every service process has."""
+
+    model_config = SettingsConfigDict(env_prefix="MORROW_", extra="ignore", frozen=True)
+
+    log_level: str = Field("INFO", description="Least level that is logged: DEBUG, INFO, WARNING or ERROR.")
+
+
+class WorkerSettings(ServiceSettings):
+    """What every Celery worker has."""
+
+    coordinator_url: str = Field("http://127.0.0.1:8700", description="Base URL of the coordinator.")
+    broker_url: str = Field("redis://127.0.0.1:6379/0", description="Redis URL of the Celery broker.")
+    request_timeout: float = Field(60.0, gt=0, description="Seconds a call to the coordinator may take.")
+
+
+class ModelSettings(WorkerSettings):
+    """What a worker that handles the model's tokens or weights has."""
+
+    store: Path = Field(Path(".morrow/checkpoints"), description="Root folder of the checkpoint store.")
+    base_model: str = Field(
+        "HuggingFaceTB/SmolLM2-135M-Instruct", description="Name of the base model, as runs name it."
+    )
+    base_model_path: str = Field(
+        "", description="Folder or hub id the base model is loaded from; the name itself when empty."
+    )
+
+    @property
+    def base_model_source(self) -> str:
+        """What `from_pretrained` is given."""
+        return self.base_model_path or self.base_model

