@@ -1,0 +1,95 @@
+"""The coordinator's HTTP application."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from sqlalchemy import text
+from sqlalchemy.exc import InterfaceError, OperationalError
+
+from services.coordinator.backoff import Backoff
+from services.coordinator.database import Sessions
+from services.coordinator.metrics import make_registry
+from services.coordinator.routes import (
+    backfills,
+    checkpoints,
+    corpora,
+    days,
+    imports,
+    reports,
+    results,
+    serving,
+    steps,
+)
+from services.coordinator.routes.deps import Deps
+from shared.checkpoints import CheckpointStore
+from shared.errors import UnavailableError
+from shared.web import install_health, install_problems, problem_response
+
+log = logging.getLogger(__name__)
+TAGS = {
+    "corpora": "Headlines by day, with their real publication times.",
+    "backfills": "Runs: one pass over past days.",
+    "days": "The days of a run.",
+    "results": "What a run produced, and what happened to it.",
+    "reports": "What a run came to.",
+    "checkpoints": "Published checkpoints and the names that point to them.",
+    "serving": "What engines should hold, and hold.",
+    "imports": "Runs that were made elsewhere.",
+    "steps": "The protocol by which workers do the work.",
+    "health": "Whether the coordinator lives and can work.",
+}
+
+
+def create_app(
+    sessions: Sessions,
+    store: CheckpointStore,
+    *,
+    lease_seconds: float = 30,
+    ready: Callable[[], None] | None = None,
+    backoff: Backoff | None = None,
+    lifespan: Any = None,
+) -> FastAPI:
+    """The coordinator over a database and a checkpoint store.
+
+    `ready` raises a MorrowError if something besides the database is missing; `lifespan` is FastAPI's.
+    """
+    app = FastAPI(
+        title="Morrow coordinator",
+        summary="Plans backfills, hands out their steps, keeps what they produced.",
+        version="1",
+        lifespan=lifespan,
+        openapi_tags=[{"name": name, "description": about} for name, about in TAGS.items()],
+    )
+    app.state.deps = Deps(sessions, store, lease_seconds, backoff or Backoff())
+    install_problems(app)
+    _install_database_errors(app)
+
+    def check() -> None:
+        _check_database(sessions)
+        if ready:
+            ready()
+
+    install_health(app, check, make_registry(sessions))
+    for module in (corpora, backfills, days, results, reports, checkpoints, serving, imports, steps):
+        app.include_router(module.router)
+    return app
+
+
+def _check_database(sessions: Sessions) -> None:
+    with sessions.begin() as session:
+        session.execute(text("select 1"))
+
+
+def _install_database_errors(app: FastAPI) -> None:
+    """A database that is away, or that undid a transaction, is worth another try: workers wait for it."""
+
+    def unavailable(_: Request, error: Exception) -> Response:
+        log.warning("the database does not answer: %s", error)
+        return problem_response(UnavailableError("the database does not answer; try again in a moment"))
+
+    app.add_exception_handler(OperationalError, unavailable)
+    app.add_exception_handler(InterfaceError, unavailable)

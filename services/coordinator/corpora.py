@@ -1,0 +1,156 @@
+"""Corpora in the database: import headlines, say what is there."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import asdict
+
+from sqlalchemy import ColumnElement, func, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from services.coordinator.corpus import BadRow, CheckedRow, DayCount, check_rows, flag_of, fold, parse_zone
+from services.coordinator.corpus_advice import advice
+from services.coordinator.corpus_messages import CorpusDay, CorpusImport, CorpusImported, CorpusView, Flagged
+from services.coordinator.models import Corpus, Headline
+from shared.errors import ConflictError, InvalidInputError, NotFoundError
+
+MOST_ERRORS = 1_000
+"""Bad rows that a refusal lists; its detail says how many there are."""
+INSERT_AT_ONCE = 1_000
+
+
+def import_rows(session: Session, name: str, request: CorpusImport) -> CorpusImported:
+    """Add rows to a corpus, making it if it is new. The same rows again add nothing."""
+    zone = parse_zone(request.timezone)
+    checked, bad = check_rows((row.raw() for row in request.rows), zone, request.dates)
+    _refuse_bad(bad, request.skip_bad)
+    if not checked:
+        raise InvalidInputError("rows: there is no headline to import; check the path and the format")
+    rows, duplicates = fold(checked)
+    corpus = _locked_corpus(session, name, request)
+    fresh, unchanged, folded = _against_stored(session, corpus, rows)
+    if fresh and corpus.used_at is not None:
+        raise ConflictError(
+            f"corpus {name!r} has been used by a run and takes no more headlines; "
+            f"{len(fresh)} of these are new: import them under another name"
+        )
+    _store(session, corpus, fresh)
+    counts = day_counts(session, corpus.id, {row.date for row in rows})
+    return CorpusImported(
+        corpus=name,
+        added=len(fresh),
+        duplicates=duplicates + folded,
+        unchanged=unchanged,
+        bad=bad,
+        days=[CorpusDay(**asdict(count)) for count in counts],
+        advice=advice(counts, corpus.stale_after_days),
+    )
+
+
+def _refuse_bad(bad: Sequence[BadRow], skip_bad: bool) -> None:
+    if bad and not skip_bad:
+        raise InvalidInputError(
+            f"{len(bad)} of the rows are bad and nothing was imported; mend them or import with skip_bad. "
+            f"The first is {bad[0].origin}: {bad[0].reason}",
+            errors=[{"field": row.origin, "message": row.reason} for row in bad[:MOST_ERRORS]],
+        )
+
+
+def _locked_corpus(session: Session, name: str, request: CorpusImport) -> Corpus:
+    values = {"name": name, "timezone": request.timezone, "stale_after_days": request.stale_after_days}
+    session.execute(insert(Corpus).values(values).on_conflict_do_nothing())
+    corpus = session.scalars(select(Corpus).where(Corpus.name == name).with_for_update()).one()
+    for field in ("timezone", "stale_after_days"):
+        stored, wanted = getattr(corpus, field), getattr(request, field)
+        if stored != wanted:
+            raise ConflictError(
+                f"{field}: corpus {name!r} has {stored}, not {wanted}; import with {stored} or under another name"
+            )
+    return corpus
+
+
+def _against_stored(session: Session, corpus: Corpus, rows: Sequence[CheckedRow]) -> tuple[list[CheckedRow], int, int]:
+    """The rows that are new, how many are stored already, and how many fold into a stored one of another time."""
+    stored = session.execute(
+        select(Headline.date, Headline.text_key, Headline.published_at, Headline.filed_under).where(
+            Headline.corpus_id == corpus.id
+        )
+    ).all()
+    published = {(h.date, h.text_key): h.published_at for h in stored}
+    filed = {(h.filed_under, h.text_key, h.published_at): h.date for h in stored}
+    for row in rows:
+        if filed.get((row.filed_under, row.text_key, row.published_at), row.date) != row.date:
+            raise ConflictError(
+                f"dates: corpus {corpus.name!r} was imported with the other way of filing ({row.origin} is there "
+                "under another day); import under another name"
+            )
+    fresh = [row for row in rows if (row.date, row.text_key) not in published]
+    known = [row for row in rows if (row.date, row.text_key) in published]
+    unchanged = sum(published[row.date, row.text_key] == row.published_at for row in known)
+    return fresh, unchanged, len(known) - unchanged
+
+
+def _store(session: Session, corpus: Corpus, rows: Sequence[CheckedRow]) -> None:
+    zone, stale_after = parse_zone(corpus.timezone), dt.timedelta(days=corpus.stale_after_days)
+    last = select(Headline.date, func.max(Headline.position).label("position")).where(Headline.corpus_id == corpus.id)
+    positions: dict[dt.date, int] = {row.date: row.position for row in session.execute(last.group_by(Headline.date))}
+    values = []
+    for row in rows:
+        positions[row.date] = positions.get(row.date, -1) + 1
+        flag = flag_of(row.published_at, row.date, zone, stale_after)
+        values.append(asdict(row) | {"corpus_id": corpus.id, "position": positions[row.date], "flag": flag})
+    for start in range(0, len(values), INSERT_AT_ONCE):
+        session.execute(insert(Headline), values[start : start + INSERT_AT_ONCE])
+
+
+def _flagged(flag: str) -> ColumnElement[int]:
+    return func.count(Headline.id).filter(Headline.flag == flag)
+
+
+def day_counts(session: Session, corpus_id: int, dates: set[dt.date] | None = None) -> list[DayCount]:
+    """The days of a corpus in order, or those among `dates`, with their counts."""
+    query = select(Headline.date, func.count(Headline.id), _flagged("late"), _flagged("stale"))
+    query = query.where(Headline.corpus_id == corpus_id).group_by(Headline.date).order_by(Headline.date)
+    counts = [DayCount(*row) for row in session.execute(query)]
+    return counts if dates is None else [count for count in counts if count.date in dates]
+
+
+def find_corpus(session: Session, name: str) -> Corpus:
+    """The corpus of that name; raises NotFoundError."""
+    corpus = session.scalars(select(Corpus).where(Corpus.name == name)).one_or_none()
+    if corpus is None:
+        raise NotFoundError(f"there is no corpus {name!r}; `morrow corpus list` shows those there are")
+    return corpus
+
+
+def corpus_views(session: Session, *, name: str | None = None, after: str = "", limit: int = 1) -> list[CorpusView]:
+    """Corpora in order of name: the one named, or the first `limit` after `after`."""
+    query = select(
+        Corpus,
+        func.count(func.distinct(Headline.date)),
+        func.count(Headline.id),
+        _flagged("late"),
+        _flagged("stale"),
+        func.min(Headline.date),
+        func.max(Headline.date),
+    ).outerjoin(Headline)
+    query = query.where(Corpus.name == name if name is not None else Corpus.name > after)
+    return [
+        CorpusView(
+            name=corpus.name,
+            timezone=corpus.timezone,
+            stale_after_days=corpus.stale_after_days,
+            days=days,
+            headlines=headlines,
+            flagged=Flagged(late=late, stale=stale),
+            first=first,
+            last=last,
+            used=corpus.used_at is not None,
+            created_at=corpus.created_at,
+        )
+        for corpus, days, headlines, late, stale, first, last in session.execute(
+            query.group_by(Corpus.id).order_by(Corpus.name).limit(limit)
+        )
+    ]

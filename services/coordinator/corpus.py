@@ -1,0 +1,203 @@
+"""What a corpus accepts and when its days begin and end. Pure: rows in, checked headlines and their flags out."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+from shared.errors import InvalidInputError
+
+MOST_TEXT = 2_000
+"""Characters a headline, its source or its link may have."""
+Flag = Literal["late", "stale"]
+Filing = Literal["keep", "regroup"]
+YEARS = range(1900, 2201)
+_DATE = re.compile(r"\d{8}|\d{4}-\d{2}-\d{2}")
+
+
+@dataclass(frozen=True)
+class RawRow:
+    """A headline as it was handed in. `origin` says where it stands (file:line); `problem` what a reader found."""
+
+    origin: str
+    text: str | None = None
+    published_at: str | None = None
+    date: str | None = None
+    source: str | None = None
+    link: str | None = None
+    problem: str | None = None
+
+
+@dataclass(frozen=True)
+class BadRow:
+    """A row that cannot be a headline, and what would cure it."""
+
+    origin: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class CheckedRow:
+    """A sound headline. `date` is the day it is filed under, `filed_under` the day that the file gave."""
+
+    origin: str
+    text: str
+    text_key: str
+    published_at: dt.datetime
+    date: dt.date
+    filed_under: dt.date
+    source: str | None
+    link: str | None
+
+
+@dataclass(frozen=True)
+class DayCount:
+    """How many headlines a day holds, and how many of them have a false date."""
+
+    date: dt.date
+    headlines: int
+    late: int
+    stale: int
+
+
+def parse_zone(name: str) -> ZoneInfo:
+    """The IANA time zone of that name; raises InvalidInputError."""
+    try:
+        return ZoneInfo(name)
+    except (ValueError, OSError, LookupError) as error:
+        cure = "give an IANA name such as UTC or America/Los_Angeles"
+        raise InvalidInputError(f"timezone: there is no time zone {name!r}; {cure}") from error
+
+
+def parse_date(text: str) -> dt.date:
+    """A date written YYYYMMDD or YYYY-MM-DD; raises InvalidInputError."""
+    try:
+        date = dt.date.fromisoformat(text.strip()) if _DATE.fullmatch(text.strip()) else None
+    except ValueError:
+        date = None
+    if date is None or date.year not in YEARS:
+        raise InvalidInputError(f"date {text!r} is not a date: write it as YYYYMMDD or YYYY-MM-DD, 1900 to 2200")
+    return date
+
+
+def parse_time(text: str) -> dt.datetime:
+    """A time with its zone, ISO 8601 or RFC 2822, in UTC; a time without one is refused with InvalidInputError."""
+    moment = _iso_time(text.strip()) or _mail_time(text.strip())
+    if moment is None:
+        raise InvalidInputError(
+            f"published_at {text!r} is not a time: write it in ISO 8601, such as 2025-08-02T14:30:00+00:00"
+        )
+    if moment.tzinfo is None:
+        raise InvalidInputError(
+            f"published_at {text!r} has no time zone: end it with Z or an offset, such as 2025-08-02T14:30:00+00:00"
+        )
+    if moment.year not in YEARS:
+        raise InvalidInputError(f"published_at {text!r} lies outside the years 1900 to 2200")
+    return moment.astimezone(dt.UTC)
+
+
+def _iso_time(text: str) -> dt.datetime | None:
+    try:
+        return dt.datetime.fromisoformat(text)
+    except ValueError:
+        return None
+
+
+def _mail_time(text: str) -> dt.datetime | None:
+    try:
+        return parsedate_to_datetime(text)
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
+
+
+def text_key(text: str) -> str:
+    """What makes two headlines the same: NFKC, case folded, white space collapsed."""
+    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+
+
+def clean_text(text: str) -> str:
+    """One line: white space collapsed; raises InvalidInputError for empty, overlong or unprintable text."""
+    line = " ".join(text.split())
+    if not line:
+        raise InvalidInputError("text is empty: remove the row or give it a headline")
+    if len(line) > MOST_TEXT:
+        raise InvalidInputError(f"text has {len(line)} characters, the most is {MOST_TEXT}: shorten it")
+    control = next((c for c in line if unicodedata.category(c) in {"Cc", "Cs"}), None)
+    if control is not None:
+        raise InvalidInputError(f"text holds the control character U+{ord(control):04X}: remove it")
+    return line
+
+
+def _clean_extra(name: str, text: str | None) -> str | None:
+    if text is None or not text.strip():
+        return None
+    try:
+        return clean_text(text)
+    except InvalidInputError as error:
+        raise InvalidInputError(error.detail.replace("text", name, 1)) from error
+
+
+def check_row(row: RawRow, zone: ZoneInfo, filing: Filing) -> CheckedRow:
+    """A row as a headline of a corpus in `zone`; without a date it belongs to its day of publication."""
+    if row.problem:
+        raise InvalidInputError(row.problem)
+    if row.published_at is None or not row.published_at.strip():
+        raise InvalidInputError("published_at is missing: a headline needs the time at which it appeared")
+    text, published = clean_text(row.text or ""), parse_time(row.published_at)
+    published_on = day_of(published, zone)
+    given = parse_date(row.date) if row.date and row.date.strip() else published_on
+    return CheckedRow(
+        origin=row.origin,
+        text=text,
+        text_key=text_key(text),
+        published_at=published,
+        date=published_on if filing == "regroup" else given,
+        filed_under=given,
+        source=_clean_extra("source", row.source),
+        link=_clean_extra("link", row.link),
+    )
+
+
+def check_rows(rows: Iterable[RawRow], zone: ZoneInfo, filing: Filing) -> tuple[list[CheckedRow], list[BadRow]]:
+    """The sound rows and the bad ones, each in the order given."""
+    good: list[CheckedRow] = []
+    bad: list[BadRow] = []
+    for row in rows:
+        try:
+            good.append(check_row(row, zone, filing))
+        except InvalidInputError as error:
+            bad.append(BadRow(row.origin, error.detail))
+    return good, bad
+
+
+def fold(rows: Sequence[CheckedRow]) -> tuple[list[CheckedRow], int]:
+    """Rows without the repetitions within a day (the first one stays), and how many were folded."""
+    first = {(row.date, row.text_key): row for row in reversed(rows)}
+    kept = [row for row in rows if first[row.date, row.text_key] is row]
+    return kept, len(rows) - len(kept)
+
+
+def day_of(moment: dt.datetime, zone: ZoneInfo) -> dt.date:
+    """The date on the wall calendar of `zone` at that moment."""
+    return moment.astimezone(zone).date()
+
+
+def day_begin(date: dt.date, zone: ZoneInfo) -> dt.datetime:
+    """The moment, in UTC, at which a date begins in `zone`: its wall-clock midnight, summer time regarded."""
+    return dt.datetime.combine(date, dt.time.min, zone).astimezone(dt.UTC)
+
+
+def flag_of(published: dt.datetime, date: dt.date, zone: ZoneInfo, stale_after: dt.timedelta) -> Flag | None:
+    """`late` if published after the date's end, `stale` if more than `stale_after` before its beginning, else None.
+
+    The rule is learning.md's "Headline dates are checked". A date ends with the first moment of the next one.
+    """
+    if published >= day_begin(date + dt.timedelta(days=1), zone):
+        return "late"
+    return "stale" if published < day_begin(date, zone) - stale_after else None

@@ -1,0 +1,59 @@
+"""The states of days, runs and steps, and which may follow which. Pure: three tables and one question."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal, TypeVar, cast
+
+from shared.errors import ConflictError
+
+DayState = Literal[
+    "pending", "generating", "evaluating", "training", "published", "scored", "failed", "cancelled", "skipped"
+]
+RunState = Literal["running", "paused", "failing", "failed", "cancelled", "completed"]
+StepState = Literal["queued", "leased", "done", "failed", "cancelled"]
+
+_State = TypeVar("_State", bound=str)
+
+DAY_MOVES: Mapping[DayState, frozenset[DayState]] = {
+    "pending": frozenset({"generating", "skipped", "cancelled"}),
+    "generating": frozenset({"evaluating", "failed", "cancelled"}),
+    "evaluating": frozenset({"training", "scored", "failed", "cancelled"}),
+    "training": frozenset({"published", "failed", "cancelled"}),
+    "failed": frozenset({"generating", "evaluating", "training"}),
+    "published": frozenset(),
+    "scored": frozenset(),
+    "cancelled": frozenset(),
+    "skipped": frozenset(),
+}
+RUN_MOVES: Mapping[RunState, frozenset[RunState]] = {
+    "running": frozenset({"paused", "failing", "failed", "cancelled", "completed"}),
+    "paused": frozenset({"running", "cancelled", "completed"}),
+    "failing": frozenset({"running", "paused", "failed", "cancelled"}),
+    "failed": frozenset({"running", "cancelled"}),
+    "cancelled": frozenset(),
+    "completed": frozenset(),
+}
+STEP_MOVES: Mapping[StepState, frozenset[StepState]] = {
+    "queued": frozenset({"leased", "failed", "cancelled"}),
+    "leased": frozenset({"queued", "done", "failed", "cancelled"}),
+    "failed": frozenset({"queued"}),
+    "done": frozenset(),
+    "cancelled": frozenset(),
+}
+
+IN_PROGRESS: frozenset[DayState] = frozenset({"generating", "evaluating", "training"})
+OPEN_DAYS: frozenset[DayState] = IN_PROGRESS | {"pending"}
+FINISHED_DAYS: frozenset[DayState] = frozenset({"published", "scored", "skipped"})
+OPEN_STEPS: frozenset[StepState] = frozenset({"queued", "leased"})
+GRANTING_RUNS: frozenset[RunState] = frozenset({"running", "failing"})
+"""Run states under which steps are handed out and begun."""
+
+
+def checked_move(moves: Mapping[_State, frozenset[_State]], old: str, new: _State, what: str) -> _State:
+    """`new`, if the table lets it follow `old`; otherwise a ConflictError that says which states could follow."""
+    followers = moves[cast("_State", old)]
+    if new in followers:
+        return new
+    possible = ", ".join(sorted(followers)) or "nothing"
+    raise ConflictError(f"{what} is {old} and cannot become {new}; what can follow is {possible}")

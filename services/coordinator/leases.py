@@ -1,0 +1,177 @@
+"""The step protocol: a worker claims a step, renews its lease, and posts a result or a failure under its fence.
+
+Every function works within the caller's transaction. The run's row is locked before the step's, here as everywhere.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Literal
+
+from sqlalchemy.orm import Session
+
+from services.coordinator.backoff import Backoff
+from services.coordinator.day import GRANTING_RUNS
+from services.coordinator.models import Attempt, Day, Run, Step
+from services.coordinator.payloads import build_task
+from services.coordinator.repository.runs import (
+    database_now,
+    locked_run_of_step,
+    note,
+    run_id_of_step,
+    state_for_grant,
+)
+from services.coordinator.repository.steps import (
+    announce,
+    attempt_of,
+    end_attempt,
+    locked_step,
+    move_step,
+    storable,
+)
+from services.coordinator.scheduler import advance
+from shared.errors import StaleFenceError
+from shared.run_config import RunConfig
+from shared.wire import ClaimAnswer, CompleteAnswer, CompleteRequest, FailRequest, Message, RenewAnswer
+
+Refused = Literal["done", "leased", "not_due", "cancelled", "failed", "paused"]
+
+
+class FailAnswer(Message):
+    """What became of a failed attempt's step; `already` means that the failure had been reported before."""
+
+    status: Literal["queued", "failed", "already", "cancelled"]
+
+
+def claim(session: Session, step_id: int, worker: str, lease_seconds: float) -> ClaimAnswer:
+    """Grant the step to a worker under a new fence, or say why not."""
+    run_state = state_for_grant(session, run_id_of_step(session, step_id))
+    step = locked_step(session, step_id)
+    now = database_now(session)
+    refused = _refusal(step, run_state, now)
+    if refused:
+        return ClaimAnswer(status=refused[0], reason=refused[1])
+    move_step(step, "leased")
+    step.attempt += 1
+    step.worker, step.error, step.sent_at = worker, None, None
+    step.started_at, step.lease_until = now, now + dt.timedelta(seconds=lease_seconds)
+    session.add(Attempt(step_id=step.id, attempt=step.attempt, worker=worker, outcome="running", started_at=now))
+    session.flush()
+    day = session.get_one(Day, step.day_id)
+    task = build_task(session, session.get_one(Run, day.run_id), day, step)
+    return ClaimAnswer(status="granted", lease_seconds=lease_seconds, task=task)
+
+
+def _refusal(step: Step, run_state: str, now: dt.datetime) -> tuple[Refused, str] | None:
+    if step.state == "leased":
+        return "leased", f"{step.worker} holds it until {step.lease_until}"
+    if step.state == "done":
+        return "done", "its result is stored"
+    if step.state in {"cancelled", "failed"}:
+        return ("cancelled" if step.state == "cancelled" else "failed"), step.error or f"the step is {step.state}"
+    if run_state not in GRANTING_RUNS:
+        return "paused", f"the run is {run_state}"
+    return ("not_due", f"its next attempt is at {step.next_attempt_at}") if step.next_attempt_at > now else None
+
+
+Standing = Literal["held", "already", "failed", "cancelled"]
+
+
+def standing(session: Session, step: Step, fence: int) -> Standing:
+    """What a fence is worth now: its lease is held, or its attempt has ended so.
+
+    A lease that ran out is still its worker's as long as nobody else has claimed the step. Raises StaleFenceError.
+    """
+    if fence != step.attempt or fence == 0:
+        raise StaleFenceError(f"step {step.id} is at attempt {step.attempt}: fence {fence} is no longer its own")
+    if step.state in {"cancelled", "done"}:
+        return "cancelled" if step.state == "cancelled" else "already"
+    if step.state == "leased":
+        return "held"
+    outcome = attempt_of(session, step, fence).outcome
+    if step.state == "queued" and outcome == "expired":
+        return "held"
+    if outcome == "failed":
+        return "failed"
+    raise StaleFenceError(f"step {step.id} is {step.state}: the lease of attempt {fence} ran out")
+
+
+def hold(session: Session, step: Step, lease_seconds: float) -> None:
+    """Extend the lease from now, taking it up again if it had run out."""
+    if step.state == "queued":
+        move_step(step, "leased")
+        attempt = attempt_of(session, step, step.attempt)
+        attempt.outcome, attempt.error, attempt.ended_at, step.error = "running", None, None, None
+    step.lease_until = database_now(session) + dt.timedelta(seconds=lease_seconds)
+
+
+def renew(session: Session, step_id: int, fence: int, lease_seconds: float) -> RenewAnswer:
+    """Extend the lease of a step; `go_on` is false if its result is no longer wanted."""
+    step = locked_step(session, step_id)
+    if (now := standing(session, step, fence)) != "held":
+        return RenewAnswer(go_on=False, reason=f"the step is {step.state}" if now != "failed" else "it was given up")
+    hold(session, step, lease_seconds)
+    return RenewAnswer(go_on=True)
+
+
+def fail(session: Session, step_id: int, request: FailRequest, backoff: Backoff) -> FailAnswer:
+    """End an attempt: the step waits for another one, or fails with its day."""
+    run = locked_run_of_step(session, step_id)
+    step = locked_step(session, step_id)
+    match standing(session, step, request.fence):
+        case "already" | "failed":
+            return FailAnswer(status="already")
+        case "cancelled":
+            end_attempt(session, step, "cancelled", database_now(session), log=request.log)
+            return FailAnswer(status="cancelled")
+    hold(session, step, 0)
+    give_up_attempt(session, run, step, "failed", request.error, backoff, retry=request.retryable, log=request.log)
+    return FailAnswer(status="queued" if step.state == "queued" else "failed")
+
+
+def give_up_attempt(
+    session: Session,
+    run: Run,
+    step: Step,
+    outcome: Literal["failed", "expired"],
+    error: str,
+    backoff: Backoff,
+    *,
+    retry: bool = True,
+    log: str = "",
+) -> None:
+    """End the attempt of a leased step and queue it again, or fail it if no attempt is left. Advances the run."""
+    now = database_now(session)
+    config = RunConfig.model_validate(run.config)
+    end_attempt(session, step, outcome, now, error=error, log=log)
+    date = session.get_one(Day, step.day_id).date
+    made = step.attempt - step.forgiven
+    again = retry and made < config.max_attempts
+    move_step(step, "queued" if again else "failed")
+    step.error, step.lease_until = storable(error), None
+    name = f"{step.kind} {step.chunk} of {date}"
+    detail = {"step": step.id, "attempt": step.attempt, "error": storable(error)[:2_000]}
+    if again:
+        step.next_attempt_at = now + dt.timedelta(seconds=backoff.seconds(made))
+        announce(session, [(step.id, step.kind)])
+        note(session, run, "step.retry", f"attempt {made} at {name} {outcome}; another follows", date, **detail)
+        return
+    step.finished_at = now
+    note(session, run, "step.failed", f"{name} failed after {made} attempts", date, **detail)
+    advance(session, run)
+
+
+def complete(session: Session, step_id: int, request: CompleteRequest) -> tuple[Run, Step, CompleteAnswer | None]:
+    """Lock the step for its result; the answer is set if there is nothing to store."""
+    run = locked_run_of_step(session, step_id)
+    step = locked_step(session, step_id)
+    match standing(session, step, request.fence):
+        case "already":
+            return run, step, CompleteAnswer(status="already")
+        case "cancelled":
+            end_attempt(session, step, "cancelled", database_now(session), log=request.log)
+            return run, step, CompleteAnswer(status="cancelled")
+        case "failed":
+            raise StaleFenceError(f"step {step.id}: attempt {request.fence} was reported as failed before")
+    hold(session, step, 0)
+    return run, step, None

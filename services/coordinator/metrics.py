@@ -1,0 +1,48 @@
+"""What Prometheus is told, counted by the database when it asks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from prometheus_client import CollectorRegistry, ProcessCollector
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+from sqlalchemy import func, select
+
+from services.coordinator.database import Sessions
+from services.coordinator.models import Outbox, Run, Step
+
+
+class StepCollector(Collector):
+    """Steps by kind and state, the age of the oldest due one, runs by state, and messages not sent yet."""
+
+    def __init__(self, sessions: Sessions) -> None:
+        self._sessions = sessions
+
+    def collect(self) -> Iterator[Metric]:
+        """Ask the database."""
+        steps = GaugeMetricFamily("morrow_steps", "Steps by kind and state.", labels=["kind", "state"])
+        age = GaugeMetricFamily("morrow_oldest_queued_seconds", "How long the oldest due step waits.", labels=["kind"])
+        runs = GaugeMetricFamily("morrow_runs", "Runs by state.", labels=["state"])
+        waits = func.extract("epoch", func.clock_timestamp() - func.min(Step.next_attempt_at))
+        with self._sessions.begin() as session:
+            for kind, state, count in session.execute(
+                select(Step.kind, Step.state, func.count()).group_by(Step.kind, Step.state)
+            ):
+                steps.add_metric([kind, state], count)
+            due = select(Step.kind, waits).where(Step.state == "queued").group_by(Step.kind)
+            for kind, seconds in session.execute(due):
+                age.add_metric([kind], max(float(seconds), 0.0))
+            for state, count in session.execute(select(Run.state, func.count()).group_by(Run.state)):
+                runs.add_metric([state], count)
+            unsent = session.execute(select(func.count()).select_from(Outbox)).scalar_one()
+        yield from (steps, age, runs, GaugeMetricFamily("morrow_outbox_messages", "Messages not sent yet.", unsent))
+
+
+def make_registry(sessions: Sessions) -> CollectorRegistry:
+    """A registry of this process and of the steps in the database."""
+    registry = CollectorRegistry()
+    ProcessCollector(registry=registry)
+    registry.register(StepCollector(sessions))
+    return registry

@@ -1,0 +1,32 @@
+"""The tables. Only the coordinator sees them; the repository turns rows into the values that pure code works on."""
+
+from __future__ import annotations
+
+from services.coordinator.models.base import NAMING, Base, Json
+from services.coordinator.models.checkpoints import Alias, Checkpoint, Engine
+from services.coordinator.models.corpora import Corpus, Headline
+from services.coordinator.models.journal import Event, IdempotencyKey
+from services.coordinator.models.rollouts import Evaluation, Group, Rollout
+from services.coordinator.models.runs import Day, Run
+from services.coordinator.models.steps import Attempt, Outbox, Step
+
+__all__ = [
+    "NAMING",
+    "Alias",
+    "Attempt",
+    "Base",
+    "Checkpoint",
+    "Corpus",
+    "Day",
+    "Engine",
+    "Evaluation",
+    "Event",
+    "Group",
+    "Headline",
+    "IdempotencyKey",
+    "Json",
+    "Outbox",
+    "Rollout",
+    "Run",
+    "Step",
+]

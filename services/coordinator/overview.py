@@ -1,0 +1,185 @@
+"""Runs and days as the routes show them, counted by the database."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+from sqlalchemy import Integer, func, select
+from sqlalchemy.orm import Session, aliased
+
+from services.coordinator.day import GRANTING_RUNS, DayState, RunState
+from services.coordinator.models import Alias, Checkpoint, Corpus, Day, Run, Step
+from services.coordinator.progress import Span, eta_seconds
+from services.coordinator.publishing import SERVED
+from services.coordinator.run_messages import Progress, RunDayView, RunView
+from shared.run_config import RunConfig
+from shared.wire import BASE_POLICY
+
+Counts = dict[str, dict[str, int]]
+Totals = dict[int, Counter[str]]
+RECENT = 40
+"""Finished steps of a run that its speed is told from."""
+
+
+def run_view(session: Session, run: Run) -> RunView:
+    """One run as the routes show it."""
+    return run_views(session, [run])[0]
+
+
+def run_views(session: Session, runs: Sequence[Run]) -> list[RunView]:
+    """Runs as the routes show them, with a fixed number of queries."""
+    session.flush()
+    ids = [run.id for run in runs]
+    corpora = dict(session.execute(select(Corpus.id, Corpus.name)).all())
+    days, totals = _days_and_totals(session, ids)
+    steps = _steps(session, ids)
+    means, recent = _costs(session, ids)
+    served = dict(session.execute(_served()).all())
+    return [
+        RunView(
+            name=run.name,
+            kind=run.kind,
+            corpus=corpora.get(run.corpus_id or 0),
+            state=cast("RunState", run.state),
+            reason=run.reason,
+            config=RunConfig.model_validate(run.config),
+            config_hash=run.config_hash,
+            created_at=run.created_at,
+            finished_at=run.finished_at,
+            warnings=run.warnings,
+            days=days.get(run.id, {}),
+            steps=steps.get(run.id, {}),
+            progress=_progress(
+                run, totals.get(run.id, {}), steps.get(run.id, {}), means.get(run.id, {}), recent.get(run.id, [])
+            ),
+            served=served.get(run.id),
+        )
+        for run in runs
+    ]
+
+
+def _served() -> Any:
+    return (
+        select(Checkpoint.run_id, Checkpoint.id)
+        .join(Alias, Alias.checkpoint_id == Checkpoint.id)
+        .where(Alias.scope == "", Alias.name == SERVED)
+    )
+
+
+def _pieces(setting: str) -> Any:
+    size = Run.config[setting].as_integer()
+    return func.sum((func.cardinality(Day.headline_ids) + size - 1) // size).cast(Integer)
+
+
+def _days_and_totals(session: Session, ids: Sequence[int]) -> tuple[dict[int, dict[str, int]], Totals]:
+    """Days by state, and how many steps of each kind all days that are not skipped will have cost."""
+    query = (
+        select(Day.run_id, Day.state, func.count(), _pieces("generate_chunk"), _pieces("evaluate_chunk"))
+        .join(Run, Run.id == Day.run_id)
+        .where(Day.run_id.in_(ids))
+        .group_by(Day.run_id, Day.state)
+    )
+    states: dict[int, dict[str, int]] = defaultdict(dict)
+    totals: Totals = defaultdict(Counter)
+    for run_id, state, count, generate, evaluate in session.execute(query):
+        states[run_id][state] = count
+        if state != "skipped":
+            totals[run_id].update(generate=generate, evaluate=evaluate, train=count)
+    return states, totals
+
+
+def _steps(session: Session, ids: Sequence[int]) -> dict[int, Counts]:
+    query = select(Day.run_id, Step.kind, Step.state, func.count()).join(Day, Day.id == Step.day_id)
+    found: dict[int, Counts] = defaultdict(lambda: defaultdict(dict))
+    for run_id, kind, state, count in session.execute(
+        query.where(Day.run_id.in_(ids)).group_by(Day.run_id, Step.kind, Step.state)
+    ):
+        found[run_id][kind][state] = count
+    return found
+
+
+def _costs(session: Session, ids: Sequence[int]) -> tuple[dict[int, dict[str, float]], dict[int, list[Span]]]:
+    """Mean seconds of a done step by kind, and the newest done steps, of the runs that are under way."""
+    took = func.extract("epoch", Step.finished_at - Step.started_at)
+    done = (
+        select(
+            Day.run_id,
+            Step.kind,
+            Step.started_at,
+            Step.finished_at,
+            func.avg(took).over(partition_by=[Day.run_id, Step.kind]).label("mean"),
+        )
+        .add_columns(func.row_number().over(partition_by=Day.run_id, order_by=Step.finished_at.desc()).label("place"))
+        .add_columns(func.row_number().over(partition_by=[Day.run_id, Step.kind], order_by=Step.id).label("first"))
+        .join(Day, Day.id == Step.day_id)
+        .join(Run, Run.id == Day.run_id)
+        .where(Day.run_id.in_(ids), Run.state.in_(GRANTING_RUNS), Step.state == "done")
+        .subquery()
+    )
+    means: dict[int, dict[str, float]] = defaultdict(dict)
+    recent: dict[int, list[Span]] = defaultdict(list)
+    for row in session.execute(select(done).where((done.c.place <= RECENT) | (done.c.first == 1))):
+        means[row.run_id][row.kind] = float(row.mean)
+        if row.place <= RECENT:
+            recent[row.run_id].append(Span(row.started_at, row.finished_at))
+    return means, recent
+
+
+def _progress(
+    run: Run, planned: Mapping[str, int], steps: Counts, means: Mapping[str, float], recent: Sequence[Span]
+) -> Progress:
+    done = {kind: counts.get("done", 0) for kind, counts in steps.items()}
+    if run.kind == "backfill":
+        total = dict(planned) | ({} if run.config["train"] else {"train": 0})
+    else:
+        total = {kind: sum(counts.values()) for kind, counts in steps.items()}
+    remaining = {kind: count - done.get(kind, 0) for kind, count in total.items()}
+    all_done, everything = sum(done.values()), sum(total.values())
+    return Progress(
+        steps_done=all_done,
+        steps_total=everything,
+        fraction=all_done / everything if everything else 1.0,
+        eta_seconds=eta_seconds(remaining, means, recent) if run.state in GRANTING_RUNS else None,
+    )
+
+
+def day_views_of(session: Session, run: Run, *where: Any, limit: int = 1) -> list[RunDayView]:
+    """Days of a run in order, as the routes show them: the first `limit` that meet the conditions."""
+    policy, own = aliased(Checkpoint), aliased(Checkpoint)
+    query = (
+        select(Day, own.id, policy.id)
+        .outerjoin(own, own.day_id == Day.id)
+        .outerjoin(policy, policy.day_id == Day.policy_day_id)
+        .where(Day.run_id == run.id, *where)
+        .order_by(Day.date)
+        .limit(limit)
+    )
+    rows = session.execute(query).all()
+    steps = _steps_of_days(session, [day.id for day, _, _ in rows])
+    return [
+        RunDayView(
+            date=day.date,
+            outcome_date=day.outcome_date,
+            state=cast("DayState", day.state),
+            reason=day.reason,
+            headlines=len(day.headline_ids),
+            left_out=dict(Counter(day.left_out.values())),
+            policy=policy_id or (BASE_POLICY if day.policy_day_id is None and day.position is not None else None),
+            profile=day.profile,
+            checkpoint=own_id,
+            started_at=day.started_at,
+            finished_at=day.finished_at,
+            steps=steps.get(day.id, {}),
+        )
+        for day, own_id, policy_id in rows
+    ]
+
+
+def _steps_of_days(session: Session, ids: Sequence[int]) -> dict[int, Counts]:
+    query = select(Step.day_id, Step.kind, Step.state, func.count()).where(Step.day_id.in_(ids))
+    found: dict[int, Counts] = defaultdict(lambda: defaultdict(dict))
+    for day_id, kind, state, count in session.execute(query.group_by(Step.day_id, Step.kind, Step.state)):
+        found[day_id][kind][state] = count
+    return found

@@ -1,0 +1,82 @@
+"""Records an accepted checkpoint and moves the names that point to checkpoints."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from sqlalchemy import func, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from services.coordinator.models import Alias, Checkpoint, Day, Headline, Run
+from services.coordinator.repository.days import dated_headlines
+from services.coordinator.repository.runs import note
+from shared.errors import ConflictError
+from shared.run_config import RunConfig
+from shared.wire import TrainResult
+
+SERVED, PREVIOUS = "served", "previous"
+
+
+def publish(
+    session: Session, run: Run, config: RunConfig, day: Day, parent: Checkpoint | None, result: TrainResult
+) -> None:
+    """Record a checkpoint whose files were verified, and serve it."""
+    record = result.checkpoint
+    session.add(
+        Checkpoint(
+            id=record.ref.id,
+            run_id=run.id,
+            day_id=day.id,
+            parent_id=parent.id if parent else None,
+            fence=record.fence,
+            uri=record.ref.uri,
+            sha256=record.ref.sha256,
+            adapter=record.adapter,
+            base_model=record.base_model,
+            files=dict(record.files),
+            trained_until=trained_until(session, run, config, day, parent),
+            stats=result.stats.model_dump(),
+        )
+    )
+    session.flush()
+    for name in ("final_model", f"final_model_{day.date:%Y%m%d}"):
+        _point(session, run.name, name, record.ref.id)
+    before = serve(session, record.ref.id)
+    message = f"checkpoint {record.ref.id} of {day.date} is published and served"
+    note(session, run, "checkpoint.published", message, day.date, checkpoint=record.ref.id, before=before)
+
+
+def trained_until(
+    session: Session, run: Run, config: RunConfig, day: Day, parent: Checkpoint | None
+) -> dt.datetime | None:
+    """The newest publication that a checkpoint of this day has learned from, prompt or outcome, lineage included."""
+    moments = [parent.trained_until] if parent and parent.trained_until else []
+    prompts = select(func.max(Headline.published_at)).where(Headline.id.in_(day.headline_ids))
+    moments += [moment for moment in [session.execute(prompts).scalar_one()] if moment is not None]
+    if run.corpus_id is not None and day.outcome_date is not None:
+        outcomes = dated_headlines(session, run.corpus_id, day.outcome_date, day.outcome_date)[day.outcome_date]
+        moments += [h.published_at for h in outcomes if config.dates == "warn" or h.flag is None]
+    return max(moments, default=None)
+
+
+def _point(session: Session, scope: str, name: str, checkpoint_id: str) -> None:
+    values = {"scope": scope, "name": name, "checkpoint_id": checkpoint_id}
+    change = {"checkpoint_id": checkpoint_id, "updated_at": func.now()}
+    statement = insert(Alias).values(values)
+    session.execute(statement.on_conflict_do_update(index_elements=["scope", "name"], set_=change))
+
+
+def serve(session: Session, checkpoint_id: str) -> str | None:
+    """Move `served` to this checkpoint and `previous` to the one that was served, which is answered."""
+    first = insert(Alias).values(scope="", name=SERVED, checkpoint_id=checkpoint_id)
+    session.execute(first.on_conflict_do_nothing())
+    here = (Alias.scope == "", Alias.name == SERVED)
+    old = session.scalars(select(Alias.checkpoint_id).where(*here).with_for_update()).one()
+    if old == checkpoint_id:
+        return None
+    moved = update(Alias).where(*here, Alias.checkpoint_id == old).values(checkpoint_id=checkpoint_id)
+    if session.scalars(moved.returning(Alias.name)).one_or_none() is None:
+        raise ConflictError(f"served no longer points to {old}; post the result again")
+    _point(session, "", PREVIOUS, old)
+    return old

@@ -1,0 +1,117 @@
+"""Steps and their attempts: create, lock, queue again, cancel."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from typing import TypeVar, cast
+
+from sqlalchemy import func, insert, select, update
+from sqlalchemy.orm import Session
+
+from services.coordinator.day import OPEN_STEPS, STEP_MOVES, StepState, checked_move
+from services.coordinator.models import Attempt, Day, Json, Outbox, Step
+from shared.errors import NotFoundError
+from shared.wire import StepKind
+
+
+def create_steps(session: Session, day: Day, kind: StepKind, pieces: Sequence[Sequence[int]]) -> None:
+    """Queue one step per piece, and the messages that announce them."""
+    insert_steps(session, step_rows(day, kind, pieces))
+
+
+def step_rows(day: Day, kind: StepKind, pieces: Sequence[Sequence[int]]) -> list[Json]:
+    """One step to be queued per piece."""
+    return [
+        {"day_id": day.id, "kind": kind, "chunk": chunk, "items": list(items), "state": "queued"}
+        for chunk, items in enumerate(pieces)
+    ]
+
+
+def insert_steps(session: Session, rows: Sequence[Json]) -> None:
+    """Queue these steps, of any number of days, and the messages that announce them."""
+    if rows:
+        ids = session.scalars(insert(Step).returning(Step.id, sort_by_parameter_order=True), rows).all()
+        announce(session, [(step_id, row["kind"]) for step_id, row in zip(ids, rows, strict=True)])
+
+
+def announce(session: Session, steps: Sequence[tuple[int, str]]) -> None:
+    """Have the publisher send a message about each of these (step id, kind), once it is due."""
+    if steps:
+        session.execute(insert(Outbox), [{"step_id": step_id, "kind": kind} for step_id, kind in steps])
+
+
+def locked_step(session: Session, step_id: int) -> Step:
+    """The step, nobody else's to change until this transaction ends; raises NotFoundError."""
+    query = select(Step).where(Step.id == step_id).with_for_update()
+    step = session.scalars(query.execution_options(populate_existing=True)).one_or_none()
+    if step is None:
+        raise NotFoundError(f"there is no step {step_id}")
+    return step
+
+
+def move_step(step: Step, to: StepState) -> None:
+    """Change a step's state, if the table of states lets it."""
+    step.state = checked_move(STEP_MOVES, step.state, to, f"step {step.id}")
+
+
+def attempt_of(session: Session, step: Step, fence: int) -> Attempt:
+    """The record of one attempt at a step."""
+    return session.get_one(Attempt, (step.id, fence))
+
+
+def end_attempt(
+    session: Session, step: Step, outcome: str, now: dt.datetime, *, error: str | None = None, log: str = ""
+) -> None:
+    """Write down how the step's current attempt ended."""
+    attempt = attempt_of(session, step, step.attempt)
+    attempt.outcome, attempt.error, attempt.ended_at = outcome, storable(error), now
+    attempt.log = storable(log) or attempt.log
+
+
+_Value = TypeVar("_Value")
+
+
+def storable(value: _Value) -> _Value:
+    """The value without NUL in any text, which Postgres cannot hold; the replacement character stands for it."""
+    if isinstance(value, str):
+        return cast("_Value", value.replace("\0", "\ufffd"))
+    if isinstance(value, list):
+        return cast("_Value", [storable(part) for part in value])
+    return cast("_Value", {name: storable(part) for name, part in value.items()}) if isinstance(value, dict) else value
+
+
+def steps_of_day(session: Session, day_id: int, state: StepState) -> Sequence[Step]:
+    """The day's steps in a state, locked, in order."""
+    query = select(Step).where(Step.day_id == day_id, Step.state == state).order_by(Step.id).with_for_update()
+    return session.scalars(query).all()
+
+
+def has_open_steps(session: Session, day_id: int) -> bool:
+    """Whether any step of a day is queued or leased."""
+    query = select(Step.id).where(Step.day_id == day_id, Step.state.in_(OPEN_STEPS)).limit(1)
+    return session.scalar(query) is not None
+
+
+def cancel_open_steps(session: Session, run_id: int) -> int:
+    """Cancel every queued and leased step of a run; answers how many there were."""
+    days = select(Day.id).where(Day.run_id == run_id)
+    query = (
+        update(Step)
+        .where(Step.day_id.in_(days), Step.state.in_(OPEN_STEPS))
+        .values(state="cancelled", finished_at=func.now(), lease_until=None)
+        .returning(Step.id)
+        .execution_options(synchronize_session=False)
+    )
+    ids = session.scalars(query).all()
+    ended = update(Attempt).where(Attempt.step_id.in_(ids), Attempt.outcome == "running")
+    session.execute(ended.values(outcome="cancelled", ended_at=func.now()))
+    return len(ids)
+
+
+def announce_due(session: Session, run_id: int) -> None:
+    """Announce the run's queued steps that have no message waiting: those that were dropped while it was paused."""
+    waiting = select(Outbox.step_id)
+    query = select(Step.id, Step.kind).join(Day, Day.id == Step.day_id)
+    query = query.where(Day.run_id == run_id, Step.state == "queued", Step.id.not_in(waiting)).order_by(Step.id)
+    announce(session, [(step_id, kind) for step_id, kind in session.execute(query)])

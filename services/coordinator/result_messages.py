@@ -1,0 +1,137 @@
+"""What the routes answer about steps, rollouts, evaluations, checkpoints, aliases, events and engines."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+from services.coordinator.day import StepState
+from shared.wire import EvaluationRecord, Message, StepKind
+
+
+class AttemptView(Message):
+    """One attempt at a step. `outcome`: running, accepted, failed, expired or cancelled."""
+
+    attempt: int
+    worker: str
+    outcome: str
+    error: str | None
+    started_at: dt.datetime
+    ended_at: dt.datetime | None
+
+
+class StepView(Message):
+    """A piece of a day's work. `attempt` is the fence; `items` are headline ids (generate) or group ids (evaluate)."""
+
+    id: int
+    run: str
+    date: dt.date
+    kind: StepKind
+    chunk: int
+    state: StepState
+    attempt: int
+    worker: str | None
+    items: list[int]
+    error: str | None
+    lease_until: dt.datetime | None
+    next_attempt_at: dt.datetime
+    created_at: dt.datetime
+    started_at: dt.datetime | None
+    finished_at: dt.datetime | None
+    seconds: float | None
+    figures: dict[str, Any]
+
+
+class StepDetail(StepView):
+    """A step with its attempts."""
+
+    attempts: list[AttemptView]
+
+
+class Sampled(Message):
+    """The tokens of a rollout, the sampler's log-probability of each, and whether the grammar forced it."""
+
+    token_ids: list[int]
+    logprobs: list[float]
+    forced: list[bool]
+
+
+class RolloutView(Message):
+    """A sampled forecast. `tokens` is set when asked for."""
+
+    id: int
+    date: dt.date
+    group_id: int
+    headline_id: int | None
+    headline: str
+    published_at: dt.datetime
+    index: int
+    arm: str
+    rung: str
+    attempts: int
+    raw_text: str
+    raw_strict: bool
+    text: str
+    finish_reason: str
+    policy: str
+    profile: str
+    temperature: float
+    seed: int
+    recorded: dict[str, Any]
+    tokens: Sampled | None
+
+
+class EvaluationView(EvaluationRecord):
+    """Everything scored about a rollout, with the day and group it belongs to."""
+
+    date: dt.date
+    group_id: int
+    index: int
+
+
+class CheckpointView(Message):
+    """A published checkpoint. `trained_until` is the newest publication its lineage has learned from."""
+
+    id: str
+    run: str
+    date: dt.date
+    parent: str | None
+    fence: int
+    uri: str
+    sha256: str
+    adapter: str
+    base_model: str
+    files: dict[str, str]
+    trained_until: dt.datetime | None
+    stats: dict[str, Any]
+    created_at: dt.datetime
+
+
+class AliasView(Message):
+    """A movable name of a checkpoint. `scope` is a run's name, or empty for `served` and `previous`."""
+
+    scope: str
+    name: str
+    checkpoint: str
+    updated_at: dt.datetime
+
+
+class EventView(Message):
+    """What happened, in words."""
+
+    id: int
+    at: dt.datetime
+    date: dt.date | None
+    kind: str
+    message: str
+    data: dict[str, Any]
+
+
+class EngineView(Message):
+    """What a syncer last said about its engine, and when."""
+
+    url: str
+    loaded: list[str]
+    load_seconds: dict[str, float]
+    error: str | None
+    seen_at: dt.datetime

@@ -1,0 +1,125 @@
+"""Stores what a step produced, marks it done and moves its run along, all in the caller's transaction."""
+
+from __future__ import annotations
+
+from sqlalchemy import insert, select
+from sqlalchemy.orm import Session
+
+from services.coordinator.leases import complete
+from services.coordinator.models import Day, Evaluation, Group, Headline, Json, Rollout, Run, Step
+from services.coordinator.payloads import parent_of, policy_of, reference
+from services.coordinator.publishing import publish
+from services.coordinator.repository.runs import database_now, note
+from services.coordinator.repository.steps import end_attempt, has_open_steps, move_step, storable
+from services.coordinator.scheduler import advance
+from services.coordinator.validation import check_evaluated, check_generated, check_trained
+from shared.checkpoints import MANIFEST, CheckpointStore, Manifest
+from shared.errors import InvalidInputError
+from shared.run_config import RunConfig
+from shared.wire import (
+    CheckpointRecord,
+    CompleteAnswer,
+    CompleteRequest,
+    EvaluateResult,
+    GenerateResult,
+    GroupRecord,
+    Message,
+    Result,
+    StepHead,
+    TrainResult,
+)
+
+
+def verify_files(store: CheckpointStore, record: CheckpointRecord) -> None:
+    """Check every file of a checkpoint against its hash, and its manifest against what was said of it."""
+    manifest = Manifest.model_validate_json((store.verified(record.ref) / MANIFEST).read_text("utf8"))
+    if manifest.model_dump() != record.model_dump(exclude={"ref"}):
+        raise InvalidInputError(f"checkpoint: {record.ref.id} is not what its manifest says; post the published record")
+
+
+def accept(session: Session, step_id: int, request: CompleteRequest) -> CompleteAnswer:
+    """Store a result under its fence. The same one again changes nothing; raises StaleFenceError, InvalidInputError."""
+    run, step, answer = complete(session, step_id, request)
+    if answer:
+        return answer
+    if request.result.kind != step.kind:
+        raise InvalidInputError(f"result.kind: step {step.id} is of kind {step.kind}, not {request.result.kind}")
+    day = session.get_one(Day, step.day_id)
+    _store(session, run, day, step, request.result)
+    now = database_now(session)
+    move_step(step, "done")
+    step.finished_at, step.lease_until, step.error = now, None, None
+    end_attempt(session, step, "accepted", now, log=request.log)
+    note(
+        session,
+        run,
+        "step.done",
+        f"{step.kind} {step.chunk} of {day.date} is done",
+        day.date,
+        step=step.id,
+        attempt=step.attempt,
+        worker=step.worker,
+    )
+    session.flush()
+    if not has_open_steps(session, day.id):
+        advance(session, run)
+    return CompleteAnswer(status="accepted")
+
+
+def _store(session: Session, run: Run, day: Day, step: Step, result: Result) -> None:
+    config = RunConfig.model_validate(run.config)
+    match result:
+        case GenerateResult():
+            policy = policy_of(session, day).name
+            check_generated(result, step.items, policy, day.profile, config)
+            _store_groups(session, day, step, result)
+            _remember(step, result.seconds, {"tokens": result.tokens, "engine_calls": result.engine_calls})
+        case EvaluateResult():
+            wanted = select(Rollout.id).where(Rollout.group_id.in_(step.items))
+            check_evaluated(result, session.scalars(wanted).all())
+            rows = [_row(record) | {"step_id": step.id} for record in result.evaluations]
+            session.execute(insert(Evaluation), rows)
+            _remember(step, result.seconds, {"ranker": result.ranker, "leak_list": result.leak_list})
+        case TrainResult():
+            head = StepHead(step_id=step.id, fence=step.attempt, run=run.name, date=day.date, config=config)
+            parent = parent_of(session, day)
+            check_trained(result.checkpoint, result.stats, head, reference(parent))
+            publish(session, run, config, day, parent, result)
+            _remember(step, result.stats.seconds, result.stats.model_dump() | {"checkpoint": result.checkpoint.ref.id})
+
+
+def _remember(step: Step, seconds: float, figures: Json) -> None:
+    step.seconds, step.figures = seconds, storable(figures)
+
+
+def _row(record: Message) -> dict[str, object]:
+    return storable(record.model_dump())
+
+
+def _store_groups(session: Session, day: Day, step: Step, result: GenerateResult) -> None:
+    headlines = {h.id: h for h in session.scalars(select(Headline).where(Headline.id.in_(step.items)))}
+    place = {headline_id: position for position, headline_id in enumerate(day.headline_ids)}
+    rows = [_group_row(group, headlines[group.headline_id], place[group.headline_id]) for group in result.groups]
+    owner = {"day_id": day.id, "step_id": step.id}
+    ids = session.scalars(
+        insert(Group).returning(Group.id, sort_by_parameter_order=True), [row | owner for row in rows]
+    ).all()
+    session.execute(
+        insert(Rollout),
+        [
+            _row(rollout) | {"group_id": group_id, "forced": [int(flag) for flag in rollout.forced]}
+            for group_id, group in zip(ids, result.groups, strict=True)
+            for rollout in sorted(group.rollouts, key=lambda rollout: rollout.index)
+        ],
+    )
+
+
+def _group_row(group: GroupRecord, headline: Headline, position: int) -> dict[str, object]:
+    return {
+        "headline_id": headline.id,
+        "headline": headline.text,
+        "published_at": headline.published_at,
+        "position": position,
+        "prompt_text": storable(group.prompt_text),
+        "prompt_token_ids": group.prompt_token_ids,
+    }

@@ -1,0 +1,54 @@
+"""The headlines: what corpora there are, and how one is filled."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Annotated
+
+from fastapi import APIRouter, Path
+
+from services.coordinator.corpora import corpus_views, day_counts, find_corpus, import_rows
+from services.coordinator.corpus import parse_date
+from services.coordinator.corpus_messages import CorpusDay, CorpusImport, CorpusImported, CorpusView
+from services.coordinator.routes.deps import DepsDep
+from services.coordinator.routes.paging import Cursor, Limit, Page, page_of
+from shared.wire import NAME_PATTERN
+
+router = APIRouter(prefix="/v1/corpora", tags=["corpora"])
+CorpusName = Annotated[str, Path(pattern=NAME_PATTERN, description="Name of a corpus.")]
+
+
+@router.get("")
+def list_corpora(deps: DepsDep, limit: Limit = 100, cursor: Cursor = None) -> Page[CorpusView]:
+    """The corpora in order of name."""
+    with deps.sessions.begin() as session:
+        views = corpus_views(session, after=cursor or "", limit=limit + 1)
+    return page_of(views, limit, lambda view: view.name)
+
+
+@router.get("/{name}")
+def show_corpus(name: CorpusName, deps: DepsDep) -> CorpusView:
+    """One corpus with its counts."""
+    with deps.sessions.begin() as session:
+        find_corpus(session, name)
+        return corpus_views(session, name=name)[0]
+
+
+@router.get("/{name}/days")
+def list_corpus_days(name: CorpusName, deps: DepsDep, limit: Limit = 100, cursor: Cursor = None) -> Page[CorpusDay]:
+    """The days of a corpus in order, with how many of their headlines have a false date."""
+    after = parse_date(cursor) if cursor else dt.date.min
+    with deps.sessions.begin() as session:
+        counts = [count for count in day_counts(session, find_corpus(session, name).id) if count.date > after]
+    days = [CorpusDay(date=c.date, headlines=c.headlines, late=c.late, stale=c.stale) for c in counts]
+    return page_of(days[: limit + 1], limit, lambda day: day.date.isoformat())
+
+
+@router.post("/{name}/imports")
+def import_corpus(name: CorpusName, request: CorpusImport, deps: DepsDep) -> CorpusImported:
+    """Import headlines: all of them or none, unless `skip_bad`. The same rows again add nothing.
+
+    A corpus that a run has used takes no more headlines (409).
+    """
+    with deps.sessions.begin() as session:
+        return import_rows(session, name, request)

@@ -1,0 +1,18 @@
+"""Runs that were made elsewhere."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from services.coordinator.import_messages import RunImport, RunImported
+from services.coordinator.routes.deps import DepsDep
+from services.coordinator.run_import import import_run
+
+router = APIRouter(prefix="/v1/imports", tags=["imports"])
+
+
+@router.post("/runs", status_code=201)
+def import_recorded_run(request: RunImport, deps: DepsDep) -> RunImported:
+    """Store a recorded run; the evaluator recomputes its scores under preset `seed`, keeping the recorded ranks."""
+    with deps.sessions.begin() as session:
+        return import_run(session, request)

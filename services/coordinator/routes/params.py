@@ -1,0 +1,25 @@
+"""Parameters that several routes take."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import Path, Query
+
+from services.coordinator.run_messages import AnyDate
+from shared.errors import InvalidInputError
+from shared.wire import NAME_PATTERN
+
+RunName = Annotated[str, Path(pattern=NAME_PATTERN, description="Name of a run.")]
+DatePath = Annotated[AnyDate, Path(description="A date: YYYYMMDD or YYYY-MM-DD.")]
+DateQuery = Annotated[AnyDate | None, Query(description="Only of this date: YYYYMMDD or YYYY-MM-DD.")]
+MOST_ID = 2**63 - 1
+
+
+def id_after(cursor: str | None) -> int:
+    """The id that a page begins after; raises InvalidInputError."""
+    if cursor is None:
+        return 0
+    if not cursor.isdecimal() or int(cursor) > MOST_ID:
+        raise InvalidInputError(f"cursor: {cursor!r} is not the `next` of a page")
+    return int(cursor)

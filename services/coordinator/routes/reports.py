@@ -1,0 +1,34 @@
+"""What a run came to: its report, and its days in the seed's layout."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Query, Response
+
+from services.coordinator.reports.documents import DayDocuments
+from services.coordinator.reports.export import export_day
+from services.coordinator.reports.figures import Report
+from services.coordinator.reports.queries import read_report
+from services.coordinator.reports.render import RENDERERS
+from services.coordinator.routes.deps import DepsDep
+from services.coordinator.routes.params import DatePath, RunName
+
+router = APIRouter(prefix="/v1/backfills", tags=["reports"])
+Format = Annotated[Literal["json", "csv", "md"], Query(description="How the report is written.")]
+
+
+@router.get("/{run}/report", response_model=Report, responses={200: {"content": {"text/csv": {}, "text/markdown": {}}}})
+def show_report(run: RunName, deps: DepsDep, format: Format = "json") -> Response:  # noqa: A002 - the query's name
+    """The figures of a run: per day, totals, averages by day and by evaluation, look-ahead, flags and failures."""
+    with deps.sessions.begin() as session:
+        report = read_report(session, run)
+    media_type, render = RENDERERS[format]
+    return Response(render(report), media_type=media_type)
+
+
+@router.get("/{run}/export/{date}")
+def export_run_day(run: RunName, date: DatePath, deps: DepsDep) -> DayDocuments:
+    """Everything that the seed's layout needs for a day: its documents, logs and checkpoint."""
+    with deps.sessions.begin() as session:
+        return export_day(session, run, date)

@@ -1,0 +1,81 @@
+"""What a run produced: its steps, rollouts, evaluations and events."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+
+from services.coordinator.day import StepState
+from services.coordinator.listings import evaluations, events, rollouts, steps
+from services.coordinator.models import Day, Evaluation, Rollout, Step
+from services.coordinator.repository.runs import find_run
+from services.coordinator.result_messages import EvaluationView, EventView, RolloutView, StepView
+from services.coordinator.routes.deps import DepsDep
+from services.coordinator.routes.paging import Cursor, Limit, Page, page_of
+from services.coordinator.routes.params import MOST_ID, DateQuery, RunName, id_after
+from shared.wire import StepKind
+
+router = APIRouter(prefix="/v1/backfills/{run}", tags=["results"])
+WithTokens = Annotated[bool, Query(description="Add token ids, log-probabilities and forced tokens.")]
+After = Annotated[int | None, Query(ge=0, le=MOST_ID, description="Only events with a greater id.")]
+
+
+def _on(date: dt.date | None) -> list[Any]:
+    return [] if date is None else [Day.date == date]
+
+
+@router.get("/steps")
+def list_steps(
+    run: RunName,
+    deps: DepsDep,
+    date: DateQuery = None,
+    kind: StepKind | None = None,
+    state: StepState | None = None,
+    limit: Limit = 100,
+    cursor: Cursor = None,
+) -> Page[StepView]:
+    """The steps of a run in order of creation, or those of a date, kind or state."""
+    where = _on(date) + ([Step.kind == kind] if kind else []) + ([Step.state == state] if state else [])
+    with deps.sessions.begin() as session:
+        found = steps(session, find_run(session, run), Step.id > id_after(cursor), *where, limit=limit + 1)
+    return page_of(found, limit, lambda step: str(step.id))
+
+
+@router.get("/rollouts")
+def list_rollouts(
+    run: RunName,
+    deps: DepsDep,
+    date: DateQuery = None,
+    tokens: WithTokens = False,
+    limit: Limit = 100,
+    cursor: Cursor = None,
+) -> Page[RolloutView]:
+    """The rollouts of a run in order of creation, or those of a date."""
+    with deps.sessions.begin() as session:
+        where = (Rollout.id > id_after(cursor), *_on(date))
+        found = rollouts(session, find_run(session, run), *where, limit=limit + 1, tokens=tokens)
+    return page_of(found, limit, lambda rollout: str(rollout.id))
+
+
+@router.get("/evaluations")
+def list_evaluations(
+    run: RunName, deps: DepsDep, date: DateQuery = None, limit: Limit = 100, cursor: Cursor = None
+) -> Page[EvaluationView]:
+    """The evaluations of a run in order of their rollouts, or those of a date."""
+    with deps.sessions.begin() as session:
+        where = (Evaluation.rollout_id > id_after(cursor), *_on(date))
+        found = evaluations(session, find_run(session, run), *where, limit=limit + 1)
+    return page_of(found, limit, lambda evaluation: str(evaluation.rollout_id))
+
+
+@router.get("/events")
+def list_events(
+    run: RunName, deps: DepsDep, after: After = None, limit: Limit = 100, cursor: Cursor = None
+) -> Page[EventView]:
+    """What happened to a run, in order; `after` is the id of the last event that is known."""
+    with deps.sessions.begin() as session:
+        since = max(after or 0, id_after(cursor))
+        found = events(session, find_run(session, run), since, limit + 1)
+    return page_of(found, limit, lambda event: str(event.id))

@@ -1,0 +1,118 @@
+"""What the backfill routes take and answer about runs and their days."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, ConfigDict, Field
+
+from services.coordinator.corpus import parse_date
+from services.coordinator.day import DayState, RunState
+from shared.errors import InvalidInputError
+from shared.run_config import RunConfig
+from shared.wire import NAME_PATTERN, Message
+
+
+def _date(value: Any) -> Any:
+    try:
+        return parse_date(value) if isinstance(value, str) else value
+    except InvalidInputError as error:
+        raise ValueError(error.detail) from error
+
+
+AnyDate = Annotated[dt.date, BeforeValidator(_date)]
+"""A date written YYYYMMDD or YYYY-MM-DD."""
+
+
+class BackfillRequest(Message):
+    """A run to make: over which corpus, from which day to which (both ends included), and how."""
+
+    model_config = ConfigDict(validate_by_name=True, validate_by_alias=True)
+
+    name: str = Field(pattern=NAME_PATTERN, description="Name of the run; it becomes a folder's name.")
+    corpus: str = Field(pattern=NAME_PATTERN, description="Name of the corpus whose days are run over.")
+    first: AnyDate | None = Field(None, alias="from", description="First day; the corpus' first when absent.")
+    last: AnyDate | None = Field(None, alias="to", description="Last day; the corpus' last when absent.")
+    config: RunConfig = Field(default_factory=RunConfig, description="Frozen and hashed when the run is made.")
+
+
+class RetryRequest(Message):
+    """Which failed day to take up again; all of them when `date` is absent."""
+
+    date: AnyDate | None = None
+
+
+class PlannedDayView(Message):
+    """A day as a run would plan it. `policy` is the date whose checkpoint would predict it, null for the base model."""
+
+    date: dt.date
+    outcome_date: dt.date | None
+    headlines: int
+    left_out: dict[str, int]
+    state: DayState
+    reason: str | None
+    policy: dt.date | None
+
+
+class PlanView(Message):
+    """What a run would do. Nothing was stored."""
+
+    config: RunConfig
+    config_hash: str
+    days: list[PlannedDayView]
+    steps: dict[str, int]
+    rollouts: int
+    skipped: int
+    warnings: list[str]
+
+
+class Progress(Message):
+    """How far a run has come. `fraction` is in [0, 1]; `eta_seconds` is null as long as it cannot be told."""
+
+    steps_done: int
+    steps_total: int
+    fraction: float
+    eta_seconds: float | None
+
+
+class RunView(Message):
+    """A run. `days` counts its days by state, `steps` its steps by kind and state.
+
+    `served` is the checkpoint that engines serve now, if it is one of this run's.
+    """
+
+    name: str
+    kind: str
+    corpus: str | None
+    state: RunState
+    reason: str | None
+    config: RunConfig
+    config_hash: str
+    created_at: dt.datetime
+    finished_at: dt.datetime | None
+    warnings: list[str]
+    days: dict[str, int]
+    steps: dict[str, dict[str, int]]
+    progress: Progress
+    served: str | None
+
+
+class RunDayView(Message):
+    """A day of a run. `policy` is `base` or a checkpoint's id, null as long as that checkpoint is not published.
+
+    `headlines` counts those used, `left_out` the others by reason: late, stale, look_ahead.
+    """
+
+    date: dt.date
+    outcome_date: dt.date | None
+    state: DayState
+    reason: str | None
+    headlines: int
+    left_out: dict[str, int]
+    policy: str | None
+    profile: str
+    checkpoint: str | None
+    started_at: dt.datetime | None
+    finished_at: dt.datetime | None
+    steps: dict[str, dict[str, int]]

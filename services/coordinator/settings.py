@@ -1,0 +1,29 @@
+"""The coordinator's settings: environment variables MORROW_*."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field
+
+from shared.settings import ServiceSettings
+
+
+class CoordinatorSettings(ServiceSettings):
+    """What the coordinator process is told."""
+
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(8700, ge=0, le=65535, description="Port to listen on.")
+    database_url: str = Field("postgresql://127.0.0.1:5432/morrow", description="URL of the Postgres database.")
+    broker_url: str = Field("redis://127.0.0.1:6379/0", description="Redis URL of the Celery broker.")
+    store: Path = Field(Path(".morrow/checkpoints"), description="Root folder of the checkpoint store.")
+    migrate_on_start: bool = Field(True, description="Whether to bring the database's schema up to date first.")
+    pool_size: int = Field(20, ge=1, le=200, description="Database connections kept open.")
+    lease_seconds: float = Field(30.0, gt=0, le=3600, description="How long a claim or a renewal lasts.")
+    publish_every: float = Field(0.5, gt=0, le=60, description="Seconds between looks into the outbox.")
+    sweep_every: float = Field(2.0, gt=0, le=600, description="Seconds between looks for what fell by the wayside.")
+    resend_after: float = Field(
+        20.0, gt=0, le=3600, description="Seconds a due step may wait at an empty queue before its message is resent."
+    )
+    backoff_base: float = Field(1.0, ge=0, le=600, description="Seconds before a step's second attempt; doubles.")
+    backoff_cap: float = Field(60.0, ge=0, le=3600, description="Longest wait between two attempts.")

@@ -1,0 +1,77 @@
+"""Finds what fell by the wayside: leases that ran out, and due steps whose message was lost."""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+
+from sqlalchemy import Select, func, select
+
+from services.coordinator.backoff import Backoff
+from services.coordinator.database import Sessions
+from services.coordinator.day import GRANTING_RUNS
+from services.coordinator.leases import give_up_attempt
+from services.coordinator.models import Day, Outbox, Run, Step
+from services.coordinator.outbox import Backlog
+from services.coordinator.repository.runs import database_now, locked_run_of_step
+from services.coordinator.repository.steps import announce, locked_step
+
+log = logging.getLogger(__name__)
+
+
+def expire_leases(sessions: Sessions, backoff: Backoff, most: int = 100) -> int:
+    """Take back up to `most` steps whose lease ran out; answers how many. Each in a transaction of its own."""
+    now = func.clock_timestamp()
+    late = select(Step.id).where(Step.state == "leased", Step.lease_until < now).order_by(Step.lease_until).limit(most)
+    with sessions.begin() as session:
+        step_ids = session.scalars(late).all()
+    return sum(_expire(sessions, step_id, backoff) for step_id in step_ids)
+
+
+def _expire(sessions: Sessions, step_id: int, backoff: Backoff) -> bool:
+    with sessions.begin() as session:
+        run = locked_run_of_step(session, step_id)
+        step = locked_step(session, step_id)
+        if step.state != "leased" or step.lease_until is None or step.lease_until >= database_now(session):
+            return False
+        error = f"the lease of worker {step.worker} ran out at {step.lease_until:%Y-%m-%d %H:%M:%S %Z}"
+        log.warning("step %d attempt %d: %s", step_id, step.attempt, error)
+        give_up_attempt(session, run, step, "expired", error, backoff)
+        return True
+
+
+def resend_lost(sessions: Sessions, backlog: Backlog, resend_after: float, most: int = 500) -> int:
+    """Announce up to `most` steps again that have been due and silent for `resend_after` seconds; answers how many.
+
+    A step may rightly wait behind others for long. So only those are announced whose queue is empty: what has not
+    been picked up by then never will be. Raises UnavailableError if the broker cannot be asked.
+    """
+    lost = _silent(resend_after)
+    with sessions.begin() as session:
+        kinds = session.scalars(lost.with_only_columns(Step.kind).distinct()).all()
+    empty = [kind for kind in kinds if backlog(kind) == 0]  # type: ignore[arg-type]
+    if not empty:
+        return 0
+    with sessions.begin() as session:
+        chosen = lost.where(Step.kind.in_(empty)).order_by(Step.id).limit(most)
+        steps = session.execute(chosen.with_for_update(of=Step, skip_locked=True)).all()
+        announce(session, [(step_id, kind) for step_id, kind in steps])
+    if steps:
+        log.warning("%d steps are due but their queue is empty: sending their messages again", len(steps))
+    return len(steps)
+
+
+def _silent(resend_after: float) -> Select[int, str]:
+    since = func.greatest(Step.next_attempt_at, func.coalesce(Step.sent_at, Step.next_attempt_at))
+    announced = select(Outbox.id).where(Outbox.step_id == Step.id).exists()
+    return (
+        select(Step.id, Step.kind)
+        .join(Day, Day.id == Step.day_id)
+        .join(Run, Run.id == Day.run_id)
+        .where(
+            Step.state == "queued",
+            Run.state.in_(GRANTING_RUNS),
+            since < func.clock_timestamp() - dt.timedelta(seconds=resend_after),
+            ~announced,
+        )
+    )

@@ -1,0 +1,97 @@
+"""Totals, both averages, look-ahead and warnings of a report."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+import pytest
+
+from services.coordinator.reports.figures import (
+    DayFigures,
+    RunFacts,
+    Seconds,
+    averages_of,
+    look_ahead_of,
+    totals_of,
+    warnings_of,
+)
+
+FACTS = RunFacts(
+    run="RUN",
+    kind="backfill",
+    state="completed",
+    reason=None,
+    corpus="sample",
+    timezone="UTC",
+    config={"lag": 1, "dates": "enforce"},
+    config_hash="0" * 64,
+    created_at=dt.datetime(2025, 9, 1, tzinfo=dt.UTC),
+    finished_at=None,
+)
+
+
+def day(number: int, **figures: Any) -> DayFigures:
+    values: dict[str, Any] = {"date": dt.date(2025, 8, number), "state": "published"}
+    return DayFigures(**values | figures)
+
+
+def facts(**overrides: Any) -> RunFacts:
+    return RunFacts(**vars(FACTS) | overrides)
+
+
+def test_an_average_by_day_counts_days_and_one_by_evaluation_counts_evaluations() -> None:
+    days = [day(18, composite=0.2, evaluations=10), day(19, composite=0.5, evaluations=30), day(20, state="skipped")]
+    averages = averages_of(days)
+    assert averages.by_day["composite"] == pytest.approx(0.35)
+    assert averages.by_evaluation["composite"] == pytest.approx((0.2 * 10 + 0.5 * 30) / 40)
+
+
+def test_raw_validity_is_weighted_by_rollouts_since_it_needs_no_evaluation() -> None:
+    days = [day(18, raw_validity=1.0, rollouts=2, evaluations=0), day(19, raw_validity=0.0, rollouts=6, evaluations=6)]
+    assert averages_of(days).by_evaluation["raw_validity"] == 0.25
+
+
+def test_nothing_to_average_is_nothing_not_zero() -> None:
+    averages = averages_of([day(18, state="skipped")])
+    assert averages.by_day["reward"] is None
+    assert averages.by_evaluation["reward"] is None
+
+
+def test_totals_add_up_what_is_there() -> None:
+    days = [
+        day(18, headlines=3, rollouts=6, evaluations=6, checkpoint="c1", seconds=Seconds(1.5, None, 2.0), tokens=7),
+        day(19, headlines=2, rollouts=4, state="evaluating", seconds=Seconds(0.5), left_out={"late": 3, "stale": 1}),
+    ]
+    totals = totals_of(days)
+    assert (totals.headlines, totals.rollouts, totals.evaluations, totals.checkpoints) == (5, 10, 6, 1)
+    assert (totals.left_out, totals.tokens, totals.states) == (4, 7, {"published": 1, "evaluating": 1})
+    assert totals.seconds == Seconds(2.0, None, 2.0)
+
+
+def test_look_ahead_is_unknown_if_it_is_of_any_day() -> None:
+    assert look_ahead_of([day(18, look_ahead=2), day(19, look_ahead=3)]) == 5
+    assert look_ahead_of([day(18, look_ahead=2), day(19, look_ahead=None)]) is None
+    assert look_ahead_of([]) == 0
+
+
+def test_a_run_without_lag_says_on_top_that_it_looked_ahead() -> None:
+    said = warnings_of(facts(config={"lag": 0}), ["stored"], [day(18, look_ahead=0, rollouts=2)])
+    assert said[0].startswith("This run looked ahead: under lag 0")
+    assert said[1] == "stored"
+
+
+def test_look_ahead_by_false_dates_is_named_with_its_cause() -> None:
+    days = [day(18, look_ahead=3, rollouts=8)]
+    said = warnings_of(facts(config={"lag": 1, "dates": "warn"}), [], days)
+    assert said[0].startswith("This run looked ahead: 3 of 8 rollouts")
+    assert "dates=warn" in said[0]
+    assert warnings_of(FACTS, [], days)[0].endswith("published after their own.")
+
+
+def test_a_sound_run_needs_no_warning() -> None:
+    assert warnings_of(FACTS, [], [day(18, rollouts=8)]) == []
+
+
+def test_an_imported_run_cannot_say_whether_it_looked_ahead() -> None:
+    assert warnings_of(facts(kind="import"), [], [day(18, look_ahead=None)])[0].startswith("Look-ahead is unknown")

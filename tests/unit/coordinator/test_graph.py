@@ -1,0 +1,202 @@
+"""What may happen next in a run: everything that the graph allows, and nothing else."""
+
+from __future__ import annotations
+
+import datetime as dt
+import random
+from collections import Counter
+from dataclasses import replace
+from typing import cast
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from services.coordinator.corpus import DayCount
+from services.coordinator.day import DayState, RunState, StepState
+from services.coordinator.graph import DayView, Move, ready_moves, run_state, stage_of_failed
+from services.coordinator.planning import plan
+from shared.run_config import RunConfig
+from shared.wire import StepKind
+
+START = dt.date(2025, 8, 1)
+STAGES: dict[str, StepKind] = {"generating": "generate", "evaluating": "evaluate", "training": "train"}
+
+
+def date(number: int) -> dt.date:
+    return START + dt.timedelta(days=number)
+
+
+def view(number: int, state: DayState, policy: int | None = None, **steps: str) -> DayView:
+    """A day; steps as kind="done done queued"."""
+    counted: dict[StepKind, Counter[StepState]] = {}
+    for kind, states in steps.items():
+        counted[cast("StepKind", kind)] = Counter(cast("list[StepState]", states.split()))
+    return DayView(date(number), number, state, None if policy is None else date(policy), counted)
+
+
+def moves(*days: DayView, begin: bool = True, **config: object) -> list[tuple[int, str]]:
+    found = ready_moves(days, RunConfig.model_validate(config), begin=begin)
+    return [((move.date - START).days, move.to) for move in found]
+
+
+def test_days_of_the_base_model_begin_at_once() -> None:
+    assert moves(view(0, "pending"), view(1, "pending"), view(2, "pending", 0)) == [
+        (0, "generating"),
+        (1, "generating"),
+    ]
+
+
+def test_a_day_waits_for_the_checkpoint_of_its_policy_day() -> None:
+    first = view(0, "training", train="leased")
+    assert moves(first, view(2, "pending", 0)) == []
+    assert moves(replace(first, state="published"), view(2, "pending", 0)) == [(2, "generating")]
+
+
+def test_generating_goes_on_while_the_day_before_trains() -> None:
+    days = [view(0, "published"), view(1, "training", train="leased"), view(2, "pending", 0)]
+    assert moves(*days) == [(2, "generating")]
+
+
+def test_evaluating_needs_every_generate_step() -> None:
+    assert moves(view(0, "generating", generate="done leased")) == []
+    assert moves(view(0, "generating", generate="done done")) == [(0, "evaluating")]
+
+
+def test_training_needs_every_evaluate_step_and_the_update_of_the_day_before() -> None:
+    ready = view(1, "evaluating", generate="done", evaluate="done done")
+    assert moves(view(0, "training", train="queued"), ready) == []
+    assert moves(view(0, "published"), ready) == [(1, "training")]
+    assert moves(view(0, "published"), view(1, "evaluating", evaluate="done queued")) == []
+
+
+def test_a_day_without_training_ends_as_scored_whatever_the_others_do() -> None:
+    days = [view(0, "failed", generate="failed"), view(1, "evaluating", evaluate="done")]
+    assert moves(*days, train=False) == [(1, "scored")]
+
+
+def test_a_trained_day_is_published() -> None:
+    assert moves(view(0, "training", generate="done", evaluate="done", train="done")) == [(0, "published")]
+
+
+def test_a_failed_step_fails_its_day_while_its_siblings_go_on() -> None:
+    assert moves(view(0, "generating", generate="failed leased queued")) == [(0, "failed")]
+
+
+def test_nothing_begins_unless_it_may_but_endings_are_told() -> None:
+    days = [
+        view(0, "training", train="done"),
+        view(1, "evaluating", evaluate="failed"),
+        view(2, "generating", generate="done"),
+        view(3, "pending"),
+    ]
+    assert moves(*days, begin=False) == [(0, "published"), (1, "failed")]
+
+
+def test_no_more_days_are_in_progress_than_configured() -> None:
+    days = [view(0, "generating", generate="leased"), view(1, "pending"), view(2, "pending"), view(3, "pending")]
+    assert moves(*days, max_parallel_days=2) == [(1, "generating")]
+    assert moves(*days, max_parallel_days=1) == []
+
+
+def test_a_day_in_progress_goes_on_although_there_is_no_room() -> None:
+    days = [view(0, "generating", generate="done"), view(1, "generating", generate="done")]
+    assert moves(*days, max_parallel_days=1) == [(0, "evaluating"), (1, "evaluating")]
+
+
+def test_skipped_days_are_outside_the_chain() -> None:
+    skipped = DayView(date(1), None, "skipped")
+    days = [view(0, "published"), skipped, view(2, "evaluating", evaluate="done")]
+    assert moves(*days) == [(2, "training")]
+
+
+@pytest.mark.parametrize(
+    ("days", "now", "expected"),
+    [
+        ([view(0, "published"), DayView(date(1), None, "skipped")], "running", "completed"),
+        ([view(0, "scored")], "paused", "completed"),
+        ([view(0, "generating", generate="queued")], "running", "running"),
+        ([view(0, "failed", generate="failed"), view(1, "generating", generate="leased")], "running", "failing"),
+        ([view(0, "failed", generate="failed queued")], "running", "failing"),
+        ([view(0, "failed", generate="failed"), view(1, "pending", 0)], "failing", "failed"),
+        ([view(0, "failed", generate="failed"), view(1, "published")], "running", "failed"),
+        ([view(0, "failed", generate="failed")], "paused", "paused"),
+    ],
+)
+def test_the_state_of_a_run_follows_from_its_days(days: list[DayView], now: RunState, expected: RunState) -> None:
+    assert run_state(days, now) == expected
+
+
+@pytest.mark.parametrize(
+    ("steps", "stage"),
+    [
+        ({"generate": "done failed"}, "generating"),
+        ({"generate": "done", "evaluate": "failed done"}, "evaluating"),
+        ({"generate": "done", "evaluate": "done", "train": "failed"}, "training"),
+        ({"evaluate": "failed"}, "evaluating"),
+    ],
+)
+def test_a_failed_day_takes_up_the_stage_it_failed_in(steps: dict[str, str], stage: str) -> None:
+    assert stage_of_failed(view(0, "failed", None, **steps)) == stage
+
+
+class Simulation:
+    """A run in memory whose steps end in a random order; each stage is one step."""
+
+    def __init__(self, days: int, config: RunConfig, seed: int) -> None:
+        self.config, self.random = config, random.Random(seed)  # noqa: S311 - an order, no secret
+        planned = plan([DayCount(date(n), 1, 0, 0) for n in range(days + 1)], None, date(days - 1), config)
+        self.days = {day.date: DayView(day.date, day.position, "pending", day.policy) for day in planned}
+        self.finished: list[tuple[dt.date, str]] = []
+
+    def settle(self) -> None:
+        while found := ready_moves(list(self.days.values()), self.config, begin=True):
+            for move in found:
+                self._make(move)
+
+    def _make(self, move: Move) -> None:
+        day = self.days[move.date]
+        kind = STAGES.get(move.to)
+        steps = dict(day.steps) | ({kind: Counter({"queued": 1})} if kind else {})
+        self.days[move.date] = replace(day, state=move.to, steps=steps)
+
+    def open(self) -> list[DayView]:
+        return [day for day in self.days.values() if day.has("queued")]
+
+    def end_one(self) -> None:
+        day = self.random.choice(self.open())
+        kind = STAGES[day.state]
+        self.finished.append((day.date, kind))
+        self.days[day.date] = replace(day, steps=dict(day.steps) | {kind: Counter({"done": 1})})
+
+    def could_move(self, day: DayView) -> bool:
+        """Whether everything that the design asks for is there for the day to move."""
+        before = self.days.get(day.date - dt.timedelta(days=1))
+        trained = before is None or before.state == "published" or not self.config.train
+        waiting = {
+            "pending": day.policy is None or self.days[day.policy].state == "published",
+            "generating": day.done("generate"),
+            "evaluating": day.done("evaluate") and trained,
+            "training": day.done("train"),
+        }
+        return waiting.get(day.state, False)
+
+
+@settings(max_examples=60)
+@given(st.integers(1, 8), st.integers(0, 3), st.booleans(), st.integers(1, 4), st.integers(0, 10_000))
+def test_in_any_order_nothing_waits_that_the_graph_does_not_hold_back(
+    days: int, lag: int, train: bool, parallel: int, seed: int
+) -> None:
+    config = RunConfig(lag=lag, train=train, max_parallel_days=parallel)
+    run = Simulation(days, config, seed)
+    run.settle()
+    while run.open():
+        busy = sum(day.state in STAGES for day in run.days.values())
+        held_back = [day for day in run.days.values() if run.could_move(day)]
+        assert busy <= parallel
+        assert not held_back or (busy == parallel and all(day.state == "pending" for day in held_back))
+        run.end_one()
+        run.settle()
+    assert run_state(list(run.days.values()), "running") == "completed"
+    trained = [when for when, kind in run.finished if kind == "train"]
+    assert trained == (sorted(run.days) if train else [])

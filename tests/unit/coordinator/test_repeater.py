@@ -1,0 +1,45 @@
+"""The thread that does one thing over and over."""
+
+from __future__ import annotations
+
+import logging
+import threading
+
+import pytest
+
+from services.coordinator.repeater import Repeater
+
+
+def test_it_goes_on_after_failures_and_says_so(caplog: pytest.LogCaptureFixture) -> None:
+    calls, done = [], threading.Event()
+
+    def work() -> int:
+        calls.append(1)
+        if len(calls) == 3:
+            done.set()
+        if len(calls) < 3:
+            raise ValueError("not yet")
+        return 0
+
+    repeater = Repeater("tester", work, 0.001)
+    with caplog.at_level(logging.ERROR):
+        repeater.start()
+        assert done.wait(10)
+        repeater.stop()
+    assert caplog.text.count("tester failed") == 2
+
+
+def test_it_calls_again_at_once_while_there_is_work() -> None:
+    left, done = [3, 2, 1], threading.Event()
+
+    def work() -> int:
+        if left:
+            return left.pop(0)
+        done.set()
+        return 0
+
+    repeater = Repeater("tester", work, 3600)
+    repeater.start()
+    assert done.wait(10)
+    repeater.stop()
+    assert left == []
