@@ -1,0 +1,105 @@
+"""From finished sequences to the API's answers."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from itertools import accumulate
+from typing import Any
+
+from services.inference.cpu_engine.protocol import (
+    AssistantMessage,
+    ChatChoice,
+    ChatCompletion,
+    ChatLogprobs,
+    ChatRequest,
+    Choice,
+    Completion,
+    CompletionRequest,
+    GenerationRequest,
+    Logprobs,
+    TokenLogprob,
+    TopLogprob,
+    Usage,
+)
+from services.inference.cpu_engine.sequence import Request, Sequence
+
+
+class Answerer:
+    """Writes answers with one tokenizer."""
+
+    def __init__(self, tokenizer: Any) -> None:
+        self._tokenizer = tokenizer
+
+    def completion(self, asked: CompletionRequest, request: Request, rows: list[Sequence]) -> Completion:
+        """The answer of /v1/completions."""
+        prompt = list(request.prompt_ids) if asked.return_token_ids else None
+        choices = [
+            Choice(
+                index=row.index,
+                text=row.text,
+                finish_reason=row.finish_reason or "stop",
+                stop_reason=row.stop_reason,
+                logprobs=None if asked.logprobs is None else self._logprobs(row, asked),
+                token_ids=row.token_ids if asked.return_token_ids else None,
+                prompt_token_ids=prompt,
+            )
+            for row in rows
+        ]
+        name = f"cmpl-{uuid.uuid4().hex}"
+        return Completion(
+            id=name, created=int(time.time()), model=request.model, usage=_usage(request, rows), choices=choices
+        )
+
+    def chat(self, asked: ChatRequest, request: Request, rows: list[Sequence]) -> ChatCompletion:
+        """The answer of /v1/chat/completions."""
+        choices = [
+            ChatChoice(
+                index=row.index,
+                message=AssistantMessage(content=row.text),
+                finish_reason=row.finish_reason or "stop",
+                stop_reason=row.stop_reason,
+                logprobs=self._chat_logprobs(row, asked) if asked.logprobs else None,
+                token_ids=row.token_ids if asked.return_token_ids else None,
+            )
+            for row in rows
+        ]
+        return ChatCompletion(
+            id=f"chatcmpl-{uuid.uuid4().hex}",
+            created=int(time.time()),
+            model=request.model,
+            usage=_usage(request, rows),
+            choices=choices,
+            prompt_token_ids=list(request.prompt_ids) if asked.return_token_ids else None,
+        )
+
+    def _name(self, token: int, asked: GenerationRequest) -> str:
+        return f"token_id:{token}" if asked.return_tokens_as_token_ids else str(self._tokenizer.decode([token]))
+
+    def _logprobs(self, row: Sequence, asked: CompletionRequest) -> Logprobs:
+        lengths = [len(self._tokenizer.decode([token.id])) for token in row.tokens]
+        return Logprobs(
+            tokens=[self._name(token.id, asked) for token in row.tokens],
+            token_logprobs=[token.logprob for token in row.tokens],
+            top_logprobs=[
+                {self._name(i, asked): value for i, value in [*token.top, (token.id, token.logprob)]}
+                for token in row.tokens
+            ],
+            text_offset=list(accumulate(lengths[:-1], initial=0)),
+        )
+
+    def _chat_logprobs(self, row: Sequence, asked: ChatRequest) -> ChatLogprobs:
+        def entry(token: int, logprob: float) -> TopLogprob:
+            text = str(self._tokenizer.decode([token]))
+            return TopLogprob(token=self._name(token, asked), logprob=logprob, bytes=list(text.encode()))
+
+        content = [
+            TokenLogprob(**entry(token.id, token.logprob).model_dump(), top_logprobs=[entry(*top) for top in token.top])
+            for token in row.tokens
+        ]
+        return ChatLogprobs(content=content)
+
+
+def _usage(request: Request, rows: list[Sequence]) -> Usage:
+    prompt, completion = len(request.prompt_ids), sum(len(row.tokens) for row in rows)
+    return Usage(prompt_tokens=prompt, completion_tokens=completion, total_tokens=prompt + completion)

@@ -1,0 +1,120 @@
+"""The engine's HTTP API. Routes translate and delegate."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import PlainTextResponse
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from services.inference.cpu_engine.answers import Answerer
+from services.inference.cpu_engine.engine import Engine
+from services.inference.cpu_engine.errors import install_errors
+from services.inference.cpu_engine.intake import Intake
+from services.inference.cpu_engine.protocol import (
+    ChatCompletion,
+    ChatRequest,
+    Completion,
+    CompletionRequest,
+    LoadAdapter,
+    ModelCard,
+    ModelList,
+    UnloadAdapter,
+)
+from services.inference.cpu_engine.sequence import Request as Work
+from services.inference.cpu_engine.sequence import Sequence
+from shared.errors import UnavailableError
+
+
+def create_app(engine: Engine, intake: Intake, answerer: Answerer) -> FastAPI:
+    """The API over an engine, which starts and stops with it."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        engine.start()
+        yield
+        await asyncio.to_thread(engine.stop)
+
+    app = FastAPI(title="Morrow CPU engine", lifespan=lifespan)
+    app.state.engine = engine
+    install_errors(app)
+    _install_status(app, engine, intake.context)
+    _install_generation(app, engine, intake, answerer)
+    _install_adapters(app, engine)
+    return app
+
+
+def _install_generation(app: FastAPI, engine: Engine, intake: Intake, answerer: Answerer) -> None:
+    @app.post("/v1/completions")
+    async def completions(asked: CompletionRequest, http: Request) -> Completion:
+        """Sample answers to a prompt."""
+        work = await asyncio.to_thread(intake.completion, asked)
+        return answerer.completion(asked, work, await _answered(engine, work, http))
+
+    @app.post("/v1/chat/completions")
+    async def chat_completions(asked: ChatRequest, http: Request) -> ChatCompletion:
+        """Sample the next turn of a conversation."""
+        work = await asyncio.to_thread(intake.chat, asked)
+        return answerer.chat(asked, work, await _answered(engine, work, http))
+
+
+def _install_adapters(app: FastAPI, engine: Engine) -> None:
+    @app.post("/v1/load_lora_adapter")
+    async def load_lora_adapter(asked: LoadAdapter) -> PlainTextResponse:
+        """Offer an adapter, or full weights, under a fresh name."""
+        await asyncio.wrap_future(engine.load(asked.lora_name, asked.lora_path))
+        return PlainTextResponse(f"Success: LoRA adapter '{asked.lora_name}' added successfully.")
+
+    @app.post("/v1/unload_lora_adapter")
+    async def unload_lora_adapter(asked: UnloadAdapter) -> PlainTextResponse:
+        """Stop offering an adapter; what runs on it finishes."""
+        await asyncio.wrap_future(engine.unload(asked.lora_name))
+        return PlainTextResponse(f"Success: LoRA adapter '{asked.lora_name}' removed successfully.")
+
+
+def _install_status(app: FastAPI, engine: Engine, context: int) -> None:
+    started = int(time.time())
+
+    @app.get("/health")
+    async def health() -> Response:
+        """Whether requests are being served: 200 or 503."""
+        engine.check()
+        return Response()
+
+    @app.get("/v1/models")
+    async def models() -> ModelList:
+        """The policies on offer."""
+        return ModelList(
+            data=[
+                ModelCard(id=p.name, created=started, root=p.root, parent=p.parent, max_model_len=context)
+                for p in engine.policies.all()
+            ]
+        )
+
+    @app.get("/metrics")
+    async def metrics() -> Response:
+        """Prometheus metrics under vLLM's names."""
+        return Response(generate_latest(engine.metrics.registry), media_type=CONTENT_TYPE_LATEST)
+
+
+async def _answered(engine: Engine, work: Work, http: Request) -> list[Sequence]:
+    """The finished sequences; if the client goes away first, nobody waits for them and they are given up."""
+    answer = asyncio.wrap_future(engine.submit(work))
+    gone = asyncio.create_task(_disconnected(http))
+    try:
+        await asyncio.wait((answer, gone), return_when=asyncio.FIRST_COMPLETED)
+        if not answer.done():
+            raise UnavailableError("the client went away")
+        return answer.result()
+    finally:
+        work.cancelled = not answer.done()
+        gone.cancel()
+
+
+async def _disconnected(http: Request) -> None:
+    while (await http.receive())["type"] != "http.disconnect":
+        pass

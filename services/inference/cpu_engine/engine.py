@@ -1,0 +1,201 @@
+"""The engine: one thread owns the models and decodes, a token for every row at a time."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass
+from itertools import groupby
+from typing import TypeVar
+
+from services.inference.cpu_engine.batch import Batch
+from services.inference.cpu_engine.metrics import EngineMetrics
+from services.inference.cpu_engine.policies import Policies, Policy
+from services.inference.cpu_engine.prompts import Prompts
+from services.inference.cpu_engine.sequence import Decode, Request, Sequence
+from services.inference.cpu_engine.waiting import Waiting
+from shared.errors import MorrowError, UnavailableError
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How much the engine does at once: rows decoded, rows waiting, prompt tokens kept, seconds waited for company."""
+
+    batch: int = 64
+    waiting: int = 4096
+    prompt_tokens: int = 8192
+    gather_seconds: float = 0.005
+
+
+class Engine:
+    """Decodes requests. Rows of one policy run together; others join them at any step, until another policy waits."""
+
+    def __init__(self, policies: Policies, end_ids: frozenset[int], decode: Decode, limits: Limits) -> None:
+        self.policies = policies
+        self.metrics = EngineMetrics(policies.base.name)
+        self._end_ids, self._decode, self._limits = end_ids, decode, limits
+        self._inbox: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._waiting = Waiting()
+        self._prompts = Prompts(limits.prompt_tokens)
+        self._policy = policies.base
+        self._batch = self._new_batch()
+        self._unloaded: list[Policy] = []
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
+
+    def start(self) -> None:
+        """Begin to decode."""
+        self._thread.start()
+
+    def give_up(self) -> None:
+        """Stop after the present step; whatever is unfinished fails with UnavailableError."""
+        self._stopping.set()
+        self._inbox.put(lambda: None)
+
+    def stop(self) -> None:
+        """`give_up`, and wait until the loop has ended."""
+        self.give_up()
+        self._thread.join()
+
+    def check(self) -> None:
+        """Raise UnavailableError unless requests are being served."""
+        if self._stopping.is_set() or not self._thread.is_alive():
+            raise UnavailableError("the engine is not running")
+
+    def submit(self, request: Request) -> Future[list[Sequence]]:
+        """Queue a request; its future gets the finished sequences, or NotFoundError for an unknown policy."""
+        self.check()
+        self._inbox.put(lambda: self._enqueue(request))
+        return request.done
+
+    def load(self, name: str, path: str) -> Future[Policy]:
+        """Load an adapter or a model between two steps; errors are those of `Policies.load`."""
+        return self._between_steps(lambda: self.policies.load(name, path))
+
+    def unload(self, name: str) -> Future[None]:
+        """Stop offering a policy; its weights go once nothing runs on them."""
+        return self._between_steps(lambda: self._unloaded.append(self.policies.unload(name)))
+
+    def _run(self) -> None:
+        try:
+            while not self._stopping.is_set():
+                self._take_in()
+                self._choose_policy()
+                self._admit()
+                self._step()
+                self._release()
+                self.metrics.show(len(self._batch.rows), len(self._waiting))
+        finally:
+            self._close()
+
+    def _take_in(self) -> None:
+        if not self._batch.rows and not self._waiting:
+            self._inbox.get()()
+            time.sleep(self._limits.gather_seconds)
+        while not self._inbox.empty():
+            self._inbox.get()()
+
+    def _choose_policy(self) -> None:
+        policy = self._waiting.turn()
+        if not self._batch.rows and policy is not None:
+            self._policy = policy
+            self._batch = self._new_batch()
+
+    def _admit(self) -> None:
+        if self._batch.rows and self._waiting.others(self._policy):
+            return
+        rows = self._waiting.take(self._policy, self._batch.free)
+        for prompt_ids, group in groupby(sorted(rows, key=_prompt_ids), key=_prompt_ids):
+            self._begin(list(group), prompt_ids)
+
+    def _begin(self, rows: list[Sequence], prompt_ids: tuple[int, ...]) -> None:
+        try:
+            prompt = self._prompts.read(self.policies.activate(self._policy), self._policy, prompt_ids)
+            over = self._batch.join(rows, prompt)
+        except Exception as error:
+            log.exception("could not begin %d answers", len(rows))
+            self._fail(rows, error)
+            return
+        self.metrics.began(len(rows), len(prompt_ids), self._prompts)
+        self._settle(over, len(rows))
+
+    def _step(self) -> None:
+        rows = list(self._batch.rows)
+        if not rows:
+            return
+        try:
+            over = self._batch.step(self.policies.activate(self._policy))
+        except Exception as error:
+            log.exception("could not decode %d answers", len(rows))
+            self._fail(rows, error)
+            self._batch = self._new_batch()
+            return
+        self._settle(over, len(rows))
+
+    def _settle(self, over: list[Sequence], tokens: int) -> None:
+        self.metrics.generation_tokens.inc(tokens)
+        for request in {row.request for row in over}:
+            if all(row.over for row in request.answers) and not request.cancelled:
+                request.done.set_result(request.answers)
+
+    def _release(self) -> None:
+        for policy in list(self._unloaded):
+            if self._waiting.has(policy) or (policy is self._policy and self._batch.rows):
+                continue
+            self._unloaded.remove(policy)
+            self._policy = self.policies.base if policy is self._policy else self._policy
+            self._prompts.forget(policy)
+            self.policies.release(policy)
+
+    def _enqueue(self, request: Request) -> None:
+        if not request.done.set_running_or_notify_cancel():
+            return
+        try:
+            policy = self.policies.get(request.model)
+            if len(self._waiting) + request.n > self._limits.waiting:
+                raise UnavailableError(f"{len(self._waiting)} answers are waiting already: try again later")
+        except MorrowError as error:
+            request.done.set_exception(error)
+        else:
+            self._waiting.add(policy, request.begin())
+
+    def _between_steps(self, action: Callable[[], T]) -> Future[T]:
+        self.check()
+        done: Future[T] = Future()
+
+        def act() -> None:
+            if not done.set_running_or_notify_cancel():
+                return
+            try:
+                done.set_result(action())
+            except Exception as error:  # noqa: BLE001 - it is the caller's, who waits for it
+                done.set_exception(error)
+
+        self._inbox.put(act)
+        return done
+
+    def _fail(self, rows: list[Sequence], error: Exception) -> None:
+        for request in {row.request for row in rows}:
+            if not request.done.done():
+                request.cancelled = True
+                request.done.set_exception(error)
+
+    def _close(self) -> None:
+        self._stopping.set()
+        while not self._inbox.empty():
+            self._inbox.get()()
+        self._fail(self._batch.rows + self._waiting.clear(), UnavailableError("the engine is shutting down"))
+
+    def _new_batch(self) -> Batch:
+        return Batch(self._limits.batch, self._end_ids, self._decode)
+
+
+def _prompt_ids(row: Sequence) -> tuple[int, ...]:
+    return row.request.prompt_ids

@@ -1,0 +1,154 @@
+"""The engine: an OpenAI-compatible server, vLLM or the CPU engine, of which this is the subset that Morrow uses."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol, Self, cast
+
+import httpx
+
+from shared.errors import MorrowError, UnavailableError
+
+STOP = "\n"
+"""A forecast is one line."""
+
+
+@dataclass(frozen=True)
+class SamplingRequest:
+    """One answer to sample. `policy` is the name the engine serves it under; `regex` constrains the whole answer."""
+
+    policy: str
+    prompt_token_ids: list[int]
+    max_tokens: int
+    temperature: float
+    top_p: float
+    top_k: int
+    seed: int
+    regex: str | None = None
+
+
+@dataclass(frozen=True)
+class Completion:
+    """A sampled answer. One log-probability per token id, a sampled end token included; `policy` is as echoed."""
+
+    policy: str
+    text: str
+    token_ids: list[int]
+    logprobs: list[float]
+    finish_reason: Literal["stop", "length"]
+
+
+class Engine(Protocol):
+    """What sampling needs of an engine. Raises UnavailableError where trying again may help."""
+
+    async def policies(self) -> list[str]: ...
+    async def complete(self, request: SamplingRequest) -> Completion: ...
+
+
+def problem_of(answer: httpx.Response) -> str:
+    """What an engine's error answer says, in whichever of the shapes that servers use."""
+    if "json" not in answer.headers.get("content-type", ""):
+        return answer.text[:500]
+    body = answer.json()
+    if not isinstance(body, dict):
+        return str(body)[:500]
+    error = body.get("error", body)
+    said = error.get("message") or error.get("detail") if isinstance(error, dict) else error
+    return str(said or body)[:500]
+
+
+def checked(answer: httpx.Response) -> httpx.Response:
+    """A good answer. 404, 429 and 5xx mean: not now; anything else is a mistake that stays one."""
+    if answer.is_success:
+        return answer
+    said = f"the engine answered {answer.status_code} to {answer.request.url.path}: {problem_of(answer)}"
+    if answer.status_code in (404, 429) or answer.status_code >= 500:
+        raise UnavailableError(said)
+    raise MorrowError(said)
+
+
+def json_object(answer: httpx.Response) -> dict[str, Any]:
+    """The JSON object of a good answer."""
+    is_json = "json" in checked(answer).headers.get("content-type", "")
+    body = answer.json() if is_json else None
+    if not isinstance(body, dict):
+        raise UnavailableError(f"what answers {answer.request.url} is no engine: it sent no JSON object")
+    return body
+
+
+def policy_names(body: dict[str, Any]) -> list[str]:
+    """The names in an answer to GET /v1/models."""
+    return [str(model["id"]) for model in body.get("data", [])]
+
+
+def completion_body(request: SamplingRequest) -> dict[str, Any]:
+    """The body of POST /v1/completions: one answer a request, since a seed shared by n answers names none of them."""
+    body: dict[str, Any] = {
+        "model": request.policy,
+        "prompt": request.prompt_token_ids,
+        "n": 1,
+        "max_tokens": request.max_tokens,
+        "temperature": request.temperature,
+        "top_p": request.top_p,
+        "top_k": request.top_k,
+        "seed": request.seed,
+        "stop": [STOP],
+        "logprobs": 1,
+        "return_token_ids": True,
+    }
+    return body | ({"structured_outputs": {"regex": request.regex}} if request.regex else {})
+
+
+def completion_of(body: dict[str, Any], request: SamplingRequest) -> Completion:
+    """Read an answer. Raises MorrowError if another policy spoke, or if tokens and log-probabilities do not match."""
+    if body.get("model") != request.policy:
+        raise MorrowError(f"the engine was asked for {request.policy} and answered with {body.get('model')}")
+    choice = body["choices"][0]
+    token_ids = choice.get("token_ids")
+    logprobs = (choice.get("logprobs") or {}).get("token_logprobs")
+    if not token_ids or not logprobs or len(token_ids) != len(logprobs):
+        raise MorrowError("the engine must answer with one log-probability per token id (logprobs, return_token_ids)")
+    if choice["finish_reason"] not in ("stop", "length"):
+        raise UnavailableError(f"the engine gave up on an answer: {choice['finish_reason']}")
+    return Completion(
+        policy=request.policy,
+        text=str(choice["text"]).replace("\x00", "\ufffd"),
+        token_ids=[int(token) for token in token_ids],
+        logprobs=[float(logprob) for logprob in logprobs],
+        finish_reason=cast('Literal["stop", "length"]', choice["finish_reason"]),
+    )
+
+
+class HttpEngine:
+    """The engine over HTTP; an asynchronous context manager that lives within one event loop."""
+
+    def __init__(self, client: httpx.AsyncClient) -> None:
+        self._client = client
+
+    @classmethod
+    def at(cls, url: str, timeout: float, concurrency: int) -> HttpEngine:
+        """A client of the engine at `url` with at most `concurrency` connections; `timeout` in seconds per call."""
+        limits = httpx.Limits(max_connections=concurrency + 1, max_keepalive_connections=concurrency + 1)
+        return cls(httpx.AsyncClient(base_url=url, timeout=timeout, limits=limits))
+
+    async def __aenter__(self) -> Self:
+        await self._client.__aenter__()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._client.aclose()
+
+    async def _call(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+        try:
+            return json_object(await self._client.request(method, path, json=body))
+        except httpx.TransportError as error:
+            reason = str(error) or type(error).__name__
+            raise UnavailableError(f"the engine at {self._client.base_url} does not answer: {reason}") from error
+
+    async def policies(self) -> list[str]:
+        """The names of the policies that the engine serves."""
+        return policy_names(await self._call("GET", "/v1/models"))
+
+    async def complete(self, request: SamplingRequest) -> Completion:
+        """Sample one answer."""
+        return completion_of(await self._call("POST", "/v1/completions", completion_body(request)), request)

@@ -1,0 +1,206 @@
+"""The use case: a generate step in, its groups of rollouts out.
+
+All rollouts of a step climb their ladders side by side, so that the engine always has a batch to work on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Coroutine
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from services.inference.decoding import PROFILES, arm, next_rung, sampling_seed
+from services.inference.engine import Completion, Engine, SamplingRequest
+from services.inference.forced import Forcing
+from services.inference.prompts import PROMPT_VERSION, messages
+from services.inference.tokenizer import Prompt, Tokenizer
+from shared.errors import InvalidInputError, MorrowError, UnavailableError
+from shared.forecast import Judgement, judge, line_regex
+from shared.wire import GenerateResult, GenerateTask, GroupRecord, HeadlineItem, RolloutRecord, Rung
+from shared.work import Lease
+
+log = logging.getLogger(__name__)
+POLL_SECONDS = 0.5
+WATCH_SECONDS = 0.2
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One engine call of a rollout and what came of it."""
+
+    rung: Rung
+    request: SamplingRequest
+    completion: Completion
+    judgement: Judgement
+
+
+@dataclass(frozen=True)
+class Generator:
+    """Does generate steps. `base_model` is the name of the model that engine and tokenizer were given."""
+
+    engine: Engine
+    tokenizer: Tokenizer
+    forcing: Forcing
+    base_model: str
+    concurrency: int
+    policy_patience: float
+
+    async def generate(self, task: GenerateTask, lease: Lease) -> GenerateResult:
+        """Sample a group for each headline. Raises StoppedError as soon as the lease is taken back,
+
+        InvalidInputError for another base model, UnavailableError if the engine or the policy does not appear.
+        """
+        if task.config.base_model != self.base_model:
+            raise InvalidInputError(
+                f"config.base_model: the run wants {task.config.base_model}, but this worker serves {self.base_model}; "
+                "start a worker with MORROW_BASE_MODEL set to the run's"
+            )
+        started = time.monotonic()
+        groups, calls, tokens = await stoppable(self._groups(task, lease), lease)
+        result = GenerateResult(groups=groups, engine_calls=calls, tokens=tokens, seconds=time.monotonic() - started)
+        _log_result(task, result)
+        return result
+
+    async def _groups(self, task: GenerateTask, lease: Lease) -> tuple[list[GroupRecord], int, int]:
+        await self._policy_listed(task.policy.name, lease)
+        slots = asyncio.Semaphore(self.concurrency)
+        prompts = [self.tokenizer.prompt(messages(item.text, task.config.horizon)) for item in task.headlines]
+        climbs = [
+            self._climb(task, item, prompt, index, slots, lease)
+            for item, prompt in zip(task.headlines, prompts, strict=True)
+            for index in range(task.config.rollouts)
+        ]
+        climbed = await gathered(climbs)
+        size = task.config.rollouts
+        groups = [
+            self._group(task, item, prompt, climbed[n * size : (n + 1) * size])
+            for n, (item, prompt) in enumerate(zip(task.headlines, prompts, strict=True))
+        ]
+        attempts = [attempt for tried in climbed for attempt in tried]
+        return groups, len(attempts), sum(len(attempt.completion.token_ids) for attempt in attempts)
+
+    async def _policy_listed(self, policy: str, lease: Lease) -> None:
+        """Wait for the policy; an engine that is still starting is waited for as well."""
+        deadline = time.monotonic() + self.policy_patience
+        while problem := await self._missing(policy):
+            lease.check()
+            if time.monotonic() >= deadline:
+                raise UnavailableError(f"{problem} (waited {self.policy_patience:g} s for the policy {policy})")
+            await asyncio.sleep(POLL_SECONDS)
+
+    async def _missing(self, policy: str) -> str | None:
+        try:
+            listed = policy in await self.engine.policies()
+        except UnavailableError as error:
+            return error.detail
+        return None if listed else f"the engine has not loaded the policy {policy}; is its syncer up?"
+
+    async def _climb(
+        self, task: GenerateTask, item: HeadlineItem, prompt: Prompt, index: int, slots: asyncio.Semaphore, lease: Lease
+    ) -> list[Attempt]:
+        """All attempts of one rollout, the first of them free, the last of them the one that stands."""
+        tried: list[Attempt] = []
+        side = arm(index, task.config)
+        while rung := next_rung(
+            side, [a.rung for a in tried], tried[-1].judgement if tried else None, task.config.retries
+        ):
+            request = _request(task, item, prompt, index, len(tried), rung)
+            async with slots:
+                lease.check()
+                completion = await self.engine.complete(request)
+            tried.append(Attempt(rung, request, completion, judge(completion.text, item.text)))
+        return tried
+
+    def _group(
+        self, task: GenerateTask, item: HeadlineItem, prompt: Prompt, climbed: list[list[Attempt]]
+    ) -> GroupRecord:
+        rollouts = [self._rollout(task, index, tried) for index, tried in enumerate(climbed)]
+        spoke = {attempt.completion.policy for tried in climbed for attempt in tried}
+        if spoke != {task.policy.name}:
+            raise MorrowError(f"headline {item.id} was answered by {sorted(spoke)}, not by {task.policy.name} alone")
+        return GroupRecord(
+            headline_id=item.id, prompt_text=prompt.text, prompt_token_ids=prompt.token_ids, rollouts=rollouts
+        )
+
+    def _rollout(self, task: GenerateTask, index: int, tried: list[Attempt]) -> RolloutRecord:
+        first, last = tried[0], tried[-1]
+        answer = last.completion
+        regex = last.request.regex
+        return RolloutRecord(
+            index=index,
+            arm=arm(index, task.config),
+            rung=last.rung,
+            attempts=len(tried),
+            raw_text=first.completion.text,
+            raw_strict=first.judgement.verdict == "strict",
+            text=answer.text,
+            token_ids=answer.token_ids,
+            logprobs=answer.logprobs,
+            forced=self.forcing.forced(regex, answer.token_ids) if regex else [False] * len(answer.token_ids),
+            finish_reason=answer.finish_reason,
+            policy=answer.policy,
+            profile=task.profile,
+            temperature=last.request.temperature,
+            seed=last.request.seed,
+        )
+
+
+def _request(
+    task: GenerateTask, item: HeadlineItem, prompt: Prompt, index: int, attempt: int, rung: Rung
+) -> SamplingRequest:
+    profile = PROFILES[task.profile]
+    return SamplingRequest(
+        policy=task.policy.name,
+        prompt_token_ids=prompt.token_ids,
+        max_tokens=task.config.max_tokens,
+        temperature=profile.temperature,
+        top_p=profile.top_p,
+        top_k=profile.top_k,
+        seed=sampling_seed(task.config.seed, task.date, item.text, index, attempt),
+        regex=line_regex(task.config.horizon) if rung == "guided" else None,
+    )
+
+
+async def gathered(work: list[Coroutine[Any, Any, T]]) -> list[T]:
+    """The results in order. The first failure cancels the rest and is raised as it is."""
+    tasks = [asyncio.ensure_future(one) for one in work]
+    try:
+        return list(await asyncio.gather(*tasks))
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def stoppable(work: Coroutine[Any, Any, T], lease: Lease) -> T:
+    """The result of the work. When the lease is taken back, the work is cancelled, and with it what is in flight."""
+    task = asyncio.ensure_future(work)
+    try:
+        while not (await asyncio.wait([task], timeout=WATCH_SECONDS))[0]:
+            lease.check()
+        return task.result()
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+def _log_result(task: GenerateTask, result: GenerateResult) -> None:
+    rollouts = [rollout for group in result.groups for rollout in group.rollouts]
+    log.info(
+        "%s %s: %d headlines, %d rollouts by %s (%s, prompt %s), %d strict at first, %d calls, %d tokens, %.1f s",
+        task.run,
+        task.date,
+        len(result.groups),
+        len(rollouts),
+        task.policy.name,
+        task.profile,
+        PROMPT_VERSION,
+        sum(rollout.raw_strict for rollout in rollouts),
+        result.engine_calls,
+        result.tokens,
+        result.seconds,
+    )

@@ -1,0 +1,43 @@
+"""The engine under test: the CPU engine on a tiny model, or one that runs elsewhere.
+
+MORROW_TEST_ENGINE_URL names one elsewhere, and MORROW_TEST_ENGINE_FILES the folder that `tiny` wrote for it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.integration.engine_contract.serving import Served, serve
+from tests.integration.engine_contract.tiny import write_adapter, write_model
+
+
+@pytest.fixture(scope="session")
+def engine_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with model/ and adapter/."""
+    if given := os.environ.get("MORROW_TEST_ENGINE_FILES"):
+        return Path(given)
+    root = tmp_path_factory.mktemp("engine")
+    write_adapter(write_model(root / "model"), root / "adapter")
+    return root
+
+
+@pytest.fixture(scope="session")
+def engine(engine_files: Path) -> Iterator[Served]:
+    """A running engine."""
+    if given := os.environ.get("MORROW_TEST_ENGINE_URL"):
+        yield Served(given, engine_files)
+        return
+    from transformers import AutoTokenizer
+
+    from services.inference.cpu_engine.assembly import assemble
+    from services.inference.cpu_engine.engine import Limits
+    from services.inference.cpu_engine.policies import load_model
+
+    folder = engine_files / "model"
+    app = assemble(load_model(folder), AutoTokenizer.from_pretrained(folder), str(folder), Limits(batch=16))
+    with serve(app, engine_files) as served:
+        yield served

@@ -1,0 +1,91 @@
+"""The worker and the syncer as processes of their own."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+from shared.queue import make_celery, task_name
+
+NOBODY = "http://127.0.0.1:9"
+
+
+@contextmanager
+def process(module: str, **environment: str) -> Iterator[subprocess.Popen[str]]:
+    """A running module; killed if the test did not end it."""
+    variables = os.environ | {f"MORROW_{name.upper()}": value for name, value in environment.items()}
+    command = [sys.executable, "-m", module]
+    with subprocess.Popen(
+        command, env=variables, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
+    ) as child:
+        try:
+            yield child
+        finally:
+            child.kill()
+
+
+def line_with(child: subprocess.Popen[str], text: str) -> str:
+    """The next line of the process' log that holds the text."""
+    assert child.stderr is not None
+    return next(line for line in child.stderr if text in line)
+
+
+def test_a_syncer_outlives_a_coordinator_that_is_away_and_ends_when_told_to() -> None:
+    with process("services.inference.syncer_main", coordinator_url=NOBODY, sync_period="0.01") as child:
+        assert "WARNING" in line_with(child, "cannot learn what is wanted")
+        child.send_signal(signal.SIGTERM)
+        _, rest = child.communicate(timeout=30)
+    assert child.returncode == 0
+    assert "cannot learn what is wanted" not in rest
+
+
+class Refusing(BaseHTTPRequestHandler):
+    """A coordinator that says of every step that it is done."""
+
+    claimed: threading.Event
+    paths: list[str]
+
+    def do_POST(self) -> None:
+        """Answer a claim."""
+        self.rfile.read(int(self.headers["Content-Length"]))
+        body = b'{"status": "done"}'
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+        self.paths.append(self.path)
+        self.claimed.set()
+
+    def log_message(self, *_: object) -> None:
+        """Nothing."""
+
+
+@contextmanager
+def coordinator() -> Iterator[tuple[str, type[Refusing]]]:
+    """A listening coordinator and what it has been asked."""
+    handler = type("Handler", (Refusing,), {"claimed": threading.Event(), "paths": []})
+    with HTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}", handler
+        server.shutdown()
+        thread.join()
+
+
+def test_a_message_makes_the_worker_claim_its_step(broker_url: str) -> None:
+    own = broker_url.rpartition("/")[0] + "/7"
+    with coordinator() as (url, seen), make_celery(own) as app:
+        app.send_task(task_name("generate"), args=[41], queue="generate")
+        with process("services.inference.main", coordinator_url=url, broker_url=own) as child:
+            assert seen.claimed.wait(60)
+            child.send_signal(signal.SIGTERM)
+            child.communicate(timeout=60)
+    assert child.returncode == 0
+    assert seen.paths == ["/v1/steps/41/claim"]

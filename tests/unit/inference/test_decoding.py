@@ -1,0 +1,76 @@
+"""The decoding ladder, rung by rung."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+
+import pytest
+
+from services.inference.decoding import PROFILES, arm, next_rung, sampling_seed
+from shared.forecast import judge
+from shared.run_config import RunConfig
+from shared.wire import Rung
+from tests.unit.inference.fakes import BROKEN, LINE, NEAR_MISS
+
+DAY = dt.date(2025, 8, 18)
+
+
+def test_the_first_half_of_a_group_is_free_by_default() -> None:
+    arms = [arm(index, RunConfig()) for index in range(8)]
+    assert arms == ["free"] * 4 + ["ladder"] * 4
+
+
+@pytest.mark.parametrize(("share", "free"), [(0.0, 0), (1.0, 5), (0.5, 3), (0.3, 2)])
+def test_the_free_share_is_rounded_ties_up(share: float, free: int) -> None:
+    config = RunConfig(rollouts=5, free_share=share)
+    assert [arm(index, config) for index in range(5)].count("free") == free
+
+
+def test_every_rollout_begins_free() -> None:
+    assert next_rung("free", [], None, 3) == "free"
+    assert next_rung("ladder", [], None, 0) == "free"
+
+
+@pytest.mark.parametrize("text", [LINE, NEAR_MISS, "No forecast: nothing to settle"])
+def test_an_answer_that_stands_is_not_asked_for_again(text: str) -> None:
+    assert next_rung("ladder", ["free"], judge(text), 3) is None
+
+
+def test_a_failed_rollout_of_the_free_arm_keeps_its_failure() -> None:
+    assert next_rung("free", ["free"], judge(BROKEN), 3) is None
+
+
+def test_a_failed_rollout_of_the_ladder_is_guided_until_its_retries_are_spent() -> None:
+    tried: list[Rung] = ["free"]
+    while rung := next_rung("ladder", tried, judge(BROKEN), 3):
+        tried.append(rung)
+    assert tried == ["free", "guided", "guided", "guided"]
+
+
+def test_without_retries_nobody_climbs() -> None:
+    assert next_rung("ladder", ["free"], judge(BROKEN), 0) is None
+
+
+def test_seeds_differ_by_each_of_their_arguments_and_by_nothing_else() -> None:
+    seeds = {
+        sampling_seed(1, DAY, "Oil climbs", 0, 0),
+        sampling_seed(2, DAY, "Oil climbs", 0, 0),
+        sampling_seed(1, DAY + dt.timedelta(days=1), "Oil climbs", 0, 0),
+        sampling_seed(1, DAY, "Oil falls", 0, 0),
+        sampling_seed(1, DAY, "Oil climbs", 1, 0),
+        sampling_seed(1, DAY, "Oil climbs", 0, 1),
+    }
+    assert len(seeds) == 6
+    assert sampling_seed(1, DAY, "Oil climbs", 0, 0) in seeds
+
+
+def test_a_seed_is_the_first_31_bits_of_a_digest() -> None:
+    digest = hashlib.sha256(b"1\x1f2025-08-18\x1fOil climbs\x1f0\x1f0").hexdigest()
+    assert sampling_seed(1, DAY, "Oil climbs", 0, 0) == int(digest[:8], 16) // 2
+    assert 0 <= sampling_seed(2**31 - 1, DAY, "\ud800", 63, 10) < 2**31
+
+
+def test_the_profiles_are_those_that_are_documented() -> None:
+    table = {name: (p.temperature, p.top_p, p.top_k) for name, p in PROFILES.items()}
+    assert table == {"tight": (0.5, 0.85, 50), "default": (0.7, 0.9, 50), "loose": (0.9, 0.95, 50)}
