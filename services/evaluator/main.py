@@ -1,0 +1,49 @@
+"""The evaluator's composition root: `worker` does evaluate steps, `web` serves the stateless endpoint."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Sequence
+
+from services.evaluator.embedder import MiniLm
+from services.evaluator.settings import EvaluatorSettings
+from shared.logging import configure_logging
+
+
+def run_worker(settings: EvaluatorSettings) -> None:
+    """Consume the queue `evaluate` until told to stop."""
+    from services.evaluator.tasks import make_handler, make_task
+    from shared.queue import make_celery
+    from shared.work import HttpCoordinator
+
+    app = make_celery(settings.broker_url)
+    coordinator = HttpCoordinator.at(settings.coordinator_url, settings.request_timeout)
+    make_task(app, coordinator, make_handler(MiniLm(settings.embedder)))
+    options = ["-Q", "evaluate", "-c", "1", "--without-mingle", "--without-gossip", "-n", f"evaluate-{os.getpid()}@%h"]
+    app.worker_main(["worker", *options, "--loglevel", settings.log_level])
+
+
+def run_web(settings: EvaluatorSettings) -> None:
+    """Serve the endpoint until told to stop."""
+    import uvicorn
+
+    from services.evaluator.app import create_app
+
+    embedder = MiniLm(settings.embedder)
+    app = create_app(embedder, embedder.check, settings.evaluator_most_body)
+    uvicorn.run(app, host=settings.evaluator_host, port=settings.evaluator_port, log_config=None)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Start the process that the first argument names."""
+    parser = argparse.ArgumentParser(prog="python -m services.evaluator.main", description=__doc__)
+    parser.add_argument("process", choices=("worker", "web"))
+    chosen = parser.parse_args(arguments).process
+    settings = EvaluatorSettings()
+    configure_logging(settings.log_level)
+    (run_worker if chosen == "worker" else run_web)(settings)
+
+
+if __name__ == "__main__":
+    main()

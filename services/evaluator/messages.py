@@ -1,0 +1,63 @@
+"""What the REST endpoint takes and gives."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field, StringConstraints, model_validator
+
+from shared.run_config import RunConfig
+from shared.wire import EvaluateResult, GroupToScore, Message, RolloutToScore
+
+MOST_ROLLOUTS = 64
+MOST_OUTCOMES = 2_000
+MOST_TEXT = 8_000
+Text = Annotated[str, StringConstraints(max_length=MOST_TEXT)]
+Line = Annotated[str, StringConstraints(max_length=1_000)]
+
+
+class RecordedRollout(Message):
+    """A text with the rank (1 is best, ties share a place) and normalised score that an earlier evaluation gave it."""
+
+    text: Text
+    recorded_rank: float | None = Field(None, ge=1)
+    recorded_score: float | None = Field(None, ge=0, le=1)
+
+
+class ScoreRequest(Message):
+    """One group to score: `texts`, or `rollouts` where a rank is recorded. `prompt` is what they were sampled from."""
+
+    config: RunConfig = Field(
+        default_factory=lambda: RunConfig.model_validate({}), description="Run configuration; a preset fills the rest."
+    )
+    headline: Line = Field(min_length=1, description="The headline that the texts forecast from.")
+    prompt: Annotated[str, StringConstraints(max_length=32_000)] = Field(
+        "", description="The whole prompt: what a text shares with it earns nothing."
+    )
+    outcomes: list[Line] = Field(
+        default_factory=list, max_length=MOST_OUTCOMES, description="Headlines of the outcome day."
+    )
+    texts: list[Text] = Field(default_factory=list, max_length=MOST_ROLLOUTS, description="The group's forecasts.")
+    rollouts: list[RecordedRollout] = Field(
+        default_factory=list, max_length=MOST_ROLLOUTS, description="The group's forecasts with recorded ranks."
+    )
+
+    @model_validator(mode="after")
+    def _one_group(self) -> ScoreRequest:
+        if bool(self.texts) == bool(self.rollouts):
+            raise ValueError("give either texts or rollouts, with at least one entry")
+        return self
+
+    def group(self) -> GroupToScore:
+        """The group, its rollouts numbered from 0 in their order."""
+        given = self.rollouts or [RecordedRollout(text=text) for text in self.texts]
+        return GroupToScore(
+            group_id=0,
+            headline=self.headline,
+            prompt_text=self.prompt,
+            rollouts=[RolloutToScore(rollout_id=i, **rollout.model_dump()) for i, rollout in enumerate(given)],
+        )
+
+
+ScoreAnswer = EvaluateResult
+"""The evaluations, `rollout_id` being the position in the request; the ranker and the leak list that were used."""

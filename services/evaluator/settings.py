@@ -1,0 +1,19 @@
+"""Settings of the evaluator, from MORROW_* environment variables."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from shared.settings import WorkerSettings
+
+
+class EvaluatorSettings(WorkerSettings):
+    """What the evaluator's worker and its web endpoint read."""
+
+    embedder: str = Field(
+        "",
+        description="Folder or hub id of the sentence-embedding model; the pinned all-MiniLM-L6-v2 wheel when empty.",
+    )
+    evaluator_host: str = Field("127.0.0.1", description="Address the REST endpoint listens on.")
+    evaluator_port: int = Field(8702, ge=1, le=65_535, description="Port the REST endpoint listens on.")
+    evaluator_most_body: int = Field(4_194_304, ge=1_024, description="Bytes a request to the endpoint may have.")

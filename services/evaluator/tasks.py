@@ -1,0 +1,34 @@
+"""The Celery task that does evaluate steps: it translates and delegates."""
+
+from __future__ import annotations
+
+from celery import Celery, Task
+
+from services.evaluator.embedder import Embedder
+from services.evaluator.evaluate import evaluate
+from shared.errors import InvalidInputError
+from shared.queue import task_name
+from shared.wire import EvaluateTask, Result
+from shared.wire import Task as Step
+from shared.work import Coordinator, Handler, Lease, work_on
+
+
+def make_handler(embedder: Embedder) -> Handler:
+    """The handler of evaluate steps with its embedder."""
+
+    def handle(step: Step, lease: Lease) -> Result:
+        if not isinstance(step, EvaluateTask):
+            raise InvalidInputError(f"kind: an evaluator was given a step of kind {step.kind}")
+        return evaluate(step, lease, embedder)
+
+    return handle
+
+
+def make_task(app: Celery, coordinator: Coordinator, handler: Handler) -> Task:
+    """Register the task on the application."""
+
+    @app.task(name=task_name("evaluate"))  # type: ignore[untyped-decorator]
+    def run_step(step_id: int) -> str:
+        return work_on(step_id, coordinator, handler)
+
+    return run_step

@@ -1,0 +1,91 @@
+"""Each formula against numbers worked by hand."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.evaluator.scoring import (
+    composite,
+    normalized_score,
+    outcome_score,
+    places,
+    reward,
+    semantic_score,
+    tied,
+    validity,
+)
+from tests.unit.evaluator.group_texts import unhurried
+
+SCORES = st.lists(st.sampled_from([0.0, 0.1, 0.25, 0.5, 0.9]), min_size=1, max_size=10)
+
+
+def test_validity_is_one_or_zero() -> None:
+    assert (validity(True), validity(False)) == (1.0, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("claim", "headline", "expected"),
+    [(0.75, 0.25, 0.5), (0.25, 0.75, 0.0), (0.5, 0.5, 0.0), (0.1, -0.3, 0.1), (-0.2, -0.4, 0.0), (1.0, 0.0, 1.0)],
+)
+def test_semantic_is_what_the_claim_reaches_beyond_its_headline(claim: float, headline: float, expected: float) -> None:
+    assert semantic_score(claim, headline) == expected
+
+
+def test_ties_share_the_mean_of_their_places() -> None:
+    assert places([0.9, 0.1, 0.4, 0.4]) == [1, 4, 2.5, 2.5]
+    assert places([0.2, 0.2, 0.2, 0.7]) == [3, 3, 3, 1]
+    assert places([0.0] * 8) == [4.5] * 8
+
+
+def test_identical_texts_tie_whatever_they_were_given() -> None:
+    assert tied(["a", "b", " a"], [0.2, 0.5, 0.4]) == pytest.approx([0.3, 0.5, 0.3])
+    assert tied(["a", "a", "a"], [0.1, 0.1, 0.1]) == [0.1] * 3
+
+
+@pytest.mark.parametrize(
+    ("rank", "n", "expected"), [(1, 8, 1.0), (8, 8, 0.0), (2, 8, 6 / 7), (4.5, 8, 0.5), (2.5, 4, 0.5), (1, 1, 0.5)]
+)
+def test_a_rank_becomes_a_share_of_the_way_from_last_to_first(rank: float, n: int, expected: float) -> None:
+    assert normalized_score(rank, n) == pytest.approx(expected)
+
+
+def test_the_outcome_score_is_ten_times_the_normalized_one() -> None:
+    assert outcome_score(0.75) == 7.5
+
+
+def test_composite_weighs_rank_and_trade_thinking_geometrically() -> None:
+    assert composite(1.0, 1.0) == 1.0
+    assert composite(0.5, 0.7) == pytest.approx(0.5531061)  # exp(.7 ln .5 + .3 ln .7)
+    assert composite(6 / 7, 0.1) == pytest.approx(0.4499220)  # exp(.7 ln(6/7) + .3 ln .1)
+    assert composite(0.0, 1.0) == composite(1.0, 0.0) == composite(0.0, 0.0) == 0.0
+
+
+def test_the_reward_is_gated_base_plus_bonus_for_validity() -> None:
+    assert reward(0.4, True, "validity", 0.1) == 0.5
+    assert reward(0.4, False, "validity", 0.1) == 0.0
+    assert reward(0.4, False, "off", 0.1) == 0.4
+    assert reward(0.4, True, "off", 0.0) == 0.4
+
+
+@unhurried
+@given(SCORES)
+def test_places_lie_in_the_group_and_sum_to_all_of_them(scores: list[float]) -> None:
+    n = len(scores)
+    ranks = places(scores)
+    assert all(1 <= rank <= n for rank in ranks)
+    assert sum(ranks) == n * (n + 1) / 2
+    assert all(0 <= normalized_score(rank, n) <= 1 for rank in ranks)
+
+
+@unhurried
+@given(st.permutations(list(range(6))), st.lists(st.sampled_from([0.0, 0.3, 0.8]), min_size=6, max_size=6))
+def test_a_permutation_of_scores_permutes_the_places(order: list[int], scores: list[float]) -> None:
+    assert places([scores[i] for i in order]) == [places(scores)[i] for i in order]
+
+
+@unhurried
+@given(st.floats(0, 1), st.floats(0, 1))
+def test_the_composite_is_a_share(normalized: float, trade: float) -> None:
+    assert 0 <= composite(normalized, trade) <= 1

@@ -1,0 +1,109 @@
+"""An evaluate step: scored, stopped between groups, refused if it is of another kind; and the task that runs it."""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+
+import pytest
+
+from services.evaluator.evaluate import evaluate
+from services.evaluator.main import main
+from services.evaluator.tasks import make_handler, make_task
+from shared.errors import InvalidInputError, StoppedError
+from shared.queue import make_celery, task_name
+from shared.run_config import RunConfig
+from shared.wire import (
+    ClaimAnswer,
+    CompleteAnswer,
+    CompleteRequest,
+    EvaluateResult,
+    EvaluateTask,
+    FailRequest,
+    GenerateTask,
+    PolicyRef,
+    RenewAnswer,
+)
+from shared.work import Lease
+from tests.unit.evaluator.group_texts import OWN, WordEmbedder, group
+
+DAY = dt.date(2025, 8, 18)
+CONFIG = RunConfig.model_validate({})
+
+
+def evaluate_task(groups: int = 1) -> EvaluateTask:
+    return EvaluateTask(
+        step_id=7,
+        fence=1,
+        run="RUN",
+        date=DAY,
+        config=CONFIG,
+        outcome_date=DAY + dt.timedelta(days=1),
+        outcomes=["Rivals see profit"],
+        groups=[group(OWN, "rivals see profit", "")] * groups,
+    )
+
+
+class FakeCoordinator:
+    """Grants one task and keeps what it is told."""
+
+    def __init__(self, task: EvaluateTask) -> None:
+        self.task = task
+        self.completed: list[CompleteRequest] = []
+        self.failed: list[FailRequest] = []
+
+    def claim(self, step_id: int) -> ClaimAnswer:
+        return ClaimAnswer(status="granted", lease_seconds=60, task=self.task)
+
+    def renew(self, step_id: int, fence: int) -> RenewAnswer:
+        return RenewAnswer(go_on=True)
+
+    def complete(self, step_id: int, request: CompleteRequest) -> CompleteAnswer:
+        self.completed.append(request)
+        return CompleteAnswer(status="accepted")
+
+    def fail(self, step_id: int, request: FailRequest) -> None:
+        self.failed.append(request)
+
+
+def test_every_rollout_of_every_group_gets_one_record() -> None:
+    result = evaluate(evaluate_task(groups=3), Lease(7, 1), WordEmbedder())
+    assert [record.rollout_id for record in result.evaluations] == [0, 1, 2] * 3
+    assert (result.ranker, result.leak_list) == ("semantic", "morrow-1")
+    assert result.seconds >= 0
+
+
+def test_a_revoked_lease_stops_the_work_before_the_next_group() -> None:
+    embedder, lease = WordEmbedder(), Lease(7, 1)
+    lease.revoke("cancelled")
+    with pytest.raises(StoppedError, match="cancelled"):
+        evaluate(evaluate_task(), lease, embedder)
+    assert embedder.asked == []
+
+
+def test_the_task_posts_what_was_scored_under_its_fence(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    coordinator = FakeCoordinator(evaluate_task())
+    app = make_celery("memory://")
+    task = make_task(app, coordinator, make_handler(WordEmbedder()))
+    assert task.name == task_name("evaluate")
+    assert task(7) == "accepted"
+    result = coordinator.completed[0].result
+    assert isinstance(result, EvaluateResult)
+    assert len(result.evaluations) == 3
+    assert coordinator.completed[0].fence == 1
+    assert "scored 3 rollouts of 1 groups" in coordinator.completed[0].log
+
+
+def test_a_step_of_another_kind_is_refused() -> None:
+    other = GenerateTask(
+        step_id=7, fence=1, run="RUN", date=DAY, config=CONFIG, policy=PolicyRef(), profile="tight", headlines=[]
+    )
+    with pytest.raises(InvalidInputError, match="a step of kind generate"):
+        make_handler(WordEmbedder())(other, Lease(7, 1))
+
+
+def test_an_unknown_process_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["trainer"])
+    assert "invalid choice: 'trainer'" in capsys.readouterr().err
