@@ -1,0 +1,160 @@
+"""One measurement of bench/update.py: a process of its own that makes one update in one way and writes its figures."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import torch
+from peft import get_peft_model
+from tokenizers import Tokenizer
+from tokenizers.models import WordLevel
+from torch.utils.flop_counter import FlopCounterMode
+from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast, Qwen3Config, Qwen3ForCausalLM
+from trl import GRPOConfig
+
+from bench.updating.meters import Peak, matrix_peak
+from bench.updating.stock import stock_trainer
+from services.trainer.batch import BatchGroup, into_packs, make_batch
+from services.trainer.gspo import GspoTrainer, gspo_config
+from services.trainer.job import Job
+from services.trainer.packs import make_pack
+from services.trainer.policy import lora_config
+from shared.run_config import RunConfig
+from shared.wire import TrainGroup, TrainRollout
+
+DATA = Path(__file__).parents[1] / "data" / "rollouts.json"
+SAMPLER = -0.5
+"""Log-probability that the sampler is taken to have given each token; the importance weights follow from it."""
+QWEN = {"hidden_size": 1024, "intermediate_size": 3072, "num_hidden_layers": 28, "num_attention_heads": 16}
+QWEN |= {"num_key_value_heads": 8, "head_dim": 128, "vocab_size": 151_936}
+CONFIG = RunConfig(max_grad_norm=1000.0)
+CAP = CONFIG.importance_cap
+PACK_TOKENS = Job.model_fields["pack_tokens"].default
+
+
+def stored(count: int) -> list[BatchGroup]:
+    """The first groups of the stored batch, with advantages."""
+    data = json.loads(DATA.read_text("utf8"))
+    groups = [
+        TrainGroup(
+            group_id=number,
+            prompt_token_ids=group["prompt"],
+            temperature=data["temperature"],
+            rollouts=[
+                TrainRollout(
+                    rollout_id=8 * number + place,
+                    token_ids=answer,
+                    logprobs=[SAMPLER] * len(answer),
+                    forced=[False] * len(answer),
+                    reward=reward,
+                )
+                for place, (answer, reward) in enumerate(zip(group["answers"], group["rewards"], strict=True))
+            ],
+        )
+        for number, group in enumerate(data["groups"][:count])
+    ]
+    (minibatch,) = make_batch(groups, 1).minibatches
+    return list(minibatch)
+
+
+def learner(options: argparse.Namespace) -> Any:
+    """The model, its adapter away from where it would change nothing."""
+    torch.manual_seed(1)
+    if options.device == "cuda":
+        dtype = torch.bfloat16 if options.adapter == "lora" else torch.float32
+        with torch.device("cuda"):
+            model = Qwen3ForCausalLM._from_config(Qwen3Config(**QWEN, tie_word_embeddings=True), dtype=dtype)
+    else:
+        model = AutoModelForCausalLM.from_pretrained(options.model, dtype=torch.float32)
+    if options.adapter == "full":
+        return model
+    model = get_peft_model(model, lora_config(CONFIG)).to(options.device)
+    for name, parameter in model.named_parameters():
+        if "lora_B" in name:
+            torch.nn.init.normal_(parameter, std=0.01)
+    return model
+
+
+def tokenizer() -> Any:
+    """What TRL asks for and this measurement never uses."""
+    words = Tokenizer(WordLevel({"<pad>": 0, "<eos>": 1}, unk_token="<pad>"))
+    return PreTrainedTokenizerFast(tokenizer_object=words, pad_token="<pad>", eos_token="<eos>", padding_side="left")
+
+
+class Update:
+    """A side's update: `run` makes it, `gradient` is that of its step."""
+
+    def __init__(self, side: str, model: Any, groups: list[BatchGroup], args: GRPOConfig, tokens: int) -> None:
+        self.side, self.model, self.args = side, model, args
+        self.device = torch.device("cpu" if args.use_cpu else "cuda")
+        self.packs = [make_pack(some, 0, self.device) for some in into_packs(groups, tokens)]
+        self.trainer: Any = None if side == "morrow" else stock_trainer(model, tokenizer(), groups, args, CAP)
+        self.gradient = torch.empty(0)
+
+    def run(self) -> None:
+        """Old log-probabilities, loss, gradient and step. Morrow takes both log-probabilities of a first
+        minibatch from one pass, as in `services.trainer.update`."""
+        if self.side == "morrow":
+            self.trainer = GspoTrainer(self.model, tokenizer(), self.args, [self.packs], CAP)
+        self.trainer.create_optimizer()
+        self.trainer.optimizer.register_step_pre_hook(self._keep)
+        self.trainer.train()
+
+    def _keep(self, *_: Any) -> None:
+        trained = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
+        self.gradient = torch.cat([parameter.grad.flatten().float().cpu() for parameter in trained])
+
+
+def figures(side: str, options: argparse.Namespace, folder: Path) -> tuple[dict[str, float], torch.Tensor]:
+    """Measure one update."""
+    groups, device, model = stored(options.groups), torch.device(options.device), learner(options)
+
+    def prepared(config: RunConfig) -> Update:
+        return Update(side, model, groups, gspo_config(config, folder / "trl", device), options.pack_tokens)
+
+    if options.warm:
+        prepared(CONFIG.model_copy(update={"learning_rate": 0.0})).run()
+        model.zero_grad(set_to_none=True)
+    update = prepared(CONFIG)
+    peak, started = Peak(device), time.perf_counter()
+    counter = FlopCounterMode(display=False)
+    with counter if options.operations else nullcontext():
+        update.run()
+    above, seconds = peak.above(), time.perf_counter() - started
+    tokens = sum(len(group.prompt_token_ids) + len(row.token_ids) for group in groups for row in group.rows)
+    (loss,) = [step["loss"] for step in update.trainer.state.log_history if "loss" in step]
+    found = {"seconds per update": seconds, "tokens per second": tokens / seconds, "MiB above the model": above}
+    if options.operations:
+        found = {"operations": float(counter.get_total_flops())}
+    return found | {"loss": loss}, update.gradient
+
+
+def main() -> None:
+    """Write SIDE.json and SIDE.pt into a folder."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("side", choices=["stock", "morrow"])
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--groups", type=int, default=2)
+    parser.add_argument("--adapter", default="lora")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--model")
+    parser.add_argument("--pack-tokens", type=int, default=PACK_TOKENS)
+    parser.add_argument("--warm", action="store_true", help="make the update once before, without changing weights")
+    parser.add_argument("--operations", action="store_true", help="count matrix operations and time nothing")
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    found, gradient = figures(options.side, options, options.folder)
+    if options.device == "cuda" and not options.operations:
+        found["matrix peak"] = matrix_peak()
+    torch.save(gradient, options.folder / f"{options.side}.pt")
+    (options.folder / f"{options.side}.json").write_text(json.dumps(found), "utf8")
+
+
+if __name__ == "__main__":
+    main()

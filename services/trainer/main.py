@@ -1,0 +1,27 @@
+"""The trainer's composition root: a Celery worker that does train steps, one at a time."""
+
+from __future__ import annotations
+
+import os
+
+from services.trainer.settings import TrainerSettings
+from services.trainer.tasks import make_handler, make_task
+from shared.checkpoints import CheckpointStore
+from shared.logging import configure_logging
+from shared.queue import make_celery
+from shared.work import HttpCoordinator
+
+
+def main() -> None:
+    """Consume the queue `train` until told to stop."""
+    settings = TrainerSettings()
+    configure_logging(settings.log_level)
+    app = make_celery(settings.broker_url)
+    coordinator = HttpCoordinator.at(settings.coordinator_url, settings.request_timeout)
+    make_task(app, coordinator, make_handler(CheckpointStore(settings.store), settings))
+    options = ["-Q", "train", "-c", "1", "--without-mingle", "--without-gossip", "-n", f"train-{os.getpid()}@%h"]
+    app.worker_main(["worker", *options, "--loglevel", settings.log_level])
+
+
+if __name__ == "__main__":
+    main()

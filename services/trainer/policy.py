@@ -1,0 +1,73 @@
+"""The model that learns: loaded from the base and the parent's checkpoint, saved as a checkpoint's files."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from peft import LoraConfig, PeftModel, get_peft_model
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from services.trainer.job import Job
+from shared.run_config import RunConfig
+
+
+def device_of(wanted: str) -> torch.device:
+    """The device that a setting names; `auto` is the first GPU, or the processor."""
+    return torch.device("cuda" if wanted == "cuda" or (wanted == "auto" and torch.cuda.is_available()) else "cpu")
+
+
+def load_policy(job: Job, device: torch.device) -> Any:
+    """The model with the parent's weights, or fresh ones seeded by the run.
+
+    A LoRA adapter is float32 on a base that is bfloat16 on a GPU; full weights are float32 everywhere, since steps of
+    the usual size vanish in bfloat16. On a GPU both are computed with in bfloat16.
+    """
+    config = job.task.config
+    torch.manual_seed(config.seed)
+    full = config.adapter == "full"
+    source = str(job.parent) if full and job.parent else job.base
+    dtype = torch.float32 if full or device.type == "cpu" else torch.bfloat16
+    model = AutoModelForCausalLM.from_pretrained(source, dtype=dtype)
+    if not full and job.parent:
+        model = PeftModel.from_pretrained(model, job.parent, is_trainable=True)
+    elif not full:
+        model = get_peft_model(model, lora_config(config))
+    return model.to(device)
+
+
+def load_tokenizer(job: Job) -> Any:
+    """The base model's tokenizer."""
+    return AutoTokenizer.from_pretrained(job.base)
+
+
+def lora_config(config: RunConfig) -> LoraConfig:
+    """LoRA on every linear layer but the head, scaled by 2; a fresh adapter changes nothing (B = 0)."""
+    return LoraConfig(
+        task_type="CAUSAL_LM",
+        r=config.lora_rank,
+        lora_alpha=2 * config.lora_rank,
+        lora_dropout=0.0,
+        target_modules="all-linear",
+    )
+
+
+def save_policy(model: Any, tokenizer: Any, folder: Path, config: RunConfig) -> None:
+    """Write what an engine loads: a PEFT adapter, or weights with configuration and tokenizer."""
+    if config.adapter == "full":
+        model.save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
+        return
+    model.save_pretrained(folder, save_embedding_layers=False)
+    (folder / "README.md").unlink(missing_ok=True)
+    _settle(folder / "adapter_config.json", config)
+
+
+def _settle(path: Path, config: RunConfig) -> None:
+    """Name the base and not a folder of this machine, and the layers by kind and in order: equal runs, equal files."""
+    about = json.loads(path.read_text("utf8"))
+    kinds = {name.rpartition(".")[2] for name in about["target_modules"]}
+    about |= {"base_model_name_or_path": config.base_model, "target_modules": sorted(kinds)}
+    path.write_text(json.dumps(about, indent=1, sort_keys=True), "utf8")

@@ -1,0 +1,132 @@
+"""Small models, rollouts and tasks for the trainer's tests."""
+
+from __future__ import annotations
+
+import datetime as dt
+import random
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from tokenizers import Tokenizer
+from tokenizers.models import WordLevel
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+from services.trainer.batch import make_batch
+from services.trainer.gspo import GspoTrainer, gspo_config
+from services.trainer.job import WORK, Job
+from services.trainer.packs import Pack, make_pack
+from services.trainer.policy import load_policy, load_tokenizer
+from services.trainer.scored import ScoredPack, score_pack
+from services.trainer.update import update
+from shared.run_config import RunConfig
+from shared.wire import CheckpointRef, TrainGroup, TrainRollout, TrainStats, TrainTask
+
+VOCABULARY = 32
+BASE = "toy/llama"
+DAY = dt.date(2025, 8, 18)
+CPU = torch.device("cpu")
+
+
+def save_tiny_llama(folder: Path) -> Path:
+    """Write a random model whose predictions are far from even, and a tokenizer of as many words."""
+    torch.manual_seed(11)
+    config = LlamaConfig(
+        vocab_size=VOCABULARY,
+        hidden_size=32,
+        intermediate_size=48,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        max_position_embeddings=128,
+        initializer_range=0.2,
+        tie_word_embeddings=True,
+        pad_token_id=0,
+        bos_token_id=None,
+        eos_token_id=1,
+    )
+    LlamaForCausalLM(config).save_pretrained(folder)
+    words = {"<pad>": 0, "<eos>": 1} | {f"w{place}": place for place in range(2, VOCABULARY)}
+    tokenizer = Tokenizer(WordLevel(words, unk_token="<pad>"))
+    PreTrainedTokenizerFast(tokenizer_object=tokenizer, pad_token="<pad>", eos_token="<eos>").save_pretrained(folder)
+    return folder
+
+
+def run_config(**overrides: Any) -> RunConfig:
+    """A run's configuration with a small adapter."""
+    small = {"base_model": BASE, "lora_rank": 4, "rollouts": 4, "learning_rate": 1e-2}
+    return RunConfig.model_validate(small | overrides)
+
+
+def rollout(
+    number: int, tokens: Sequence[int], reward: float, forced: Sequence[int] = (), logprob: float = -2.0
+) -> TrainRollout:
+    """A rollout whose forced tokens stand at the places given."""
+    return TrainRollout(
+        rollout_id=number,
+        token_ids=list(tokens),
+        logprobs=[logprob] * len(tokens),
+        forced=[place in forced for place in range(len(tokens))],
+        reward=reward,
+    )
+
+
+def random_group(
+    number: int, *, size: int = 4, prompt: int = 7, longest: int = 6, temperature: float = 0.7
+) -> TrainGroup:
+    """A seeded group with answers of different lengths, some tokens forced, sampler log-probabilities near −3."""
+    rng = random.Random(number)  # noqa: S311
+    rollouts = []
+    for place in range(size):
+        length = rng.randint(1, longest)
+        made = rollout(10 * number + place, [rng.randrange(2, VOCABULARY) for _ in range(length)], rng.random())
+        extra = {
+            "logprobs": [-3 + rng.random() for _ in range(length)],
+            "forced": [rng.random() < 0.25 for _ in range(length)],
+        }
+        rollouts.append(made.model_copy(update=extra))
+    tokens = [rng.randrange(2, VOCABULARY) for _ in range(prompt)]
+    return TrainGroup(group_id=number, prompt_token_ids=tokens, temperature=temperature, rollouts=rollouts)
+
+
+def train_task(
+    groups: Sequence[TrainGroup], *, day: int = 0, fence: int = 1, parent: CheckpointRef | None = None, **config: Any
+) -> TrainTask:
+    """A train step."""
+    return TrainTask(
+        step_id=5,
+        fence=fence,
+        run="RUN",
+        date=DAY + dt.timedelta(days=day),
+        config=run_config(**config),
+        parent=parent,
+        policy_lag=1,
+        groups=list(groups),
+    )
+
+
+def make_job(task: TrainTask, base: Path, staged: Path, parent: Path | None = None) -> Job:
+    """A job with its folders."""
+    (staged / WORK).mkdir(parents=True)
+    return Job(task=task, base=str(base), parent=parent, staged=staged, device="cpu", threads=1)
+
+
+def run_update(job: Job) -> TrainStats:
+    """Make a job's update in this process."""
+    return update(job, time.perf_counter())
+
+
+def scored_packs(model: Any, groups: Sequence[TrainGroup], cap: float = 2.0) -> list[ScoredPack]:
+    """The packs of groups that all teach something."""
+    (part,) = make_batch(groups, 1).minibatches
+    return [score_pack(model, make_pack([group], 0, CPU), cap) for group in part]
+
+
+def make_trainer(job: Job, minibatches: Sequence[Sequence[Pack | ScoredPack]], model: Any = None) -> GspoTrainer:
+    """A trainer on a job's model."""
+    args = gspo_config(job.task.config, job.work / "trl", CPU)
+    return GspoTrainer(
+        model or load_policy(job, CPU), load_tokenizer(job), args, minibatches, job.task.config.importance_cap
+    )
