@@ -1,0 +1,164 @@
+"""The services of Morrow as parts of the local stack: command, settings, readiness."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+from services.cli.local.home import Home
+from services.cli.local.ports import HOST
+from services.cli.local.process import Part
+
+QUICK_RECOVERY = {"MORROW_LEASE_SECONDS": "15", "MORROW_RESEND_AFTER": "5"}
+"""Defaults of the local coordinator: `down` in a day's middle leaves leases to run out and messages to send again."""
+SHARED_CORES = {"GOMP_SPINCOUNT": "2000"}
+"""Engine and trainer want the same cores: a thread that waits by spinning would take one from a thread that works."""
+_NOT_INHERITED = frozenset(
+    "MORROW_" + name for name in ("DATABASE_URL", "BROKER_URL", "ENGINE_URL", "COORDINATOR_URL", "URL", "STORE", "HOME")
+)
+_CELERY_READY = " ready."
+
+
+@dataclass(frozen=True)
+class Wiring:
+    """Every address and path that the services are told. `engine_port` is None with an engine of the user's own."""
+
+    home: Home
+    database_url: str
+    broker_url: str
+    coordinator_port: int
+    evaluator_port: int
+    engine_port: int | None
+    engine_url: str
+    model_path: str
+    cores: int
+
+    @property
+    def coordinator_url(self) -> str:
+        """Where the coordinator answers."""
+        return f"http://{HOST}:{self.coordinator_port}"
+
+    @property
+    def evaluator_url(self) -> str:
+        """Where the evaluator's REST endpoint answers."""
+        return f"http://{HOST}:{self.evaluator_port}"
+
+
+def base_environment(given: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The user's environment without the addresses that each part is told by itself, and with no proxy on loopback."""
+    source = os.environ if given is None else given
+    kept = {name: value for name, value in source.items() if name not in _NOT_INHERITED}
+    bypass = ",".join(filter(None, (source.get("NO_PROXY") or source.get("no_proxy"), HOST, "localhost")))
+    plain = {"NO_PROXY": bypass, "no_proxy": bypass, "PYTHONUNBUFFERED": "1", "TOKENIZERS_PARALLELISM": "false"}
+    return SHARED_CORES | kept | plain
+
+
+def answers(url: str) -> Callable[[], bool]:
+    """Whether a GET of `url` answers 200 now."""
+
+    def ready() -> bool:
+        try:
+            return httpx.get(url, timeout=2.0, trust_env=False).status_code == 200
+        except httpx.TransportError:
+            return False
+
+    return ready
+
+
+def _python(module: str, *arguments: str) -> tuple[str, ...]:
+    return (sys.executable, "-P", "-m", module, *arguments)
+
+
+def _cure(extra: str) -> str:
+    return f"pip install 'morrow[{extra}]'"
+
+
+def model_command(destination: Path) -> tuple[str, ...]:
+    """The command that unpacks the embedded base model into `destination`."""
+    return _python("services.inference.embedded_model", str(destination))
+
+
+def coordinator_part(wiring: Wiring) -> Part:
+    """The coordinator: the only part that knows the database."""
+    own = {
+        "MORROW_DATABASE_URL": wiring.database_url,
+        "MORROW_BROKER_URL": wiring.broker_url,
+        "MORROW_STORE": str(wiring.home.checkpoints),
+        "MORROW_HOST": HOST,
+        "MORROW_PORT": str(wiring.coordinator_port),
+    }
+    return Part(
+        name="coordinator",
+        command=_python("services.coordinator.main", "serve"),
+        environment=QUICK_RECOVERY | base_environment() | own,
+        folder=Path.cwd(),
+        is_ready=answers(f"{wiring.coordinator_url}/readyz"),
+        stop_rank=1,
+        url=wiring.coordinator_url,
+        cure=_cure("coordinator"),
+    )
+
+
+def engine_part(wiring: Wiring) -> Part:
+    """The CPU engine."""
+    own = {
+        "MORROW_ENGINE_HOST": HOST,
+        "MORROW_ENGINE_PORT": str(wiring.engine_port),
+        "MORROW_BASE_MODEL_PATH": wiring.model_path,
+        "MORROW_STORE": str(wiring.home.checkpoints),
+        "OMP_NUM_THREADS": str(wiring.cores),
+    }
+    return Part(
+        name="engine",
+        command=_python("services.inference.cpu_engine.main"),
+        environment=base_environment() | own,
+        folder=Path.cwd(),
+        is_ready=answers(f"{wiring.engine_url}/health"),
+        stop_rank=2,
+        url=wiring.engine_url,
+        cure=_cure("inference"),
+    )
+
+
+def worker_parts(wiring: Wiring) -> list[Part]:
+    """Syncer, inference worker, evaluator worker and web, trainer worker."""
+    coordinator = {"MORROW_COORDINATOR_URL": wiring.coordinator_url}
+    broker = coordinator | {"MORROW_BROKER_URL": wiring.broker_url, "REMAP_SIGTERM": "SIGQUIT"}
+    model = {"MORROW_BASE_MODEL_PATH": wiring.model_path, "MORROW_STORE": str(wiring.home.checkpoints)}
+    engine = {"MORROW_ENGINE_URL": wiring.engine_url}
+    one, all_cores = {"OMP_NUM_THREADS": "1"}, {"OMP_NUM_THREADS": str(wiring.cores)}
+
+    def part(
+        name: str, command: tuple[str, ...], own: dict[str, str], extra: str, ready_line: str, nice: int = 0
+    ) -> Part:
+        environment = base_environment() | own
+        return Part(name, command, environment, Path.cwd(), ready_line=ready_line, cure=_cure(extra), nice=nice)
+
+    address = {"MORROW_EVALUATOR_HOST": HOST, "MORROW_EVALUATOR_PORT": str(wiring.evaluator_port)}
+    web = base_environment() | one | address
+    return [
+        part("syncer", _python("services.inference.syncer_main"), coordinator | engine | model, "inference", ""),
+        part(
+            "inference",
+            _python("services.inference.main"),
+            broker | engine | model | one,
+            "inference",
+            _CELERY_READY,
+        ),
+        part("evaluator", _python("services.evaluator.main", "worker"), broker | one, "evaluator", _CELERY_READY),
+        Part(
+            "evaluator-web",
+            _python("services.evaluator.main", "web"),
+            web,
+            Path.cwd(),
+            is_ready=answers(f"{wiring.evaluator_url}/healthz"),
+            url=wiring.evaluator_url,
+            cure=_cure("evaluator"),
+        ),
+        part("trainer", _python("services.trainer.main"), broker | model | all_cores, "trainer", _CELERY_READY),
+    ]

@@ -1,0 +1,91 @@
+"""stack.json and its lock: who supervises, what runs, where it answers."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import IO, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from services.cli.local.home import Home
+from shared.errors import ConflictError
+
+Phase = Literal["starting", "ready", "restarting", "stopping", "stopped", "failed"]
+
+
+class PartState(BaseModel):
+    """One part of the stack. `born` is its process' start time, which tells it from a later one with its pid."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    phase: Phase = "starting"
+    pid: int | None = None
+    born: float | None = None
+    url: str | None = None
+    detail: str = ""
+    seconds: float | None = None
+    restarts: int = 0
+
+
+class StackState(BaseModel):
+    """The whole stack. `coordinator_url` is set once it is known; `error` says why the stack gave up."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    pid: int
+    phase: Phase = "starting"
+    coordinator_url: str | None = None
+    error: str | None = None
+    parts: dict[str, PartState] = Field(default_factory=dict)
+
+
+def read_state(home: Home) -> StackState | None:
+    """What stack.json says, whether or not it still holds; None if there is none or it is unreadable."""
+    try:
+        return StackState.model_validate_json(home.state.read_text("utf8"))
+    except (FileNotFoundError, ValidationError):
+        return None
+
+
+def write_state(home: Home, state: StackState) -> None:
+    """Replace stack.json in one move."""
+    beside = home.state.with_suffix(f".{os.getpid()}")
+    beside.write_text(json.dumps(state.model_dump(mode="json"), indent=1), "utf8")
+    beside.replace(home.state)
+
+
+def _try_lock(file: IO[str]) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def supervisor_pid(home: Home) -> int | None:
+    """The process id of the living supervisor, or None: the kernel drops its lock with it, however it dies."""
+    if not home.lock.exists():
+        return None
+    with home.lock.open("r+") as file:
+        return None if _try_lock(file) else int(file.read().strip() or 0)
+
+
+@contextmanager
+def supervising(home: Home) -> Iterator[None]:
+    """Hold the stack's lock; raises ConflictError if another supervisor has it."""
+    with home.lock.open("a") as file:
+        if not _try_lock(file):
+            raise ConflictError(f"a stack is already up in {home.root}")
+        file.truncate(0)
+        file.write(f"{os.getpid()}\n")
+        file.flush()
+        yield
+
+
+def running(home: Home) -> StackState | None:
+    """The state of the stack that lives now, or None."""
+    return read_state(home) if supervisor_pid(home) is not None else None

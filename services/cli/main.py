@@ -1,0 +1,83 @@
+"""The console script `morrow`: the commands, and one clear line for every failure."""
+
+from __future__ import annotations
+
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from typing import Annotated
+
+import typer
+from typer.exceptions import TyperException
+
+from services.cli import backfills, config, corpus, demo, reporting, runs, stack
+from services.cli.client import error_lines
+from services.cli.values import UsageError
+from shared.errors import MorrowError
+
+app = typer.Typer(
+    name="morrow",
+    help="Train a small language model to make falsifiable market forecasts, one past day at a time.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+)
+for part in (demo, stack, backfills, runs, reporting, config):
+    part.register(app)
+app.add_typer(corpus.app, name="corpus")
+app.add_typer(reporting.run_app, name="run")
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        try:
+            typer.echo(version("morrow"))
+        except PackageNotFoundError:
+            typer.echo("unknown: morrow is not installed")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and leave.")
+    ] = False,
+) -> None:
+    pass
+
+
+def _complain(lines: list[str]) -> None:
+    lines[0] = f"morrow: {lines[0]}"
+    for line in lines:
+        print(line, file=sys.stderr)
+
+
+def run(arguments: list[str] | None = None) -> int:
+    """Run one command and return its exit status: 0, 1 for a failure, 2 for wrong usage, 130 for Ctrl-C."""
+    try:
+        result = app(arguments, standalone_mode=False, prog_name="morrow")
+    except UsageError as error:
+        _complain(error_lines(error))
+        return 2
+    except MorrowError as error:
+        _complain(error_lines(error))
+        return 1
+    except TyperException as error:
+        if error.format_message():
+            _complain([f"{error.format_message().rstrip('.')} (see `morrow --help`)"])
+        return error.exit_code
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 1
+    except (KeyboardInterrupt, typer.Abort):
+        return 130
+    return result if isinstance(result, int) else 0
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    sys.exit(run())
+
+
+if __name__ == "__main__":
+    main()

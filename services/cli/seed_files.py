@@ -1,0 +1,235 @@
+"""A folder in the seed's layout, the predecessor's or one that `morrow export` wrote, as the import of a run.
+
+Rollouts are told apart by (date, headline, horizon, rollout_id), never by prediction_id. Headline times without a
+zone are UTC. Times of rollouts are kept as they are written. `_evaluations.csv` stands in where the JSON is missing.
+"""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from shared.cells import unguarded
+from shared.errors import InvalidInputError
+
+Json = dict[str, Any]
+Key = tuple[str, str | None, int]
+_NAME = re.compile(r"(\d{8})_(predictions|outcome_tracking|evaluations)\.(json|csv)")
+
+
+@dataclass
+class _Day:
+    """What the files of one date say, by key."""
+
+    date: dt.date
+    folder: Path
+    profile: str | None = None
+    timezone: str | None = None
+    outcome_date: str | None = None
+    times: dict[str, str] = field(default_factory=dict)
+    prompts: dict[tuple[str, str | None], str] = field(default_factory=dict)
+    predicted: dict[Key, Json] = field(default_factory=dict)
+    tracked: dict[Key, Json] = field(default_factory=dict)
+    evaluated: dict[Key, Json] = field(default_factory=dict)
+    repeated: int = 0
+
+    @property
+    def stem(self) -> str:
+        return f"{self.date:%Y%m%d}"
+
+
+def read_seed_run(folder: Path, name: str) -> Json:
+    """The body of POST /v1/imports/runs for a folder of YYYYMMDD_* files or one above timestamped_storage_*.
+
+    Raises InvalidInputError naming the file that cannot be read.
+    """
+    storage = _storage(folder)
+    dates = sorted({match[1] for path in storage.iterdir() if (match := _NAME.fullmatch(path.name))})
+    days = [_read_day(storage, _date(date)) for date in dates]
+    zone = next((day.timezone for day in days if day.timezone), None)
+    notes = [note for day in days for note in _notes(day)]
+    body: Json = {"name": name, "notes": notes, "days": [_body(day) for day in days]}
+    return body | ({"timezone": zone} if zone else {})
+
+
+def _storage(folder: Path) -> Path:
+    if not folder.is_dir():
+        raise InvalidInputError(f"path: there is no folder {folder}")
+    candidates = [folder, *sorted(path for path in folder.glob("timestamped_storage_*") if path.is_dir())]
+    found = [path for path in candidates if any(_NAME.fullmatch(file.name) for file in path.iterdir())]
+    if not found:
+        raise InvalidInputError(
+            f"path: {folder} holds no YYYYMMDD_predictions, _outcome_tracking or _evaluations files"
+        )
+    if len(found) > 1:
+        names = ", ".join(path.name for path in found)
+        raise InvalidInputError(f"path: {folder} holds several runs ({names}); give the folder of one")
+    return found[0]
+
+
+def _date(text: str) -> dt.date:
+    try:
+        return dt.datetime.strptime(text, "%Y%m%d").date()  # noqa: DTZ007 - a date has no zone
+    except ValueError as error:
+        raise InvalidInputError(f"path: a file is named for {text}, which is no date; rename or remove it") from error
+
+
+def _read_day(folder: Path, date: dt.date) -> _Day:
+    day = _Day(date, folder)
+    headlines = _document(day, "headlines")
+    day.timezone = headlines.get("timezone")
+    for item in _items(headlines, "headlines"):
+        _note_time(day, item.get("text"), item)
+    for item in _items(_document(day, "predictions"), "predictions"):
+        _take_prediction(day, item)
+    tracking, evaluations = _document(day, "outcome_tracking"), _document(day, "evaluations")
+    day.outcome_date = tracking.get("outcome_date")
+    _take(day, day.tracked, _items(tracking, "outcomes"), "outcome_tracking.json")
+    rows = _items(evaluations, "evaluations") if evaluations else list(_csv_rows(day))
+    _take(day, day.evaluated, rows, "evaluations")
+    return day
+
+
+def _document(day: _Day, kind: str) -> Json:
+    path = day.folder / f"{day.stem}_{kind}.json"
+    if not path.is_file():
+        return {}
+    try:
+        document = json.loads(path.read_text("utf8"))
+    except json.JSONDecodeError as error:
+        raise InvalidInputError(f"{path}:{error.lineno}: not JSON: {error}") from error
+    except UnicodeDecodeError as error:
+        raise InvalidInputError(f"{path}: not UTF-8: {error}") from error
+    if not isinstance(document, dict):
+        raise InvalidInputError(f"{path}: an object was expected, not {type(document).__name__}")
+    return document
+
+
+def _items(document: Mapping[str, Any], name: str) -> list[Json]:
+    items = document.get(name)
+    return [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []
+
+
+def _csv_rows(day: _Day) -> Iterator[Json]:
+    path = day.folder / f"{day.stem}_evaluations.csv"
+    if path.is_file():
+        with path.open(encoding="utf-8-sig", newline="") as stream:
+            for row in csv.DictReader(stream):
+                yield {name: unguarded(value) for name, value in row.items() if isinstance(value, str) and value}
+
+
+def _note_time(day: _Day, headline: object, data: object) -> None:
+    if isinstance(headline, str) and isinstance(data, dict) and isinstance(data.get("timestamp"), str):
+        day.times[headline] = data["timestamp"]
+
+
+def _take_prediction(day: _Day, item: Json) -> None:
+    headline = item.get("headline")
+    _note_time(day, headline, item.get("headline_data"))
+    day.profile = day.profile or item.get("sampler_profile")
+    rollouts = [{"headline": headline} | rollout for rollout in _items(item, "rollouts")]
+    for rollout in rollouts:
+        if isinstance(item.get("prompt"), str):
+            day.prompts[str(headline), rollout.get("horizon")] = item["prompt"]
+    _take(day, day.predicted, rollouts, "predictions.json")
+
+
+def _take(day: _Day, into: dict[Key, Json], rows: Iterable[Json], kind: str) -> None:
+    for row in rows:
+        try:
+            key = (str(row["headline"]), row.get("horizon"), int(row["rollout_id"]))
+        except (KeyError, TypeError, ValueError) as error:
+            where = f"{day.folder}/{day.stem}_{kind}"
+            raise InvalidInputError(f"{where}: a row has no headline or no whole rollout_id ({error})") from error
+        day.repeated += key in into
+        into.setdefault(key, row)
+
+
+def _found(rows: Mapping[Key, Json], key: Key) -> Json:
+    """The row of that key; a file without horizons has one row for all."""
+    return rows.get(key) or rows.get((key[0], None, key[2])) or {}
+
+
+def _spoken(day: _Day) -> dict[Key, Json]:
+    """The rollouts of a day: what was tracked, else what was evaluated, else what was predicted."""
+    texts = next((rows for rows in (day.tracked, day.evaluated) if _has_texts(rows)), None)
+    return texts if texts is not None else day.predicted
+
+
+def _has_texts(rows: Mapping[Key, Json]) -> bool:
+    return any("original_prediction" in row or "prediction" in row for row in rows.values())
+
+
+def _body(day: _Day) -> Json:
+    groups: dict[tuple[str, str | None], list[Json]] = {}
+    for key, row in _spoken(day).items():
+        groups.setdefault(key[:2], []).append(_rollout(day, key, row))
+    body: Json = {"date": day.date.isoformat(), "groups": [_group(day, *key, rows) for key, rows in groups.items()]}
+    optional = {"profile": day.profile, "outcome_date": day.outcome_date}
+    return body | {name: value for name, value in optional.items() if value}
+
+
+def _group(day: _Day, headline: str, horizon: str | None, rollouts: list[Json]) -> Json:
+    return {
+        "headline": headline,
+        "published_at": _utc(day.times.get(headline)),
+        "horizon": horizon,
+        "prompt": day.prompts.get((headline, horizon), ""),
+        "rollouts": sorted(rollouts, key=lambda rollout: rollout["rollout_id"]),
+    }
+
+
+def _rollout(day: _Day, key: Key, row: Json) -> Json:
+    predicted, evaluated = _found(day.predicted, key), _found(day.evaluated, key)
+    rewarded = evaluated.get("normalized_score", evaluated.get("reward"))
+    merged = predicted | row
+    text = next((row[name] for name in ("original_prediction", "prediction") if row.get(name) is not None), "")
+    return {
+        "rollout_id": key[2],
+        "text": str(text),
+        "prediction": predicted.get("prediction"),
+        "prediction_id": merged.get("prediction_id") or evaluated.get("prediction_id"),
+        "method": merged.get("method"),
+        "timestamp": merged.get("timestamp"),
+        "rank": _number(day, evaluated.get("ranking"), "ranking"),
+        "reward": _number(day, rewarded, "reward"),
+        "immediate_reward": _number(day, merged.get("immediate_reward"), "immediate_reward"),
+        "trade_thinking": _number(day, merged.get("trade_thinking_score"), "trade_thinking_score"),
+        "composite": _number(day, evaluated.get("composite_reward"), "composite_reward"),
+    }
+
+
+def _number(day: _Day, value: object, name: str) -> float | None:
+    if value is None:
+        return None
+    try:
+        return float(str(value))
+    except ValueError as error:
+        raise InvalidInputError(f"{day.folder}: on {day.date} {name} is {value!r}, not a number") from error
+
+
+def _utc(written: str | None) -> str | None:
+    """A headline's time with its zone; null where there is none that can be read."""
+    try:
+        moment = dt.datetime.fromisoformat(written or "")
+    except ValueError:
+        return None
+    return (moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)).isoformat()
+
+
+def _notes(day: _Day) -> list[str]:
+    spoken = _spoken(day)
+    unheard = sum(key not in spoken for key in day.predicted)
+    stray = sum(not _found(spoken, key) for key in day.evaluated)
+    said = [
+        (day.repeated, "rows repeat the headline, horizon and rollout_id of another; the first one counts"),
+        (unheard, "predicted rollouts have no outcome and are left out"),
+        (stray, "evaluations belong to no rollout and are left out"),
+    ]
+    return [f"{day.date}: {count} {what}." for count, what in said if count]
