@@ -120,6 +120,7 @@ def make_evaluation(rollout_id: int, reward: float = 0.25, **overrides: Any) -> 
         "outcome_score": 5.0,
         "composite": 0.4,
         "reward": reward,
+        "form_score": 0.5,
     }
     return EvaluationRecord(**values | overrides)
 

@@ -52,6 +52,8 @@ def stored(count: int) -> list[BatchGroup]:
                     logprobs=[SAMPLER] * len(answer),
                     forced=[False] * len(answer),
                     reward=reward,
+                    valid=True,
+                    normalized_score=reward,
                 )
                 for place, (answer, reward) in enumerate(zip(group["answers"], group["rewards"], strict=True))
             ],

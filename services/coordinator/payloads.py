@@ -94,6 +94,7 @@ def _evaluate(session: Session, head: StepHead, run: Run, day: Day, step: Step) 
         outcome_date=day.outcome_date or day.date,
         outcomes=outcomes,
         groups=groups,
+        bonus=head.config.bonus,
     )
 
 
@@ -101,6 +102,7 @@ def _to_score(rollout: Rollout) -> RolloutToScore:
     return RolloutToScore(
         rollout_id=rollout.id,
         text=rollout.text,
+        raw_strict=rollout.raw_strict,
         recorded_rank=rollout.recorded.get("rank"),
         recorded_score=rollout.recorded.get("reward"),
     )
@@ -131,6 +133,8 @@ def _train(session: Session, head: StepHead, day: Day) -> TrainTask:
         parent=reference(parent_of(session, day)),
         policy_lag=(day.position or 0) - 1 - policy_place,
         groups=groups,
+        objective=head.config.objective,
+        learning_rate=head.config.learning_rate,
     )
 
 
@@ -146,6 +150,8 @@ def _to_train(group: Group) -> TrainGroup:
                 logprobs=rollout.logprobs,
                 forced=[bool(flag) for flag in rollout.forced],
                 reward=rollout.evaluation.reward if rollout.evaluation else 0.0,
+                valid=rollout.evaluation.valid if rollout.evaluation else False,
+                normalized_score=rollout.evaluation.normalized_score if rollout.evaluation else 0.0,
             )
             for rollout in group.rollouts
         ],

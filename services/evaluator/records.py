@@ -108,6 +108,7 @@ def _record(reading: Reading, standing: Standing, i: int, config: RunConfig) -> 
         outcome_score=scoring.outcome_score(normalized),
         composite=composite,
         reward=scoring.reward(base, judgement.valid, config.gate, config.bonus),
+        form_score=scoring.validity(judgement.valid),
     )
 
 

@@ -24,6 +24,7 @@ def make_stats(
     tokens. Raises InvalidInputError if any figure is not finite: weights behind such figures are not published.
     """
     stats = TrainStats(
+        objective=task.objective,
         loss=_mean([step["loss"] for step in steps]),
         mean_reward=batch.mean_reward,
         reward_std=batch.reward_std,
@@ -36,10 +37,11 @@ def make_stats(
         tokens=batch.tokens,
         updates=len(steps),
         policy_lag=task.policy_lag,
-        learning_rate=task.config.learning_rate,
+        learning_rate=task.learning_rate,
         seconds=seconds,
     )
-    bad = [name for name, value in stats if not math.isfinite(value)]
+    figures = stats.model_dump(exclude={"objective"}, exclude_none=True)
+    bad = [name for name, value in figures.items() if not math.isfinite(value)]
     if bad:
         raise InvalidInputError(f"the update gave no finite {', '.join(bad)}: lower learning_rate or max_grad_norm")
     return stats

@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 from shared.wire.base import BASE_POLICY, NAME_PATTERN, Arm, Message, Rung, StepKind, Verdict
-from shared.wire.evaluate import EvaluateResult, EvaluateTask, EvaluationRecord, GroupToScore, RolloutToScore
+from shared.wire.evaluate import (
+    EvaluateResult,
+    EvaluateTask,
+    EvaluationRecord,
+    GroupToScore,
+    PriceSeries,
+    RolloutToScore,
+    Settlement,
+    Sign,
+)
 from shared.wire.generate import GenerateResult, GenerateTask, GroupRecord, HeadlineItem, RolloutRecord, StepHead
 from shared.wire.policy import CheckpointRecord, CheckpointRef, EngineReport, PolicyRef, WantedCheckpoints
 from shared.wire.steps import (
@@ -41,12 +50,15 @@ __all__ = [
     "HeadlineItem",
     "Message",
     "PolicyRef",
+    "PriceSeries",
     "RenewAnswer",
     "RenewRequest",
     "Result",
     "RolloutRecord",
     "RolloutToScore",
     "Rung",
+    "Settlement",
+    "Sign",
     "StepHead",
     "StepKind",
     "Task",

@@ -16,17 +16,36 @@ class RolloutToScore(Message):
 
     rollout_id: int
     text: str
+    raw_strict: bool = False
     recorded_rank: float | None = None
     recorded_score: float | None = None
 
 
 class GroupToScore(Message):
-    """A group as the evaluator sees it."""
+    """A group as the evaluator sees it.
+
+    `outcomes` replaces the task's for a headline whose outcome day is another (a panel's). `reference` holds texts of
+    another policy on the same headline: with them a rollout's place is its standing among these and not in its group.
+    """
 
     group_id: int
     headline: str
     prompt_text: str
     rollouts: list[RolloutToScore]
+    outcomes: list[str] | None = None
+    reference: list[str] = Field(default_factory=list)
+
+
+class PriceSeries(Message):
+    """Daily closes of one instrument, ascending by date, that reach from before the forecast to its maturity.
+
+    `aliases` are other names that a forecast's Proxy may call it by.
+    """
+
+    symbol: str
+    aliases: list[str] = Field(default_factory=list)
+    dates: list[dt.date]
+    closes: list[float]
 
 
 class EvaluateTask(StepHead):
@@ -36,6 +55,29 @@ class EvaluateTask(StepHead):
     outcome_date: dt.date
     outcomes: list[str]
     groups: list[GroupToScore]
+    bonus: float
+    prices: list[PriceSeries] = Field(default_factory=list)
+
+
+Sign = Literal["empty", "placeholder", "restated", "duplicate"]
+"""What a degenerate text shows: nothing, template words, its headline, the words of an earlier rollout of its group."""
+
+
+class Settlement(Message):
+    """A claim settled against prices: that `symbol` changes by at least `threshold` (a signed fraction: −.02 is a fall
+    of 2 %) from the close of `start_date` to that of `end_date`. `prob` in [0, 1]; brier = (prob − happened)²;
+    log_loss with prob clipped to [.01, .99].
+    """
+
+    symbol: str
+    threshold: float
+    prob: float
+    start_date: dt.date
+    end_date: dt.date
+    change: float
+    happened: bool
+    brier: float
+    log_loss: float
 
 
 class EvaluationRecord(Message):
@@ -62,6 +104,10 @@ class EvaluationRecord(Message):
     outcome_score: float
     composite: float
     reward: float
+    form_score: float
+    """How much of the form is kept: 1 for a valid text, the share of sound slots (or the rubric) otherwise."""
+    signs: list[Sign] = Field(default_factory=list)
+    settlement: Settlement | None = None
 
 
 class EvaluateResult(Message):
@@ -72,3 +118,5 @@ class EvaluateResult(Message):
     ranker: str
     leak_list: str
     seconds: float
+    figures: dict[str, float] = Field(default_factory=dict)
+    """What the ranker says about itself: comparisons, mean probability of the first option, claims settled."""

@@ -43,13 +43,15 @@ class RolloutRecord(Message):
 
     `token_ids`, `logprobs` and `forced` have one entry per answer token, a sampled end token included. `logprobs` are
     the sampler's processed log-probabilities (after temperature, top-p, top-k, grammar); `forced` marks tokens that
-    were the only one allowed. `raw_text` and `raw_strict` are those of the first, free attempt.
+    were the only one allowed, or that a repair kept. `raw_text` and `raw_strict` are those of the first, free attempt;
+    `sampled_tokens` counts what all its attempts sampled.
     """
 
     index: int
     arm: Arm
     rung: Rung
     attempts: int
+    sampled_tokens: int = 0
     raw_text: str
     raw_strict: bool
     text: str

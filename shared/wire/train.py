@@ -4,19 +4,25 @@ from __future__ import annotations
 
 from typing import Literal
 
+from shared.run_config import Objective
 from shared.wire.base import Message
 from shared.wire.generate import StepHead
 from shared.wire.policy import CheckpointRecord, CheckpointRef
 
 
 class TrainRollout(Message):
-    """A rollout as the trainer sees it; `reward` is the stored one, to the bit."""
+    """A rollout as the trainer sees it; `reward` is the stored one, to the bit.
+
+    `valid` and `normalized_score` choose the lines of the baselines and of a warm start.
+    """
 
     rollout_id: int
     token_ids: list[int]
     logprobs: list[float]
     forced: list[bool]
     reward: float
+    valid: bool
+    normalized_score: float
 
 
 class TrainGroup(Message):
@@ -29,8 +35,9 @@ class TrainGroup(Message):
 
 
 class TrainTask(StepHead):
-    """Make one GSPO update from the parent's weights on the scored groups of a day.
+    """Make one update from the parent's weights on the scored groups of a day.
 
+    `objective` and `learning_rate` are the day's; a warm start is an `sft` of `epochs` passes over all valid lines.
     `policy_lag` is how many days lie between the learner's parent and the sampling policy, 0 if they are the same.
     """
 
@@ -38,20 +45,28 @@ class TrainTask(StepHead):
     parent: CheckpointRef | None
     policy_lag: int
     groups: list[TrainGroup]
+    objective: Objective
+    learning_rate: float
+    epochs: int = 1
+    lines: Literal["best", "valid"] = "best"
 
 
 class TrainStats(Message):
-    """Figures of one update, means over the batch; log-ratio is learner minus sampler per token, length-normalised."""
+    """Figures of one update, means over the batch; log-ratio is learner minus sampler per token, length-normalised.
 
+    What an objective does not have (a clip, a ratio) is None.
+    """
+
+    objective: Objective = "gspo"
     loss: float
     mean_reward: float
     reward_std: float
     grad_norm: float
-    clip_share: float
-    log_ratio_mean: float
-    log_ratio_max: float
-    importance_mean: float
-    entropy: float
+    clip_share: float | None
+    log_ratio_mean: float | None
+    log_ratio_max: float | None
+    importance_mean: float | None
+    entropy: float | None
     groups: int
     groups_dropped: int
     rollouts: int

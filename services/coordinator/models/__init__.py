@@ -6,6 +6,8 @@ from services.coordinator.models.base import NAMING, Base, Json
 from services.coordinator.models.checkpoints import Alias, Checkpoint, Engine
 from services.coordinator.models.corpora import Corpus, Headline
 from services.coordinator.models.journal import Event, IdempotencyKey
+from services.coordinator.models.panels import Panel
+from services.coordinator.models.prices import Close, Instrument, PriceSet
 from services.coordinator.models.rollouts import Evaluation, Group, Rollout
 from services.coordinator.models.runs import Day, Run
 from services.coordinator.models.steps import Attempt, Outbox, Step
@@ -16,6 +18,7 @@ __all__ = [
     "Attempt",
     "Base",
     "Checkpoint",
+    "Close",
     "Corpus",
     "Day",
     "Engine",
@@ -24,8 +27,11 @@ __all__ = [
     "Group",
     "Headline",
     "IdempotencyKey",
+    "Instrument",
     "Json",
     "Outbox",
+    "Panel",
+    "PriceSet",
     "Rollout",
     "Run",
     "Step",

@@ -50,6 +50,7 @@ class Rollout(Base):
     arm: Mapped[str]
     rung: Mapped[str]
     attempts: Mapped[int]
+    sampled_tokens: Mapped[int] = mapped_column(server_default="0")
     raw_text: Mapped[str]
     raw_strict: Mapped[bool]
     text: Mapped[str]
@@ -92,5 +93,8 @@ class Evaluation(Base):
     outcome_score: Mapped[float]
     composite: Mapped[float]
     reward: Mapped[float]
+    form_score: Mapped[float] = mapped_column(server_default="0")
+    signs: Mapped[list[str]] = mapped_column(server_default=sql("'[]'::jsonb"))
+    settlement: Mapped[Json | None]
 
     rollout: Mapped[Rollout] = relationship(lazy="raise", back_populates="evaluation")

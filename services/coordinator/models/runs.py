@@ -41,15 +41,20 @@ class Run(Base):
 class Day(Base):
     """One date of a run. `position` counts the days that are not skipped from 0 and is null for skipped ones.
 
-    `policy_day_id` is the day whose checkpoint predicts this one; null means the base model.
+    `role` is `chain`; `panel`, for the scoring of a checkpoint on the panel under that checkpoint's date (the base's
+    under the day before the first); or `warm_start`. Only chain and warm-start days have a position, a warm start −1.
+    `policy_day_id` is the day whose checkpoint predicts this one; null means the base model. `bonus` and
+    `learning_rate` are the day's own values once they are decided, `decisions` the stored figures that decided them
+    and the profile.
     """
 
     __tablename__ = "days"
-    __table_args__ = (UniqueConstraint("run_id", "date"), Index("ix_days_run_state", "run_id", "state"))
+    __table_args__ = (UniqueConstraint("run_id", "role", "date"), Index("ix_days_run_state", "run_id", "state"))
 
     id: Mapped[int] = mapped_column(primary_key=True)
     run_id: Mapped[int] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"))
     date: Mapped[dt.date]
+    role: Mapped[str] = mapped_column(server_default="chain")
     outcome_date: Mapped[dt.date | None]
     position: Mapped[int | None]
     policy_day_id: Mapped[int | None] = mapped_column(ForeignKey("days.id"))
@@ -57,6 +62,10 @@ class Day(Base):
     left_out: Mapped[Json] = mapped_column(server_default=sql("'{}'::jsonb"))
     """Headline ids that the run does not use, each with its reason: late, stale or look_ahead."""
     profile: Mapped[str]
+    bonus: Mapped[float | None]
+    learning_rate: Mapped[float | None]
+    decisions: Mapped[Json] = mapped_column(server_default=sql("'{}'::jsonb"))
+    """Keys `profile`, `bonus`, `learning_rate`, `ab`: each with the value, the figures and the day they are of."""
     state: Mapped[str]
     reason: Mapped[str | None]
     started_at: Mapped[dt.datetime | None]

@@ -41,6 +41,7 @@ def evaluate_task(groups: int = 1) -> EvaluateTask:
         outcome_date=DAY + dt.timedelta(days=1),
         outcomes=["Rivals see profit"],
         groups=[group(OWN, "rivals see profit", "")] * groups,
+        bonus=CONFIG.bonus,
     )
 
 

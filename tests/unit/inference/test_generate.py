@@ -194,6 +194,6 @@ def test_the_handler_does_generate_steps_only() -> None:
     result = handle(task, Lease(7, 1))
     assert isinstance(result, GenerateResult)
     shared = task.model_dump(include={"step_id", "fence", "run", "date", "config"})
-    other = EvaluateTask(**shared, outcome_date=task.date, outcomes=[], groups=[])
+    other = EvaluateTask(**shared, outcome_date=task.date, outcomes=[], groups=[], bonus=0.1)
     with pytest.raises(InvalidInputError, match="kind: an inference worker was given a step of kind evaluate"):
         handle(other, Lease(7, 1))

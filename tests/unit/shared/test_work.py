@@ -32,6 +32,7 @@ TASK = EvaluateTask(
     outcome_date=dt.date(2025, 8, 19),
     outcomes=[],
     groups=[],
+    bonus=0.1,
 )
 RESULT = EvaluateResult(evaluations=[], ranker="semantic", leak_list="1", seconds=0.0)
 

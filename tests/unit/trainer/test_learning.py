@@ -79,6 +79,8 @@ def sampled_day(job: Job, groups: int, seed: int) -> list[TrainGroup]:
                 logprobs=logps[place].tolist(),
                 forced=[False] * 5,
                 reward=float((answers[place] == TARGET).double().mean()),
+                valid=True,
+                normalized_score=0.5,
             )
             for place in range(8)
         ]

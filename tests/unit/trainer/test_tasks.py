@@ -41,7 +41,7 @@ def settings(root: Path) -> TrainerSettings:
 
 def test_a_step_of_another_kind_is_refused(tmp_path: Path) -> None:
     step = EvaluateTask(
-        step_id=1, fence=1, run="R", date=DAY, config=run_config(), outcome_date=DAY, outcomes=[], groups=[]
+        step_id=1, fence=1, run="R", date=DAY, config=run_config(), outcome_date=DAY, outcomes=[], groups=[], bonus=0.1
     )
     with pytest.raises(InvalidInputError, match="a step of kind evaluate"):
         make_handler(CheckpointStore(tmp_path), settings(tmp_path))(step, Lease(1, 1))

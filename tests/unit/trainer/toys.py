@@ -70,6 +70,8 @@ def rollout(
         logprobs=[logprob] * len(tokens),
         forced=[place in forced for place in range(len(tokens))],
         reward=reward,
+        valid=True,
+        normalized_score=0.5,
     )
 
 
@@ -95,15 +97,18 @@ def train_task(
     groups: Sequence[TrainGroup], *, day: int = 0, fence: int = 1, parent: CheckpointRef | None = None, **config: Any
 ) -> TrainTask:
     """A train step."""
+    made = run_config(**config)
     return TrainTask(
         step_id=5,
         fence=fence,
         run="RUN",
         date=DAY + dt.timedelta(days=day),
-        config=run_config(**config),
+        config=made,
         parent=parent,
         policy_lag=1,
         groups=list(groups),
+        objective=made.objective,
+        learning_rate=made.learning_rate,
     )
 
 
