@@ -24,8 +24,9 @@ class RolloutToScore(Message):
 class GroupToScore(Message):
     """A group as the evaluator sees it.
 
-    `outcomes` replaces the task's for a headline whose outcome day is another (a panel's). `reference` holds texts of
-    another policy on the same headline: with them a rollout's place is its standing among these and not in its group.
+    `outcomes` replaces the task's for a headline whose outcome day is another (a panel's), and `date` its day: without
+    it the claims of such a group are not settled. `reference` holds texts of another policy on the same headline: with
+    them a rollout's place is its standing among these and not in its group.
     """
 
     group_id: int
@@ -33,6 +34,7 @@ class GroupToScore(Message):
     prompt_text: str
     rollouts: list[RolloutToScore]
     outcomes: list[str] | None = None
+    date: dt.date | None = None
     reference: list[str] = Field(default_factory=list)
 
 
