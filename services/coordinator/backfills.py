@@ -27,6 +27,7 @@ from services.coordinator.repository.steps import (
 from services.coordinator.run_messages import BackfillRequest, PlannedDayView, PlanView
 from services.coordinator.scheduler import advance, move_day, move_run
 from shared.errors import ConflictError, InvalidInputError
+from shared.forecast import format_named
 
 Headlines = Mapping[dt.date, Sequence[DatedHeadline]]
 
@@ -45,6 +46,7 @@ def plan_backfill(session: Session, request: BackfillRequest) -> Planned:
     """Plan a run; raises an error that names the field at fault."""
     if request.config.ranker == "recorded":
         raise InvalidInputError("config.ranker: recorded is for imported runs; use semantic")
+    format_named(request.config.format)
     if session.scalar(select(Run.id).where(Run.name == request.name)) is not None:
         raise _taken(request.name)
     corpus = find_corpus(session, request.corpus)

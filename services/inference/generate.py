@@ -15,10 +15,10 @@ from typing import Any, TypeVar
 from services.inference.decoding import PROFILES, arm, next_rung, sampling_seed
 from services.inference.engine import Completion, Engine, SamplingRequest
 from services.inference.forced import Forcing
-from services.inference.prompts import PROMPT_VERSION, messages
+from services.inference.prompts import messages
 from services.inference.tokenizer import Prompt, Tokenizer
 from shared.errors import InvalidInputError, MorrowError, UnavailableError
-from shared.forecast import Judgement, judge, line_regex
+from shared.forecast import Judgement, format_named, judge, line_regex
 from shared.wire import GenerateResult, GenerateTask, GroupRecord, HeadlineItem, RolloutRecord, Rung
 from shared.work import Lease
 
@@ -68,7 +68,8 @@ class Generator:
     async def _groups(self, task: GenerateTask, lease: Lease) -> tuple[list[GroupRecord], int, int]:
         await self._policy_listed(task.policy.name, lease)
         slots = asyncio.Semaphore(self.concurrency)
-        prompts = [self.tokenizer.prompt(messages(item.text, task.config.horizon)) for item in task.headlines]
+        form = format_named(task.config.format)
+        prompts = [self.tokenizer.prompt(messages(item.text, task.config.horizon, form)) for item in task.headlines]
         climbs = [
             self._climb(task, item, prompt, index, slots, lease)
             for item, prompt in zip(task.headlines, prompts, strict=True)
@@ -198,7 +199,7 @@ def _log_result(task: GenerateTask, result: GenerateResult) -> None:
         len(rollouts),
         task.policy.name,
         task.profile,
-        PROMPT_VERSION,
+        format_named(task.config.format).prompt_version,
         sum(rollout.raw_strict for rollout in rollouts),
         result.engine_calls,
         result.tokens,

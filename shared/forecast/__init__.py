@@ -1,4 +1,6 @@
-"""The forecast line's grammar: what a line must look like, how a near miss is put right, what counts as failed.
+"""Forecasts in words: what each format must look like, how a near miss is put right, what counts as failed.
+
+The formats lie in `formats`, one module each. `judge`, `render` and `line_regex` are those of `one_line`:
 
     Domain=…; Proxy=…; Horizon=1d; Prob=60%; Claim=…; Rationale=…; Risk=…; Confidence=2
 
@@ -7,8 +9,12 @@ Pure: no I/O, and no function raises on any text.
 
 from __future__ import annotations
 
-from shared.forecast.judging import Judgement, judge
-from shared.forecast.regex import ABSTENTION, line_regex
+from shared.forecast.abstention import ABSTENTION
+from shared.forecast.format import Asked, Example, Format, Kept, RepairPlan
+from shared.forecast.formats import format_named, formats
+from shared.forecast.judgement import Judgement
+from shared.forecast.judging import judge
+from shared.forecast.regex import line_regex, slot_regex
 from shared.forecast.slots import DOMAINS, HORIZONS, KEYS, TEMPLATE, WORD_LIMITS, Slots, render
 
 __all__ = [
@@ -18,9 +24,17 @@ __all__ = [
     "KEYS",
     "TEMPLATE",
     "WORD_LIMITS",
+    "Asked",
+    "Example",
+    "Format",
     "Judgement",
+    "Kept",
+    "RepairPlan",
     "Slots",
+    "format_named",
+    "formats",
     "judge",
     "line_regex",
     "render",
+    "slot_regex",
 ]

@@ -1,50 +1,26 @@
-"""The verdict on a text: strict, normalized (a near miss put right), malformed or abstained."""
+"""The verdict on a text as a forecast line."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 
+from shared.forecast.abstention import declined
+from shared.forecast.judgement import Judgement
 from shared.forecast.near_miss import repaired
-from shared.forecast.regex import ABSTENTION
-from shared.forecast.slots import KEYS, Slots, placeholder, render, slot_failure
-from shared.wire import Verdict
+from shared.forecast.slots import KEYS, Slots, render, slot_failure
 
 _PIECE = re.compile(r"([A-Za-z]+) ?= ?(.*)")
-_ABSTENTION = re.compile(ABSTENTION, re.IGNORECASE)
 Piece = tuple[str | None, str]
 _CANONICAL = {key.casefold(): key for key in KEYS}
 
 
-@dataclass(frozen=True)
-class Judgement:
-    """What a text is worth as a forecast line.
-
-    `slots` holds all eight of a valid line, in their strict form, and those that stand on their own of a malformed one.
-    `normalized_text` is the strict line of a valid text (for `strict` the text itself). `failed_slot` is the first
-    slot that failed, None where the text as a whole did; `failure` says why in words.
-    """
-
-    verdict: Verdict
-    slots: Slots = field(default_factory=dict)
-    normalized_text: str | None = None
-    changes: tuple[str, ...] = ()
-    failed_slot: str | None = None
-    failure: str | None = None
-
-    @property
-    def valid(self) -> bool:
-        """Whether the text counts as a forecast: strict or normalized."""
-        return self.verdict in ("strict", "normalized")
-
-
 def judge(text: str, headline: str | None = None) -> Judgement:
-    """Judge a text. With a headline, a slot that repeats it fails. Never raises."""
+    """Judge a text as a line of eight slots. With a headline, a slot that repeats it fails. Never raises."""
     line = " ".join(text.split())
     if not line:
         return Judgement("malformed", failure="the text is empty")
-    if line.casefold().startswith("no forecast"):
-        return _abstention(line)
+    if abstention := declined(line):
+        return abstention
     if len(text.strip().splitlines()) > 1:
         return Judgement("malformed", failure="the text has more than one line")
     pieces, changes = _pieces(text, line)
@@ -68,14 +44,6 @@ def _verdict(text: str, pieces: list[Piece], slots: Slots, changes: list[str], h
     if line == text:
         return Judgement("strict", slots, line)
     return Judgement("normalized", slots, line, tuple(changes))
-
-
-def _abstention(line: str) -> Judgement:
-    found = _ABSTENTION.fullmatch(line)
-    reason = found[1] if found else ""
-    if not any(character.isalpha() for character in reason) or placeholder("Claim", reason):
-        return Judgement("malformed", failure="an abstention gives its reason: No forecast: <reason>")
-    return Judgement("abstained")
 
 
 def _pieces(text: str, line: str) -> tuple[list[Piece], list[str]]:

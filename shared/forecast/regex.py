@@ -8,10 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from shared.forecast.slots import DOMAINS, HORIZONS
-
-ABSTENTION: Final = r"No forecast ?: ?(\S.*)"
-"""An abstention and its reason (group 1)."""
+from shared.forecast.slots import DOMAINS, HORIZONS, KEYS
 
 _NAME: Final = r"[A-Za-z][A-Za-z0-9]{0,13}([.'&/-][A-Za-z0-9]{1,9}){0,2}"
 _NUMBER: Final = r"[$+-]?[0-9]{1,4}(,[0-9]{3}){0,2}([.][0-9]{1,4})?(%|[A-Za-z]{1,3}|-[a-z]{2,9})?"
@@ -26,14 +23,27 @@ def _words(least: int, most: int) -> str:
     return rf"{_NAME}( {_WORD}){{{least - 2},{most - 2}}} {_LAST}"
 
 
+def slot_regex(key: str, horizon: str | None = None) -> str:
+    """A regular expression of strict values of one slot, a horizon's own if given. Raises KeyError for no key.
+
+    Proxy 1-4 words, Claim 5-16, Rationale 4-16, Risk 2-6.
+    """
+    horizons = "|".join([horizon] if horizon else HORIZONS)
+    return {
+        "Domain": rf"({'|'.join(DOMAINS)})",
+        "Proxy": rf"{_PROXY_FIRST}( {_LAST}){{0,3}}",
+        "Horizon": rf"({horizons})",
+        "Prob": r"(100|[1-9]?[0-9])%",
+        "Claim": _words(5, 16),
+        "Rationale": _words(4, 16),
+        "Risk": _words(2, 6),
+        "Confidence": "[0-3]",
+    }[key]
+
+
 def line_regex(horizon: str | None = None) -> str:
     """A regular expression of strict lines: of one horizon if given, of any otherwise.
 
-    Proxy 1-4 words, Claim 5-16, Rationale 4-16, Risk 2-6: about 60 to 110 tokens with a small model's tokenizer.
+    About 60 to 110 tokens with a small model's tokenizer.
     """
-    horizons = "|".join([horizon] if horizon else HORIZONS)
-    return (
-        rf"Domain=({'|'.join(DOMAINS)}); Proxy={_PROXY_FIRST}( {_LAST}){{0,3}}; Horizon=({horizons}); "
-        rf"Prob=(100|[1-9]?[0-9])%; Claim={_words(5, 16)}; Rationale={_words(4, 16)}; "
-        rf"Risk={_words(2, 6)}; Confidence=[0-3]"
-    )
+    return "; ".join(f"{key}={slot_regex(key, horizon)}" for key in KEYS)

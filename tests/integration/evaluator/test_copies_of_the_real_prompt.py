@@ -7,20 +7,22 @@ import pytest
 from services.evaluator.leak import leaked_stems
 from services.evaluator.records import read_group
 from services.evaluator.rubric import trade_thinking
-from services.inference.prompts import SYSTEM, messages
+from services.inference.prompts import messages
+from shared.forecast import format_named
 from shared.run_config import HORIZON_DAYS, Horizon, RunConfig
 from shared.wire import GroupToScore, RolloutToScore
 
+FORM = format_named("one_line")
 HEADLINE = "Utility orders two reactors after a power shortage"
 HORIZONS: list[Horizon] = ["1d", "1w", "1m", "1q"]
 
 
 def turns(horizon: Horizon) -> list[str]:
-    return [turn["content"] for turn in messages(HEADLINE, horizon)]
+    return [turn["content"] for turn in messages(HEADLINE, horizon, FORM)]
 
 
 def prompt(horizon: Horizon) -> str:
-    return "".join(f"<|im_start|>{t['role']}\n{t['content']}<|im_end|>\n" for t in messages(HEADLINE, horizon))
+    return "".join(f"<|im_start|>{t['role']}\n{t['content']}<|im_end|>\n" for t in messages(HEADLINE, horizon, FORM))
 
 
 def test_all_horizons_are_tried() -> None:
@@ -50,11 +52,8 @@ def test_the_form_of_an_example_filled_with_ones_own_words_earns_all(horizon: Ho
 
 
 def test_every_sentence_of_the_instructions_is_known_as_a_leak() -> None:
-    assert all(leaked_stems(sentence) for sentence in SYSTEM.split(". "))
+    assert all(leaked_stems(sentence) for sentence in FORM.system.split(". "))
 
 
 def test_no_worked_example_is_taken_for_a_leak() -> None:
-    assert [leaked_stems(turn["content"]) for turn in messages(HEADLINE, "1d") if turn["role"] == "assistant"] == [
-        [],
-        [],
-    ]
+    assert [leaked_stems(example.answer) for example in FORM.examples("1d")] == [[], []]

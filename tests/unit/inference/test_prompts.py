@@ -7,13 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.inference.prompts import MOST_HEADLINE, messages, shown
-from shared.forecast import HORIZONS, judge
+from shared.forecast import HORIZONS, format_named, judge
 from shared.run_config import Horizon
 
 
 @pytest.mark.parametrize("horizon", HORIZONS)
 def test_two_worked_examples_stand_before_the_headline_and_are_what_is_asked_for(horizon: Horizon) -> None:
-    chat = messages("Oil climbs", horizon)
+    chat = messages("Oil climbs", horizon, format_named("one_line"))
     assert [turn["role"] for turn in chat] == ["system", "user", "assistant", "user", "assistant", "user"]
     assert chat[-1]["content"] == 'Headline: "Oil climbs"'
     for question, answer in ((chat[1], chat[2]), (chat[3], chat[4])):
@@ -23,7 +23,8 @@ def test_two_worked_examples_stand_before_the_headline_and_are_what_is_asked_for
 
 
 def test_chats_share_their_beginning_so_that_an_engine_reads_it_once() -> None:
-    assert messages("Oil climbs", "1d")[:-1] == messages("Gold falls", "1d")[:-1]
+    form = format_named("one_line")
+    assert messages("Oil climbs", "1d", form)[:-1] == messages("Gold falls", "1d", form)[:-1]
 
 
 def test_a_headline_cannot_speak_for_another_turn() -> None:
