@@ -19,6 +19,8 @@ from services.coordinator.routes import (
     corpora,
     days,
     imports,
+    panels,
+    prices,
     reports,
     results,
     serving,
@@ -30,8 +32,11 @@ from shared.errors import UnavailableError
 from shared.web import install_health, install_problems, problem_response
 
 log = logging.getLogger(__name__)
+MODULES = (corpora, panels, prices, backfills, days, results, reports, checkpoints, serving, imports, steps)
 TAGS = {
     "corpora": "Headlines by day, with their real publication times.",
+    "panels": "Headlines held out of training, the same for every checkpoint.",
+    "prices": "Daily closes that claims are settled against.",
     "backfills": "Runs: one pass over past days.",
     "days": "The days of a run.",
     "results": "What a run produced, and what happened to it.",
@@ -74,7 +79,7 @@ def create_app(
             ready()
 
     install_health(app, check, make_registry(sessions))
-    for module in (corpora, backfills, days, results, reports, checkpoints, serving, imports, steps):
+    for module in MODULES:
         app.include_router(module.router)
     return app
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import datetime as dt
 
 from sqlalchemy import ForeignKey, UniqueConstraint, func
+from sqlalchemy import text as sql
 from sqlalchemy.orm import Mapped, mapped_column
 
-from services.coordinator.models.base import Base
+from services.coordinator.models.base import Base, Json
 
 
 class Panel(Base):
@@ -23,4 +24,6 @@ class Panel(Base):
     first: Mapped[dt.date]
     last: Mapped[dt.date]
     seed: Mapped[int]
+    asked: Mapped[Json] = mapped_column(server_default=sql("'{}'::jsonb"))
+    """The request as it was made: an open end of the range stays open when the corpus grows."""
     created_at: Mapped[dt.datetime] = mapped_column(server_default=func.now())

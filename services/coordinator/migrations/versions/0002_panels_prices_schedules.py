@@ -43,6 +43,7 @@ def _make_panels() -> None:
         sa.Column("first", sa.Date(), nullable=False),
         sa.Column("last", sa.Date(), nullable=False),
         *c.count("seed"),
+        c.json("asked", "{}"),
         c.now("created_at"),
         sa.UniqueConstraint("corpus_id", "name"),
     )

@@ -1,0 +1,155 @@
+"""What a price set accepts. Pure: rows in, checked closes and what is wrong with the others out."""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from services.coordinator.corpus import BadRow, clean_text, parse_date
+from shared.errors import InvalidInputError
+
+MOST_NAME = 64
+"""Characters a symbol or an alias may have."""
+_TIME_OF_DAY = re.compile(r"[ T]\d{2}:\d{2}.*")
+
+
+@dataclass(frozen=True)
+class RawPrice:
+    """A close as it was handed in. `origin` says where it stands (file:line); `problem` what a reader found."""
+
+    origin: str
+    symbol: str | None = None
+    date: str | None = None
+    close: str | None = None
+    aliases: str | None = None
+    problem: str | None = None
+
+
+@dataclass(frozen=True)
+class CheckedPrice:
+    """A sound close, above 0."""
+
+    origin: str
+    symbol: str
+    date: dt.date
+    close: float
+    aliases: tuple[str, ...] = ()
+
+
+def name_key(name: str) -> str:
+    """What makes two names of instruments the same: case and white space do not."""
+    return " ".join(name.split()).casefold()
+
+
+def _clean_name(field: str, text: str | None) -> str:
+    if text is None or not text.strip():
+        raise InvalidInputError(f"{field} is missing: name the instrument, such as SPX")
+    try:
+        name = clean_text(text)
+    except InvalidInputError as error:
+        raise InvalidInputError(error.detail.replace("text", field, 1)) from error
+    if len(name) > MOST_NAME:
+        raise InvalidInputError(f"{field} has {len(name)} characters, the most is {MOST_NAME}: shorten it")
+    return name
+
+
+def parse_close(text: str | None) -> float:
+    """A close, finite and above 0; raises InvalidInputError."""
+    if text is None or not text.strip():
+        raise InvalidInputError("close is missing: remove the row or give the day's close")
+    try:
+        close = float(text)
+    except ValueError as error:
+        raise InvalidInputError(f"close {text!r} is not a number: write it like 6449.8") from error
+    if not math.isfinite(close) or close <= 0:
+        raise InvalidInputError(f"close {text!r} is not above 0: changes in per cent need one that is")
+    return close
+
+
+def check_price(row: RawPrice) -> CheckedPrice:
+    """A row as a close; a time of day behind the date counts for nothing. Raises InvalidInputError."""
+    if row.problem:
+        raise InvalidInputError(row.problem)
+    symbol = _clean_name("symbol", row.symbol)
+    if row.date is None or not row.date.strip():
+        raise InvalidInputError("date is missing: a close needs its day, as YYYYMMDD or YYYY-MM-DD")
+    names = [part for part in (row.aliases or "").split("|") if part.strip()]
+    return CheckedPrice(
+        origin=row.origin,
+        symbol=symbol,
+        date=parse_date(_TIME_OF_DAY.sub("", row.date.strip())),
+        close=parse_close(row.close),
+        aliases=tuple(_clean_name("aliases", name) for name in names),
+    )
+
+
+def check_prices(rows: Iterable[RawPrice]) -> tuple[list[CheckedPrice], list[BadRow], int]:
+    """The sound rows without repetitions, the bad ones, and how many repeated a row before them.
+
+    A row is bad, too, if a row before it gives the same symbol another close on the same date.
+    """
+    good: dict[tuple[str, dt.date], CheckedPrice] = {}
+    bad: list[BadRow] = []
+    repeated = 0
+    for row in rows:
+        try:
+            checked = check_price(row)
+            first = good.setdefault((name_key(checked.symbol), checked.date), checked)
+            _refuse_other_close(checked, first)
+        except InvalidInputError as error:
+            bad.append(BadRow(row.origin, error.detail))
+            continue
+        repeated += first is not checked
+    return list(good.values()), bad, repeated
+
+
+def _refuse_other_close(row: CheckedPrice, first: CheckedPrice) -> None:
+    if row.close != first.close:
+        raise InvalidInputError(
+            f"close {row.close} of {row.symbol} on {row.date} contradicts {first.close} at {first.origin}: "
+            "keep the right one"
+        )
+
+
+@dataclass(frozen=True)
+class Names:
+    """An instrument's symbol and its aliases, in the order in which they were given."""
+
+    symbol: str
+    aliases: tuple[str, ...] = ()
+
+
+def merge_names(stored: Sequence[Names], rows: Sequence[CheckedPrice]) -> list[Names]:
+    """All instruments after an import: the stored ones, then the new ones, each with the aliases of both.
+
+    Raises InvalidInputError if a name would stand for two instruments: no claim could tell which one is meant.
+    """
+    merged = {name_key(names.symbol): names for names in stored}
+    for row in rows:
+        known = merged.setdefault(name_key(row.symbol), Names(row.symbol))
+        if row.aliases:
+            merged[name_key(row.symbol)] = Names(known.symbol, _united(known, row.aliases))
+    _refuse_shared(list(merged.values()))
+    return list(merged.values())
+
+
+def _united(known: Names, aliases: Sequence[str]) -> tuple[str, ...]:
+    names: dict[str, str] = {}
+    for name in (*known.aliases, *aliases):
+        names.setdefault(name_key(name), name)
+    names.pop(name_key(known.symbol), None)
+    return tuple(names.values())
+
+
+def _refuse_shared(instruments: Sequence[Names]) -> None:
+    owner: dict[str, str] = {}
+    for instrument in instruments:
+        for name in (instrument.symbol, *instrument.aliases):
+            other = owner.setdefault(name_key(name), instrument.symbol)
+            if other != instrument.symbol:
+                raise InvalidInputError(
+                    f"aliases: {name!r} is a name of {other} and of {instrument.symbol}; take it from one of them"
+                )

@@ -1,0 +1,120 @@
+"""Price sets as they are stored: what they hold, how far they reach, and the closes that claims are settled against."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from services.coordinator.models import Close, Instrument, PriceSet
+from services.coordinator.price_messages import InstrumentView, PriceSetDetail, PriceSetView
+from shared.errors import NotFoundError
+from shared.wire import PriceSeries
+
+
+def price_set(session: Session, name: str) -> PriceSet:
+    """The price set of that name; raises NotFoundError."""
+    found = session.scalars(select(PriceSet).where(PriceSet.name == name)).one_or_none()
+    if found is None:
+        raise NotFoundError(
+            f"there is no price set {name!r}; `morrow prices import PATH --name {name}` makes it, "
+            "`morrow prices list` shows those there are"
+        )
+    return found
+
+
+def covered_until(session: Session, set_name: str) -> dt.date | None:
+    """The last date of which every instrument of a set has a close or a later one: the earliest of their last dates.
+
+    None if the set is empty; raises NotFoundError.
+    """
+    last = select(func.max(Close.date).label("last")).join(Instrument).group_by(Instrument.id)
+    of_set = last.where(Instrument.set_id == price_set(session, set_name).id).subquery()
+    found: dt.date | None = session.scalar(select(func.min(of_set.c.last)))
+    return found
+
+
+def series(session: Session, set_name: str, first: dt.date, last: dt.date) -> list[PriceSeries]:
+    """The closes of a set from `first` to `last`, both included, in order of symbol; raises NotFoundError.
+
+    An instrument without a close in the range has an empty series: its name is known, its claims cannot be settled.
+    """
+    set_id = price_set(session, set_name).id
+    query = select(Close).join(Instrument).where(Instrument.set_id == set_id, Close.date.between(first, last))
+    closes: dict[int, list[Close]] = defaultdict(list)
+    for close in session.scalars(query.order_by(Close.date)):
+        closes[close.instrument_id].append(close)
+    return [
+        PriceSeries(
+            symbol=instrument.symbol,
+            aliases=list(instrument.aliases),
+            dates=[close.date for close in closes[instrument.id]],
+            closes=[close.close for close in closes[instrument.id]],
+        )
+        for instrument in _instruments(session, set_id)
+    ]
+
+
+def _instruments(session: Session, set_id: int) -> Sequence[Instrument]:
+    query = select(Instrument).where(Instrument.set_id == set_id)
+    return session.scalars(query.order_by(Instrument.symbol)).all()
+
+
+def price_set_views(session: Session, *, after: str = "", limit: int = 100) -> list[PriceSetView]:
+    """Price sets in order of name: the first `limit` after `after`."""
+    query = (
+        select(
+            PriceSet,
+            func.count(func.distinct(Instrument.id)),
+            func.count(Close.date),
+            func.min(Close.date),
+            func.max(Close.date),
+        )
+        .outerjoin(Instrument, Instrument.set_id == PriceSet.id)
+        .outerjoin(Close, Close.instrument_id == Instrument.id)
+        .where(PriceSet.name > after)
+    )
+    return [
+        PriceSetView(
+            name=found.name,
+            instruments=instruments,
+            closes=closes,
+            first=first,
+            last=last,
+            covered_until=covered_until(session, found.name),
+            created_at=found.created_at,
+        )
+        for found, instruments, closes, first, last in session.execute(
+            query.group_by(PriceSet.id).order_by(PriceSet.name).limit(limit)
+        ).all()
+    ]
+
+
+def instrument_views(session: Session, set_id: int, ids: Collection[int] | None = None) -> list[InstrumentView]:
+    """The instruments of a set, or those among `ids`, in order of symbol, with how far their closes reach."""
+    query = select(Instrument, func.count(Close.date), func.min(Close.date), func.max(Close.date))
+    query = query.outerjoin(Close, Close.instrument_id == Instrument.id).where(Instrument.set_id == set_id)
+    if ids is not None:
+        query = query.where(Instrument.id.in_(ids))
+    return [
+        InstrumentView(
+            symbol=instrument.symbol, aliases=list(instrument.aliases), closes=closes, first=first, last=last
+        )
+        for instrument, closes, first, last in session.execute(
+            query.group_by(Instrument.id).order_by(Instrument.symbol)
+        )
+    ]
+
+
+def price_set_detail(session: Session, name: str) -> PriceSetDetail:
+    """One set with its instruments; raises NotFoundError."""
+    found = price_set(session, name)
+    return PriceSetDetail(
+        name=found.name,
+        covered_until=covered_until(session, name),
+        created_at=found.created_at,
+        instruments=instrument_views(session, found.id),
+    )
