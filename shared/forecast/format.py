@@ -4,10 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 from shared.forecast.judgement import Judgement
 from shared.run_config import Horizon
+
+BY_HORIZON: Final[dict[Horizon, str]] = {
+    "1d": "by tomorrow",
+    "1w": "in a week",
+    "1m": "in a month",
+    "1q": "in a quarter",
+}
+"""When a forecast is settled, in words."""
 
 
 @dataclass(frozen=True)

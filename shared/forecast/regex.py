@@ -1,4 +1,4 @@
-"""The line as a regular expression that a constrained decoder takes: no lookaround, every repetition bounded.
+"""The line and its slots as regular expressions for a constrained decoder: no lookaround, every repetition bounded.
 
 Narrower than the grammar on purpose: what it generates is strict and short, and never a placeholder by construction
 (no angle brackets, no ellipsis, no `=` inside a slot, slots of several words that begin with a letter).
@@ -10,17 +10,19 @@ from typing import Final
 
 from shared.forecast.slots import DOMAINS, HORIZONS, KEYS
 
-_NAME: Final = r"[A-Za-z][A-Za-z0-9]{0,13}([.'&/-][A-Za-z0-9]{1,9}){0,2}"
+NAME: Final = r"[A-Za-z][A-Za-z0-9]{0,13}([.'&/-][A-Za-z0-9]{1,9}){0,2}"
+"""A word: letters, digits, at most two joints (`S&P`, `year-end`)."""
+
 _NUMBER: Final = r"[$+-]?[0-9]{1,4}(,[0-9]{3}){0,2}([.][0-9]{1,4})?(%|[A-Za-z]{1,3}|-[a-z]{2,9})?"
-_LAST: Final = rf"({_NAME}|{_NUMBER})"
+_LAST: Final = rf"({NAME}|{_NUMBER})"
 _WORD: Final = rf"{_LAST},?"
 _PROXY_FIRST: Final = r"([A-OQ-Z]|P[A-QS-Za-qs-z])[A-Za-z0-9]{0,12}([.'&/-][A-Za-z0-9]{1,9}){0,2}"
 """A capital first, and not `Pr…`, which keeps the slot from repeating its key."""
 
 
-def _words(least: int, most: int) -> str:
+def phrase(least: int, most: int) -> str:
     """A phrase of `least` to `most` words, at least two, with single spaces."""
-    return rf"{_NAME}( {_WORD}){{{least - 2},{most - 2}}} {_LAST}"
+    return rf"{NAME}( {_WORD}){{{least - 2},{most - 2}}} {_LAST}"
 
 
 def slot_regex(key: str, horizon: str | None = None) -> str:
@@ -34,9 +36,9 @@ def slot_regex(key: str, horizon: str | None = None) -> str:
         "Proxy": rf"{_PROXY_FIRST}( {_LAST}){{0,3}}",
         "Horizon": rf"({horizons})",
         "Prob": r"(100|[1-9]?[0-9])%",
-        "Claim": _words(5, 16),
-        "Rationale": _words(4, 16),
-        "Risk": _words(2, 6),
+        "Claim": phrase(5, 16),
+        "Rationale": phrase(4, 16),
+        "Risk": phrase(2, 6),
         "Confidence": "[0-3]",
     }[key]
 

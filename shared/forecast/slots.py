@@ -51,21 +51,29 @@ TEMPLATE: Final = render(_TEMPLATE_SLOTS)
 """The form in words. A slot that repeats these words is a placeholder."""
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
+    """The words of a text without case and punctuation: what tells whether two texts say the same."""
     return _NO_WORD.sub(" ", text).strip().casefold()
+
+
+def unfilled(text: str) -> str | None:
+    """Why the text still has a gap where something should stand, or None."""
+    opened = text.find("<")
+    if 0 <= opened < text.rfind(">"):
+        return "holds a placeholder in angle brackets"
+    if "..." in text or "…" in text:
+        return "holds an ellipsis where text should stand"
+    return None
 
 
 def placeholder(key: str, value: str) -> str | None:
     """Why the value is placeholder text rather than an answer, or None."""
-    opened = value.find("<")
-    if 0 <= opened < value.rfind(">"):
-        return "holds a placeholder in angle brackets"
-    if "..." in value or "…" in value:
-        return "holds an ellipsis where text should stand"
-    words = set(_plain(value).split())
+    if gap := unfilled(value):
+        return gap
+    words = set(plain(value).split())
     if key.casefold() in words and words <= _FILLER | {key.casefold()}:
         return "repeats its own key"
-    if _plain(value) == _plain(_TEMPLATE_SLOTS[key]):
+    if plain(value) == plain(_TEMPLATE_SLOTS[key]):
         return "repeats the words of the template"
     return None
 
@@ -79,7 +87,7 @@ def _text_failure(key: str, value: str, headline: str) -> str | None:
         (not any(character.isalpha() for character in value), "holds no word"),
         (inside is not None, f"holds another slot, {inside[1] if inside else ''}="),
         (";" in value, "holds a semicolon"),
-        (bool(headline) and _plain(value) == headline, "repeats the headline"),
+        (bool(headline) and plain(value) == headline, "repeats the headline"),
         (limit is not None and count > limit, f"has {count} words where {limit} are allowed"),
     )
     return next((reason for failed, reason in checks if failed), None)
@@ -103,4 +111,4 @@ def slot_failure(key: str, value: str, headline: str | None = None) -> str | Non
         return None if value in choices else reason
     if key == "Prob":
         return None if _PROB.fullmatch(value) else "is not a whole number from 0 to 100 with %"
-    return _text_failure(key, value, _plain(headline or ""))
+    return _text_failure(key, value, plain(headline or ""))

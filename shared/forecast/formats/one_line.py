@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import groupby
 from typing import Final
 
-from shared.forecast.format import Asked, Example, Format, Kept, RepairPlan
+from shared.forecast.format import BY_HORIZON, Asked, Example, Format, Kept, RepairPlan
 from shared.forecast.judgement import Judgement
 from shared.forecast.judging import judge
 from shared.forecast.regex import line_regex, slot_regex
@@ -16,7 +16,6 @@ SYSTEM: Final = (
     "Turn a headline into one falsifiable market forecast. Answer with one line of eight slots: "
     "Domain=; Proxy=; Horizon=; Prob=%; Claim=; Rationale=; Risk=; Confidence=."
 )
-_BY: Final[dict[Horizon, str]] = {"1d": "by tomorrow", "1w": "in a week", "1m": "in a month", "1q": "in a quarter"}
 _EXAMPLES: Final = (
     (
         "Fed minutes show growing support for a September rate cut",
@@ -56,7 +55,7 @@ MOST_KEPT: Final = 160
 def examples(horizon: Horizon) -> list[Example]:
     """Two lines that look as far ahead as the run does."""
     dated = [
-        (headline, slots | {"Horizon": horizon, "Claim": f"{slots['Claim']} {_BY[horizon]}"})
+        (headline, slots | {"Horizon": horizon, "Claim": f"{slots['Claim']} {BY_HORIZON[horizon]}"})
         for headline, slots in _EXAMPLES
     ]
     return [Example(headline, render(slots)) for headline, slots in dated]
