@@ -19,11 +19,13 @@ from trl import GRPOConfig
 
 from bench.updating.meters import Peak, matrix_peak
 from bench.updating.stock import stock_trainer
-from services.trainer.batch import BatchGroup, into_packs, make_batch
+from services.trainer.advantages import make_batch
+from services.trainer.batch import BatchGroup, into_packs
 from services.trainer.gspo import GspoTrainer, gspo_config
 from services.trainer.job import Job
 from services.trainer.packs import make_pack
 from services.trainer.policy import lora_config
+from services.trainer.stepping import trl_settings
 from shared.run_config import RunConfig
 from shared.wire import TrainGroup, TrainRollout
 
@@ -117,7 +119,8 @@ def figures(side: str, options: argparse.Namespace, folder: Path) -> tuple[dict[
     groups, device, model = stored(options.groups), torch.device(options.device), learner(options)
 
     def prepared(config: RunConfig) -> Update:
-        return Update(side, model, groups, gspo_config(config, folder / "trl", device), options.pack_tokens)
+        args = gspo_config(config, trl_settings(config, config.learning_rate, folder / "trl", device))
+        return Update(side, model, groups, args, options.pack_tokens)
 
     if options.warm:
         prepared(CONFIG.model_copy(update={"learning_rate": 0.0})).run()

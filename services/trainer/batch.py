@@ -1,6 +1,6 @@
-"""A scored day as a GSPO batch: advantages within groups, what is left out, and how minibatches are cut.
+"""A day as a batch: what an objective took of each group, and how minibatches are cut.
 
-Pure: typed values in, typed values out. Source: GSPO, arXiv 2507.18071, equations 5 and 6.
+Pure: typed values in, typed values out.
 """
 
 from __future__ import annotations
@@ -16,13 +16,14 @@ from shared.errors import InvalidInputError
 from shared.wire import TrainGroup, TrainRollout
 
 T = TypeVar("T")
-EQUAL = 1e-9
-"""Rewards of a group that lie no further apart than this are equal: the rest is rounding, not a preference."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """One answer of the batch. `counted` is false where the grammar forced the token; `reward` is the stored one."""
+    """One answer of the batch. `counted` is false where the grammar forced the token; `reward` is the stored one.
+
+    `advantage` is what the objective makes of the answer: GSPO's A_i, KTO's label as 1 or -1, 1 under `sft`.
+    """
 
     rollout_id: int
     token_ids: tuple[int, ...]
@@ -34,7 +35,7 @@ class Row:
 
 @dataclass(frozen=True)
 class BatchGroup:
-    """The answers to one prompt, sampled at one temperature (> 0)."""
+    """The answers to one prompt, and the temperature (> 0) at which they are scored."""
 
     group_id: int
     prompt_token_ids: tuple[int, ...]
@@ -46,8 +47,9 @@ class BatchGroup:
 class Batch:
     """A day's batch: `minibatches` hold the groups that teach something, one optimizer step each.
 
-    `groups`, `rollouts`, `mean_reward` and `reward_std` (mean over groups of the standard deviation within) are those
-    of the whole day; `dropped` groups are in no minibatch; `tokens` counts the answer tokens of the minibatches.
+    `groups`, `mean_reward` and `reward_std` (mean over groups of the standard deviation within) are those of the whole
+    day; `dropped` groups are in no minibatch; `rollouts` are those that the objective looked at; `tokens` counts the
+    answer tokens of the minibatches, once.
     """
 
     minibatches: tuple[tuple[BatchGroup, ...], ...]
@@ -62,18 +64,6 @@ class Batch:
 def deviation(rewards: Sequence[float]) -> float:
     """Standard deviation with n − 1 below (as TRL has it; the paper leaves it open), 0 for fewer than two rewards."""
     return statistics.stdev(rewards) if len(rewards) > 1 else 0.0
-
-
-def advantages(rewards: Sequence[float]) -> list[float] | None:
-    """A_i = (r_i − mean) / std within a group; None if the rewards are all equal.
-
-    Equation 6 of the paper. Nothing is added below the fraction: TRL's 1e-4 guards against the equal groups that are
-    left out here.
-    """
-    if len(rewards) < 2 or max(rewards) - min(rewards) <= EQUAL:
-        return None
-    mean, std = statistics.mean(rewards), deviation(rewards)
-    return [(reward - mean) / std for reward in rewards]
 
 
 def split(items: Sequence[T], parts: int) -> tuple[tuple[T, ...], ...]:
@@ -100,38 +90,23 @@ def into_packs(groups: Sequence[BatchGroup], tokens: int) -> tuple[tuple[BatchGr
     return tuple(packs)
 
 
-def make_batch(groups: Sequence[TrainGroup], minibatches: int) -> Batch:
-    """The batch of a day, its groups and rollouts in the order given.
-
-    A group is left out if its rewards are all equal or if no token of it can learn (every answer empty or forced).
-    Raises InvalidInputError for values that no update can be made of.
-    """
-    kept = [batch_group for group in groups if (batch_group := _batch_group(group)) is not None]
+def assemble(groups: Sequence[TrainGroup], kept: Sequence[BatchGroup], minibatches: int, rollouts: int) -> Batch:
+    """The batch of a day of `groups`, of which `kept` teach something, in their order."""
     rewards = [[rollout.reward for rollout in group.rollouts] for group in groups]
     everything = [reward for group in rewards for reward in group]
     return Batch(
         minibatches=split(kept, minibatches),
         groups=len(groups),
         dropped=len(groups) - len(kept),
-        rollouts=len(everything),
+        rollouts=rollouts,
         tokens=sum(len(row.token_ids) for group in kept for row in group.rows),
         mean_reward=statistics.mean(everything) if everything else 0.0,
         reward_std=statistics.mean(map(deviation, rewards)) if rewards else 0.0,
     )
 
 
-def _batch_group(group: TrainGroup) -> BatchGroup | None:
-    _check(group)
-    scaled = advantages([rollout.reward for rollout in group.rollouts])
-    if scaled is None:
-        return None
-    rows = tuple(_row(rollout, advantage) for rollout, advantage in zip(group.rollouts, scaled, strict=True))
-    if not any(any(row.counted) for row in rows):
-        return None
-    return BatchGroup(group.group_id, tuple(group.prompt_token_ids), group.temperature, rows)
-
-
-def _row(rollout: TrainRollout, advantage: float) -> Row:
+def make_row(rollout: TrainRollout, advantage: float) -> Row:
+    """A rollout as a row of the batch."""
     return Row(
         rollout_id=rollout.rollout_id,
         token_ids=tuple(rollout.token_ids),
@@ -142,12 +117,12 @@ def _row(rollout: TrainRollout, advantage: float) -> Row:
     )
 
 
-def _check(group: TrainGroup) -> None:
-    name = f"group {group.group_id}"
+def check_group(group: TrainGroup) -> None:
+    """Raise InvalidInputError, naming the field, for a group that no objective can learn from."""
     if not group.prompt_token_ids:
-        raise InvalidInputError(f"{name}: prompt_token_ids is empty; store the prompt that was sampled from")
-    if not (group.temperature > 0 and math.isfinite(group.temperature)):
-        raise InvalidInputError(f"{name}: temperature is {group.temperature}; sample at a temperature above 0 to train")
+        raise InvalidInputError(
+            f"group {group.group_id}: prompt_token_ids is empty; store the prompt that was sampled from"
+        )
     for rollout in group.rollouts:
         _check_rollout(rollout)
 
@@ -157,7 +132,7 @@ def _check_rollout(rollout: TrainRollout) -> None:
     lengths = {len(rollout.token_ids), len(rollout.logprobs), len(rollout.forced)}
     if len(lengths) > 1:
         raise InvalidInputError(f"{name}: token_ids, logprobs and forced differ in length; each token needs all three")
-    if not math.isfinite(rollout.reward):
-        raise InvalidInputError(f"{name}: reward is {rollout.reward}; evaluate the rollout again")
-    if not all(map(math.isfinite, rollout.logprobs)):
-        raise InvalidInputError(f"{name}: logprobs holds a number that is not finite; sample the rollout again")
+    for field in ("reward", "normalized_score"):
+        value = getattr(rollout, field)
+        if not math.isfinite(value):
+            raise InvalidInputError(f"{name}: {field} is {value}; evaluate the rollout again")

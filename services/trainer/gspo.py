@@ -1,10 +1,8 @@
 """TRL's GRPOTrainer as a GSPO trainer on stored rollouts.
 
-TRL keeps the loss, the optimizer, the loop and the logging. Overridden are five methods, each for one reason:
+TRL keeps the loss. Overridden are, beside what every objective overrides:
 
-- `get_train_dataloader`: a batch is a minibatch of packs, in order, and not a list of prompts to sample from;
-- `training_step`: gradients of a minibatch's packs add up before the optimizer steps, however many they are;
-- `_prepare_inputs`: the rollouts are the stored ones, in their order;
+- `training_step`: the clip share is over the sequences of the whole minibatch;
 - `compute_loss`: π is computed with each prompt once, is π_old too as long as the weights are those of the day's start,
   and a pack counts by its share of the minibatch's sequences;
 - `_get_per_token_logps_and_entropies`: what `compute_loss` has computed.
@@ -17,44 +15,42 @@ Forced tokens are masked as TRL masks a tool's: outside the mean and without gra
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
-import torch
-from datasets import Dataset
 from torch import Tensor
-from torch.utils.data import DataLoader
-from transformers import PrinterCallback, ProgressCallback
 from trl import GRPOConfig, GRPOTrainer
 
+from services.trainer.advantages import make_batch
+from services.trainer.batch import Batch
 from services.trainer.logps import answer_logps
+from services.trainer.objective import Learner, Objective
 from services.trainer.packs import Pack
-from services.trainer.scored import ScoredPack, weigh
+from services.trainer.scored import ScoredPack, sampler_figures, score_pack, weigh
 from services.trainer.settings import LayoutName
+from services.trainer.stepping import MicroBatch, PackTrainer, shares
 from shared.run_config import RunConfig
 
 log = logging.getLogger(__name__)
+CLIPPED = "clip_ratio/region_mean"
 
 
 @dataclass(eq=False)
-class MicroBatch:
-    """One pack and its share of the sequences of its minibatch, in (0, 1].
+class WeighedPack(MicroBatch):
+    """A pack and what the weights of the day's start say of it.
 
     `scored` may be absent in the day's first minibatch: it is then filled in by the step, whose weights are π_old's.
     """
 
-    pack: Pack
-    share: float
     scored: ScoredPack | None
 
 
-def minibatch(packs: Sequence[Pack | ScoredPack]) -> list[MicroBatch]:
+def minibatch(packs: Sequence[Pack | ScoredPack]) -> list[WeighedPack]:
     """The packs of one optimizer step, weighed so that their losses add up to the mean over all sequences."""
     pairs = [(item.pack, item) if isinstance(item, ScoredPack) else (item, None) for item in packs]
-    rows = sum(len(pack.advantages) for pack, _ in pairs)
-    return [MicroBatch(pack, len(pack.advantages) / rows, scored) for pack, scored in pairs]
+    parts = shares([pack for pack, _ in pairs])
+    return [WeighedPack(pack, share, scored) for (pack, scored), share in zip(pairs, parts, strict=True)]
 
 
 def rollouts(scored: ScoredPack) -> dict[str, Tensor]:
@@ -73,36 +69,20 @@ def rollouts(scored: ScoredPack) -> dict[str, Tensor]:
     }
 
 
-def gspo_config(config: RunConfig, folder: Path, device: torch.device) -> GRPOConfig:
-    """TRL's configuration at GSPO's settings (its defaults are GRPO's in three places); nothing is saved or reported.
+def gspo_config(config: RunConfig, settings: Mapping[str, Any]) -> GRPOConfig:
+    """TRL's configuration at GSPO's settings (its defaults are GRPO's in three places).
 
     `num_generations` and the batch size only satisfy TRL's checks: batches are the trainer's own.
     """
     return GRPOConfig(
-        output_dir=str(folder),
+        **settings,
         importance_sampling_level="sequence",
         loss_type="grpo",
         epsilon=config.epsilon_low,
         epsilon_high=config.epsilon_high,
         beta=0.0,
-        learning_rate=config.learning_rate,
-        lr_scheduler_type="constant",
-        max_grad_norm=config.max_grad_norm,
-        seed=config.seed,
-        num_train_epochs=1,
         num_generations=config.rollouts,
-        per_device_train_batch_size=config.rollouts,
-        gradient_accumulation_steps=1,
-        activation_checkpointing=False,
         disable_dropout=True,
-        bf16=False,
-        use_cpu=device.type == "cpu",
-        remove_unused_columns=False,
-        disable_tqdm=True,
-        report_to="none",
-        save_strategy="no",
-        logging_steps=1,
-        logging_nan_inf_filter=False,
     )
 
 
@@ -110,8 +90,10 @@ def _no_reward(completions: list[Any], **_: Any) -> list[float]:
     return [0.0] * len(completions)
 
 
-class GspoTrainer(GRPOTrainer):  # type: ignore[misc]
+class GspoTrainer(PackTrainer[WeighedPack], GRPOTrainer):  # type: ignore[misc]
     """One pass over a day's minibatches, one optimizer step each."""
+
+    told: ClassVar[dict[str, str]] = {CLIPPED: "clipped"}
 
     def __init__(
         self,
@@ -122,34 +104,21 @@ class GspoTrainer(GRPOTrainer):  # type: ignore[misc]
         cap: float,
         layout: LayoutName = "packed",
     ) -> None:
-        places = Dataset.from_dict({"minibatch": list(range(len(minibatches)))})
-        super().__init__(
-            model=model, reward_funcs=_no_reward, args=args, train_dataset=places, processing_class=tokenizer
-        )
-        for callback in (PrinterCallback, ProgressCallback):
-            self.remove_callback(callback)
-        self.minibatches = [minibatch(packs) for packs in minibatches]
-        self.cap, self.layout = cap, layout
+        micro = [minibatch(packs) for packs in minibatches]
+        super().__init__(micro, layout, tokenizer, model=model, args=args, reward_funcs=_no_reward)
+        self.cap = cap
         self._computed: tuple[Tensor, Tensor]
 
-    def get_train_dataloader(self) -> DataLoader[list[MicroBatch]]:
-        """The minibatches, in order."""
-        return DataLoader(self.minibatches, batch_size=None, collate_fn=lambda item: item)  # type: ignore[arg-type]
-
-    def training_step(self, model: Any, inputs: list[MicroBatch], num_items_in_batch: Any = None) -> Tensor:
+    def training_step(self, model: Any, inputs: Sequence[WeighedPack], num_items_in_batch: Any = None) -> Tensor:
         """Forward and backward for every pack of a minibatch: its loss. Its clip share is over sequences."""
-        step = super().training_step
-        loss = torch.stack([step(model, micro, num_items_in_batch) for micro in inputs]).sum()
-        clipped = self._metrics["train"]["clip_ratio/region_mean"]
+        loss = super().training_step(model, inputs, num_items_in_batch)
+        clipped = self._metrics["train"][CLIPPED]
         clipped[:] = [sum(micro.share * part for micro, part in zip(inputs, clipped, strict=True))]
         return loss
 
-    def _prepare_inputs(self, inputs: MicroBatch) -> dict[str, Any]:
-        return {"micro": inputs}
-
     def compute_loss(self, model: Any, inputs: dict[str, Any], **options: Any) -> Tensor:
         """TRL's loss of one pack, times the pack's share of its minibatch."""
-        micro: MicroBatch = inputs["micro"]
+        micro: WeighedPack = inputs["micro"]
         logps, entropies = self._computed = answer_logps(model, micro.pack, self.layout)
         if micro.scored is None:
             micro.scored = weigh(micro.pack, logps.detach(), entropies, self.cap)
@@ -159,11 +128,26 @@ class GspoTrainer(GRPOTrainer):  # type: ignore[misc]
     def _get_per_token_logps_and_entropies(self, *_: Any, **__: Any) -> tuple[Tensor, Tensor, None]:
         return *self._computed, None
 
-    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
-        """Keep TRL's figures of a step, and say the chief ones."""
-        super().log(logs, start_time)
-        if "loss" in logs:
-            clipped = logs["clip_ratio/region_mean"]
-            step, steps = self.state.global_step, self.state.max_steps
-            words = "step %d of %d: loss %.6f, gradient norm %.4f, clipped %.2f"
-            log.info(words, step, steps, logs["loss"], logs["grad_norm"], clipped)
+    def figures(self) -> dict[str, float]:
+        """Clip share (mean over steps), and what lies between sampler and learner; the entropy is the day's start's."""
+        scored = [micro.scored for part in self.minibatches for micro in part if micro.scored is not None]
+        clipped = sum(step[CLIPPED] for step in self.steps) / len(self.steps)
+        return {"clip_share": clipped} | sampler_figures(scored)
+
+
+def _trainer(learner: Learner, batch: Batch) -> GspoTrainer:
+    job, model = learner.job, learner.model
+    config = job.task.config
+    first, *later = [learner.packs(groups) for groups in batch.minibatches]
+    scored = [[score_pack(model, pack, config.importance_cap, job.layout) for pack in packs] for packs in later]
+    if later:
+        log.info("scored the rollouts of %d later minibatches with the weights of the day's start", len(later))
+    args = gspo_config(config, learner.settings())
+    return GspoTrainer(model, learner.tokenizer, args, [first, *scored], config.importance_cap, job.layout)
+
+
+GSPO = Objective(
+    batch=lambda task: make_batch(task.groups, task.config.minibatches),
+    trainer=_trainer,
+    idle={"clip_share": 0.0, "log_ratio_mean": 0.0, "log_ratio_max": 0.0, "importance_mean": 1.0, "entropy": 0.0},
+)

@@ -1,8 +1,13 @@
-"""AdamW's state beside the weights, as safetensors by parameter name: the next day goes on where this one ended."""
+"""AdamW's state beside the weights, as safetensors by parameter name: the next day goes on where this one ended.
+
+It goes on only under the same objective. Second moments fade over a thousand steps, some hundred days: those of another
+loss, whose gradients are of another size, would set the step size for the rest of a run.
+"""
 
 from __future__ import annotations
 
 import json
+import logging
 import shutil
 from pathlib import Path
 from typing import Any
@@ -11,23 +16,33 @@ from safetensors.torch import load_file, save_file
 
 from shared.errors import CheckpointCorruptError
 
+log = logging.getLogger(__name__)
 TENSORS = "optimizer.safetensors"
 ABOUT = "optimizer.json"
+FIRST = "gspo"
+"""The objective of a state that names none: the only one there was when such states were written."""
 
 
-def save_optimizer(optimizer: Any, model: Any, folder: Path) -> None:
-    """Write the state of every trained parameter: `<parameter>.exp_avg`, `.exp_avg_sq` and `.step`."""
+def save_optimizer(optimizer: Any, model: Any, folder: Path, objective: str) -> None:
+    """Write the objective and every trained parameter's state: `<parameter>.exp_avg`, `.exp_avg_sq` and `.step`."""
     states = {name: optimizer.state[parameter] for name, parameter in _trained(model).items()}
     tensors = {f"{name}.{key}": value for name, state in states.items() for key, value in state.items()}
     save_file({key: value.detach().cpu().contiguous() for key, value in tensors.items()}, folder / TENSORS)
     steps = max((int(state["step"]) for state in states.values()), default=0)
-    about = {"optimizer": "adamw", "parameters": len(states), "steps": steps}
+    about = {"optimizer": "adamw", "objective": objective, "parameters": len(states), "steps": steps}
     (folder / ABOUT).write_text(json.dumps(about, indent=1, sort_keys=True), "utf8")
 
 
-def load_optimizer(optimizer: Any, model: Any, folder: Path) -> None:
-    """Give a fresh optimizer the state saved in a checkpoint's folder; a checkpoint that never stepped has none."""
+def load_optimizer(optimizer: Any, model: Any, folder: Path, objective: str) -> None:
+    """Give a fresh optimizer the state saved in a checkpoint's folder.
+
+    It stays fresh if the checkpoint never stepped, or stepped under another objective.
+    """
     if not (folder / TENSORS).is_file():
+        return
+    before = json.loads((folder / ABOUT).read_text("utf8")).get("objective", FIRST)
+    if before != objective:
+        log.info("the optimizer begins anew: the moments of %s are those of %s", folder.name, before)
         return
     saved: dict[str, dict[str, Any]] = {}
     for key, tensor in load_file(folder / TENSORS).items():

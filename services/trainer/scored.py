@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,3 +48,21 @@ def weigh(pack: Pack, old: Tensor, entropies: Tensor, cap: float) -> ScoredPack:
 def score_pack(model: Any, pack: Pack, cap: float, layout: LayoutName = "packed") -> ScoredPack:
     """Compute log π_old with the learner's present weights, and weigh."""
     return weigh(pack, *answer_logps(model, pack, layout), cap)
+
+
+def sampler_figures(packs: Sequence[ScoredPack]) -> dict[str, float]:
+    """Figures of an update that lie between sampler and learner, by their names in TrainStats.
+
+    Log-ratios (per sequence; `max` is the largest absolute one) and importance weights are over sequences with a
+    counted token, the entropy over counted tokens.
+    """
+    learning = [scored.pack.counted.any(1) for scored in packs]
+    ratios = torch.cat([scored.log_ratios[rows] for scored, rows in zip(packs, learning, strict=True)])
+    weights = torch.cat([scored.weights[rows] for scored, rows in zip(packs, learning, strict=True)])
+    entropies = torch.cat([scored.entropies[scored.pack.counted] for scored in packs])
+    return {
+        "log_ratio_mean": ratios.mean().item(),
+        "log_ratio_max": ratios.abs().max().item(),
+        "importance_mean": weights.mean().item(),
+        "entropy": entropies.mean().item(),
+    }

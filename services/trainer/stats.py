@@ -1,4 +1,4 @@
-"""The figures of one update, from the batch, the learner's first look at it, and TRL's log."""
+"""The figures of one update, from the batch, the objective's own, and TRL's log."""
 
 from __future__ import annotations
 
@@ -6,22 +6,25 @@ import math
 from collections.abc import Mapping, Sequence
 from statistics import fmean
 
-import torch
-
 from services.trainer.batch import Batch
-from services.trainer.scored import ScoredPack
 from shared.errors import InvalidInputError
 from shared.wire import TrainStats, TrainTask
 
+NOT_ITS_OWN = dict.fromkeys(("clip_share", "log_ratio_mean", "log_ratio_max", "importance_mean", "entropy"))
+"""The figures that only some objectives have; None where `own` has no number."""
+
 
 def make_stats(
-    task: TrainTask, batch: Batch, packs: Sequence[ScoredPack], steps: Sequence[Mapping[str, float]], seconds: float
+    task: TrainTask,
+    batch: Batch,
+    steps: Sequence[Mapping[str, float]],
+    own: Mapping[str, float],
+    seconds: float,
 ) -> TrainStats:
-    """Figures of an update; without a step, loss, norms and shares are 0 and the importance weight is 1.
+    """Figures of an update; without a step, loss and gradient norm are 0.
 
-    Loss, gradient norm (before it is scaled down) and clip share are means over steps; log-ratios (per sequence; `max`
-    is the largest absolute one) and importance weights are over sequences with a counted token, entropy over counted
-    tokens. Raises InvalidInputError if any figure is not finite: weights behind such figures are not published.
+    Loss and gradient norm (before it is scaled down) are means over steps. Raises InvalidInputError if any figure is
+    not finite: weights behind such figures are not published.
     """
     stats = TrainStats(
         objective=task.objective,
@@ -29,8 +32,7 @@ def make_stats(
         mean_reward=batch.mean_reward,
         reward_std=batch.reward_std,
         grad_norm=_mean([step["grad_norm"] for step in steps]),
-        clip_share=_mean([step["clip_ratio/region_mean"] for step in steps]),
-        **_sampler_figures(packs),
+        **NOT_ITS_OWN | dict(own),
         groups=batch.groups,
         groups_dropped=batch.dropped,
         rollouts=batch.rollouts,
@@ -49,18 +51,3 @@ def make_stats(
 
 def _mean(values: Sequence[float]) -> float:
     return fmean(values) if values else 0.0
-
-
-def _sampler_figures(packs: Sequence[ScoredPack]) -> dict[str, float]:
-    if not packs:
-        return {"log_ratio_mean": 0.0, "log_ratio_max": 0.0, "importance_mean": 1.0, "entropy": 0.0}
-    learning = [scored.pack.counted.any(1) for scored in packs]
-    ratios = torch.cat([scored.log_ratios[rows] for scored, rows in zip(packs, learning, strict=True)])
-    weights = torch.cat([scored.weights[rows] for scored, rows in zip(packs, learning, strict=True)])
-    entropies = torch.cat([scored.entropies[scored.pack.counted] for scored in packs])
-    return {
-        "log_ratio_mean": ratios.mean().item(),
-        "log_ratio_max": ratios.abs().max().item(),
-        "importance_mean": weights.mean().item(),
-        "entropy": entropies.mean().item(),
-    }

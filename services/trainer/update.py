@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
 from transformers.utils.logging import disable_progress_bar
 
-from services.trainer.batch import Batch, into_packs, make_batch
-from services.trainer.gspo import GspoTrainer, gspo_config
+from services.trainer.batch import Batch
 from services.trainer.job import Job
+from services.trainer.objective import Learner, Objective
+from services.trainer.objectives import OBJECTIVES
 from services.trainer.optimizer_state import carry_optimizer, load_optimizer, save_optimizer
-from services.trainer.packs import Pack, make_pack
 from services.trainer.policy import device_of, load_policy, load_tokenizer, save_policy
-from services.trainer.scored import ScoredPack, score_pack
 from services.trainer.stats import make_stats
 from shared.errors import InvalidInputError
 from shared.wire import TrainStats
@@ -34,51 +34,34 @@ def update(job: Job, started: float) -> TrainStats:
     task, device = job.task, device_of(job.device)
     torch.set_num_threads(job.threads)
     disable_progress_bar()
-    batch = make_batch(task.groups, task.config.minibatches)
-    log.info("%d groups, %d left out, %d answer tokens", batch.groups, batch.dropped, batch.tokens)
-    model, tokenizer = load_policy(job, device), load_tokenizer(job)
-    _check_tokens(job, model)
-    minibatches = _minibatches(job, model, tokenizer, batch, device)
-    packs, steps = _train(job, model, tokenizer, minibatches, device)
-    stats = make_stats(task, batch, packs, steps, time.perf_counter() - started)
-    save_policy(model, tokenizer, job.staged, task.config)
+    objective = OBJECTIVES[task.objective]
+    batch = objective.batch(task)
+    log.info("%s: %d groups, %d left out, %d answer tokens", task.objective, batch.groups, batch.dropped, batch.tokens)
+    learner = Learner(job, load_policy(job, device), load_tokenizer(job), device)
+    _check_tokens(job, learner.model)
+    steps, own = _train(learner, objective, batch)
+    stats = make_stats(task, batch, steps, own, time.perf_counter() - started)
+    save_policy(learner.model, learner.tokenizer, job.staged, task.config)
     _say(job, stats)
     return stats.model_copy(update={"seconds": time.perf_counter() - started})
 
 
-def _minibatches(
-    job: Job, model: Any, tokenizer: Any, batch: Batch, device: torch.device
-) -> list[list[Pack | ScoredPack]]:
-    """The packs, all scored but the first minibatch's: its step begins with the weights of the day's start anyway."""
-    pad, cap = tokenizer.pad_token_id or tokenizer.eos_token_id or 0, job.task.config.importance_cap
-    first, *later = [
-        [make_pack(groups, pad, device) for groups in into_packs(part, job.pack_tokens)] for part in batch.minibatches
-    ] or [[]]
-    scored: list[list[Pack | ScoredPack]] = [
-        [score_pack(model, pack, cap, job.layout) for pack in packs] for packs in later
-    ]
-    log.info("scored the rollouts of %d later minibatches with the weights of the day's start", len(later))
-    return [[*first], *scored] if first else []
-
-
 def _train(
-    job: Job, model: Any, tokenizer: Any, minibatches: list[list[Pack | ScoredPack]], device: torch.device
-) -> tuple[list[ScoredPack], list[dict[str, float]]]:
-    """The packs as scored, and TRL's log of each optimizer step; the optimizer's state is saved on the way."""
-    if not minibatches:
+    learner: Learner, objective: Objective, batch: Batch
+) -> tuple[Sequence[Mapping[str, float]], Mapping[str, float]]:
+    """TRL's log of each optimizer step and the objective's own figures; the optimizer's state is saved on the way."""
+    job, model = learner.job, learner.model
+    if not batch.minibatches:
         if job.parent:
             carry_optimizer(job.parent, job.staged)
-        return [], []
-    config = job.task.config
-    arguments = gspo_config(config, job.work / "trl", device)
-    trainer = GspoTrainer(model, tokenizer, arguments, minibatches, config.importance_cap, job.layout)
+        return [], objective.idle
+    trainer = objective.trainer(learner, batch)
     trainer.create_optimizer()
     if job.parent:
-        load_optimizer(trainer.optimizer, model, job.parent)
+        load_optimizer(trainer.optimizer, model, job.parent, job.task.objective)
     trainer.train()
-    save_optimizer(trainer.optimizer, model, job.staged)
-    packs = [micro.scored for part in trainer.minibatches for micro in part if micro.scored is not None]
-    return packs, [step for step in trainer.state.log_history if "loss" in step]
+    save_optimizer(trainer.optimizer, model, job.staged, job.task.objective)
+    return trainer.steps, trainer.figures()
 
 
 def _check_tokens(job: Job, model: Any) -> None:

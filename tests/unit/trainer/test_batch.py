@@ -6,7 +6,8 @@ import math
 
 import pytest
 
-from services.trainer.batch import advantages, deviation, make_batch, split
+from services.trainer.advantages import advantages, make_batch
+from services.trainer.batch import deviation, split
 from shared.errors import InvalidInputError
 from shared.wire import TrainGroup, TrainRollout
 from tests.unit.trainer.toys import random_group, rollout

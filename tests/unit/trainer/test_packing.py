@@ -12,7 +12,8 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from services.trainer.batch import BatchGroup, into_packs, make_batch
+from services.trainer.advantages import make_batch
+from services.trainer.batch import BatchGroup, into_packs
 from services.trainer.logps import answer_logps
 from services.trainer.packs import make_pack
 from services.trainer.policy import load_policy

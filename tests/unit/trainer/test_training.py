@@ -20,7 +20,8 @@ from shared.work import Lease
 from tests.unit.trainer.toys import BASE, DAY, train_task
 
 STATS = TrainStats.model_validate(
-    dict.fromkeys(TrainStats.model_fields, 0) | {"loss": 0.25, "importance_mean": 1.0, "seconds": 3.0}
+    dict.fromkeys(TrainStats.model_fields, 0)
+    | {"objective": "gspo", "loss": 0.25, "importance_mean": 1.0, "seconds": 3.0}
 )
 
 

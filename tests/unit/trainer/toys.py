@@ -10,13 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from peft import PeftModel
 from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-from services.trainer.batch import make_batch
+from services.trainer.advantages import make_batch
 from services.trainer.gspo import GspoTrainer, gspo_config
 from services.trainer.job import WORK, Job
+from services.trainer.objective import Learner
 from services.trainer.packs import Pack, make_pack
 from services.trainer.policy import load_policy, load_tokenizer
 from services.trainer.scored import ScoredPack, score_pack
@@ -96,7 +98,8 @@ def random_group(
 def train_task(
     groups: Sequence[TrainGroup], *, day: int = 0, fence: int = 1, parent: CheckpointRef | None = None, **config: Any
 ) -> TrainTask:
-    """A train step."""
+    """A train step, of an `epochs` and `lines` of its own if they are among the settings of its run."""
+    own = {name: config.pop(name) for name in ("epochs", "lines") if name in config}
     made = run_config(**config)
     return TrainTask(
         step_id=5,
@@ -109,6 +112,7 @@ def train_task(
         groups=list(groups),
         objective=made.objective,
         learning_rate=made.learning_rate,
+        **own,
     )
 
 
@@ -123,15 +127,39 @@ def run_update(job: Job) -> TrainStats:
     return update(job, time.perf_counter())
 
 
+@torch.no_grad()
+def likelihood(base: Path, checkpoint: Path | None, groups: Sequence[TrainGroup]) -> float:
+    """Mean log-probability of a token of the groups' answers under a base and an adapter, by the model's own logits."""
+    model: Any = LlamaForCausalLM.from_pretrained(base)
+    if checkpoint:
+        model = PeftModel.from_pretrained(model, checkpoint)
+    found: list[float] = []
+    for group in groups:
+        for one in group.rollouts:
+            logits = model(torch.tensor([group.prompt_token_ids + one.token_ids])).logits[0]
+            logps = torch.log_softmax(logits[len(group.prompt_token_ids) - 1 : -1], -1)
+            found += logps.gather(1, torch.tensor(one.token_ids)[:, None])[:, 0].tolist()
+    return sum(found) / len(found)
+
+
 def scored_packs(model: Any, groups: Sequence[TrainGroup], cap: float = 2.0) -> list[ScoredPack]:
     """The packs of groups that all teach something."""
     (part,) = make_batch(groups, 1).minibatches
     return [score_pack(model, make_pack([group], 0, CPU), cap) for group in part]
 
 
+def make_learner(job: Job, model: Any = None) -> Learner:
+    """A job's learner with a job's model."""
+    return Learner(job, model or load_policy(job, CPU), load_tokenizer(job), CPU)
+
+
 def make_trainer(job: Job, minibatches: Sequence[Sequence[Pack | ScoredPack]], model: Any = None) -> GspoTrainer:
-    """A trainer on a job's model."""
-    args = gspo_config(job.task.config, job.work / "trl", CPU)
-    return GspoTrainer(
-        model or load_policy(job, CPU), load_tokenizer(job), args, minibatches, job.task.config.importance_cap
-    )
+    """A GSPO trainer on a job's model."""
+    learner, config = make_learner(job, model), job.task.config
+    args = gspo_config(config, learner.settings())
+    return GspoTrainer(learner.model, learner.tokenizer, args, minibatches, config.importance_cap)
+
+
+def gradient(model: Any) -> torch.Tensor:
+    """The gradient of every trained parameter, flat."""
+    return torch.cat([one.grad.flatten() for one in model.parameters() if one.grad is not None])
