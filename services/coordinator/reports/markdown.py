@@ -2,32 +2,16 @@
 
 from __future__ import annotations
 
-import html
-import re
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 
-from services.coordinator.reports.figures import SCORES, DayFigures, Failure, Flag, Report
+from services.coordinator.reports.figures import SCORES, DayFigures
+from services.coordinator.reports.markdown_days import arms, decisions, decoding, texts, updates
+from services.coordinator.reports.markdown_notices import failures, flags
+from services.coordinator.reports.markdown_run import assessment, bias, panel, settled, trends
+from services.coordinator.reports.markup import escaped, number, section, table, tenths
+from services.coordinator.reports.report import Report
 
-_MARKUP = re.compile(r"([\\`*_\[\]|~#])")
-MOST_FLAGS = 20
-"""Flagged headlines that are listed by name; the JSON has all of them."""
 Cell = Callable[[DayFigures], str]
-
-
-def escaped(text: str) -> str:
-    """Untrusted text as one line that is neither Markdown nor HTML."""
-    return _MARKUP.sub(r"\\\1", html.escape(" ".join(text.split()), quote=False))
-
-
-def number(value: object) -> str:
-    """Four decimals; a dash where there is nothing."""
-    # A mean that is .21875 but for the last bit must not print as .2187.
-    return f"{round(value, 12):.4f}" if isinstance(value, int | float) else "–"
-
-
-def _seconds(value: float | None) -> str:
-    return "–" if value is None else f"{value:.1f}"
 
 
 def _score(name: str) -> Cell:
@@ -55,26 +39,23 @@ TABLE: dict[str, Cell] = {
     "Look-ahead": lambda day: "–" if day.look_ahead is None else str(day.look_ahead),
     "Loss": _trained("loss"),
     "Mean reward": _trained("mean_reward"),
-    "Generate s": lambda day: _seconds(day.seconds.generate),
-    "Evaluate s": lambda day: _seconds(day.seconds.evaluate),
-    "Train s": lambda day: _seconds(day.seconds.train),
+    "Generate s": lambda day: tenths(day.seconds.generate),
+    "Evaluate s": lambda day: tenths(day.seconds.evaluate),
+    "Train s": lambda day: tenths(day.seconds.train),
     "Checkpoint": lambda day: escaped(day.checkpoint or "–"),
 }
 """Columns of the table of days, in order."""
-LEFT = frozenset({"Average", "Date", "State", "Sampler", "Checkpoint"})
-
-
-def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    yield "| " + " | ".join(columns) + " |"
-    yield "|" + "|".join("---" if column in LEFT else "---:" for column in columns) + "|"
-    for row in rows:
-        yield "| " + " | ".join(row) + " |"
+LEFT = frozenset({"Date", "State", "Sampler", "Checkpoint"})
 
 
 def as_markdown(report: Report) -> str:
-    """The report for a reader: warnings on top, then days, totals, averages, look-ahead, flags and failures."""
-    sections = (_head, _days, _totals, _averages, _look_ahead, _sources, _flags, _failures)
-    return "\n".join(line for section in sections for line in [*section(report), ""]).rstrip("\n") + "\n"
+    """The report for a reader: warnings and the assessment on top, then the days, and what they come to."""
+    sections = (
+        *(_head, assessment, _days, _totals, _averages, _look_ahead, trends, panel),
+        *(decoding, texts, updates, decisions, arms, bias, settled, _sources, flags, failures),
+    )
+    written = [list(part(report)) for part in sections]
+    return "\n".join(line for lines in written if lines for line in [*lines, ""]).rstrip("\n") + "\n"
 
 
 def _head(report: Report) -> Iterator[str]:
@@ -92,13 +73,21 @@ def _head(report: Report) -> Iterator[str]:
 
 
 def _settings(config: Mapping[str, object]) -> str:
-    return ", ".join(f"{name} {config[name]}" for name in ("preset", "base_model", "lag", "dates") if name in config)
+    names = ("preset", "base_model", "lag", "dates", "ranker", "objective", "seed")
+    return ", ".join(f"{name} {config[name]}" for name in names if name in config)
 
 
 def _days(report: Report) -> Iterator[str]:
-    yield "## Days"
-    yield ""
-    yield from _table(list(TABLE), [[cell(day) for cell in TABLE.values()] for day in report.days])
+    rows = [[cell(day) for cell in TABLE.values()] for day in report.days]
+    warm = report.warm_start
+    parts: list[str | Iterator[str]] = [table(list(TABLE), rows, LEFT)]
+    if warm is not None:
+        parts.append(
+            f"Warm start, no day of the chain: {warm.state}, {warm.headlines} headlines of earlier days, "
+            f"{warm.rollouts} rollouts, {warm.valid_lines.count} valid lines learned from, "
+            f"checkpoint {escaped(warm.checkpoint or '–')}."
+        )
+    return section("Days", *parts)
 
 
 def _totals(report: Report) -> Iterator[str]:
@@ -107,76 +96,35 @@ def _totals(report: Report) -> Iterator[str]:
     yield (
         f"**Totals**: {totals.days} days ({states}), {totals.headlines} headlines, {totals.rollouts} rollouts, "
         f"{totals.evaluations} evaluations, {totals.checkpoints} checkpoints; {totals.left_out} headlines left out; "
-        f"seconds of work: generate {_seconds(seconds.generate)}, evaluate {_seconds(seconds.evaluate)}, "
-        f"train {_seconds(seconds.train)}."
+        f"seconds of work: generate {tenths(seconds.generate)}, evaluate {tenths(seconds.evaluate)}, "
+        f"train {tenths(seconds.train)}."
     )
 
 
 def _averages(report: Report) -> Iterator[str]:
-    yield "## Averages"
-    yield ""
     averages = {"by day": report.averages.by_day, "by evaluation": report.averages.by_evaluation}
     rows = [[name, *(number(means[score]) for score in SCORES)] for name, means in averages.items()]
-    yield from _table(["Average", *(score.replace("_", " ") for score in SCORES)], rows)
+    return section("Averages", table(["Average", *(score.replace("_", " ") for score in SCORES)], rows, {"Average"}))
 
 
 def _look_ahead(report: Report) -> Iterator[str]:
-    yield "## Look-ahead"
-    yield ""
     if report.look_ahead is None:
-        yield "Unknown: the files of an imported run do not say what its policies had learned from."
-    else:
-        yield (
-            f"{report.look_ahead} of {report.totals.rollouts} rollouts come from a policy that had learned from "
-            "headlines published after their own (counted by publication times)."
+        return section(
+            "Look-ahead", "Unknown: the files of an imported run do not say what its policies had learned from."
         )
+    return section(
+        "Look-ahead",
+        f"{report.look_ahead} of {report.totals.rollouts} rollouts come from a policy that had learned from "
+        "headlines published after their own (counted by publication times).",
+    )
 
 
 def _sources(report: Report) -> Iterator[str]:
     days = [day for day in report.days if day.rollouts]
-    if not days:
-        return
-    yield "## Policies and sources"
-    yield ""
-    for day in days:
-        policies = ", ".join(f"{escaped(name)} ({count})" for name, count in day.policies.items())
-        sources = ", ".join(f"{count} {rung}" for rung, count in day.final_sources.items())
-        yield f"- {day.date:%Y%m%d}: policy {policies}; final texts: {sources}"
+    return section("Policies and sources", (_source(day) for day in days)) if days else iter(())
 
 
-def _flags(report: Report) -> Iterator[str]:
-    if not report.flags:
-        return
-    yield "## Flagged headlines"
-    yield ""
-    for (date, reason, used), count in Counter((flag.date, flag.reason, flag.used) for flag in report.flags).items():
-        yield f"- {date:%Y%m%d}: {count} {reason}, {'used' if used else 'left out'}"
-    yield ""
-    yield from (_flag(flag) for flag in report.flags[:MOST_FLAGS])
-    if len(report.flags) > MOST_FLAGS:
-        yield f"- … and {len(report.flags) - MOST_FLAGS} more (all of them are in the JSON)"
-
-
-def _flag(flag: Flag) -> str:
-    use = "used" if flag.used else "left out"
-    published = f"published {flag.published_at:%Y-%m-%d %H:%M} UTC"
-    return f"- {flag.date:%Y%m%d} {flag.reason}, {use}: “{escaped(flag.headline)}”, {published}"
-
-
-def _failures(report: Report) -> Iterator[str]:
-    idle = [day for day in report.days if day.state in {"skipped", "cancelled"}]
-    if report.failures:
-        yield "## Failures"
-        yield ""
-        yield from (_failure(failure) for failure in report.failures)
-        yield ""
-    if idle:
-        yield "## Days without forecasts"
-        yield ""
-        yield from (f"- {day.date:%Y%m%d} {day.state}: {escaped(day.reason or 'no reason was given')}" for day in idle)
-
-
-def _failure(failure: Failure) -> str:
-    lines = failure.reason.strip().splitlines() or [""]
-    step = f" {failure.kind} {failure.chunk}, attempt {failure.attempts}" if failure.kind else ""
-    return f"- {f'{failure.date:%Y%m%d}' if failure.date else 'the run'}{step}: {escaped(lines[-1])}"
+def _source(day: DayFigures) -> str:
+    policies = ", ".join(f"{escaped(name)} ({count})" for name, count in day.policies.items())
+    sources = ", ".join(f"{count} {rung}" for rung, count in day.final_sources.items())
+    return f"- {day.date:%Y%m%d}: policy {policies}; final texts: {sources}"

@@ -1,26 +1,75 @@
-"""Reads a report's figures: a handful of aggregate queries, whatever the run's size."""
+"""Reads a report: aggregates by day, the rollouts in one pass, and what is told beside the figures."""
 
 from __future__ import annotations
 
 import datetime as dt
 from collections import Counter, defaultdict
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Float, Integer, Text, and_, any_, case, cast, func, or_, select
-from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy import select
+from sqlalchemy.orm import Session
 
-from services.coordinator.models import Checkpoint, Corpus, Day, Evaluation, Group, Headline, Rollout, Run, Step
-from services.coordinator.reports.figures import DayFigures, Failure, Flag, Report, RunFacts, Seconds, make_report
+from services.coordinator.models import Checkpoint, Corpus, Day, Run
+from services.coordinator.reports.arms import Arms, arms_of
+from services.coordinator.reports.day_queries import (
+    Sources,
+    Work,
+    ranker_figures,
+    scores_by_day,
+    sources_by_day,
+    work_by_day,
+)
+from services.coordinator.reports.figures import DayFigures, Seconds
+from services.coordinator.reports.line_queries import lines_by_day
+from services.coordinator.reports.lines import Line, LineFigures, line_figures
+from services.coordinator.reports.notices import failures_of, flags_of
+from services.coordinator.reports.panel import PanelFigures, PanelGain, panel_figures, panel_gain
+from services.coordinator.reports.position_bias import position_bias
+from services.coordinator.reports.reliability import reliability
+from services.coordinator.reports.report import Report, RunFacts, RunFigures, make_report
 from services.coordinator.repository.runs import find_run
+from shared.wire import BASE_POLICY
+
+Days = Sequence[tuple[Day, Checkpoint | None]]
+
+
+@dataclass
+class _Told:
+    """What the pass over the rollouts leaves: figures and arms by day, the chain's lines and each panel day's."""
+
+    figures: dict[int, LineFigures] = field(default_factory=lambda: defaultdict(LineFigures))
+    arms: dict[int, Arms | None] = field(default_factory=dict)
+    chain: list[Line] = field(default_factory=list)
+    panel: dict[int, list[Line]] = field(default_factory=lambda: defaultdict(list))
 
 
 def read_report(session: Session, name: str) -> Report:
     """The report of a run, all of one moment; raises NotFoundError. To be called first in its transaction."""
     session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
     run = find_run(session, name)
+    query = select(Day, Checkpoint).outerjoin(Checkpoint, Checkpoint.day_id == Day.id).where(Day.run_id == run.id)
+    rows: Days = [(day, checkpoint) for day, checkpoint in session.execute(query.order_by(Day.date, Day.id))]
+    told = _told(session, run, rows)
+    days = _day_figures(session, run, rows, told)
+    panel, gain = _panel(rows, told)
+    whole = RunFigures(
+        position_bias=position_bias(told.chain),
+        ranker=ranker_figures(session, run),
+        reliability=reliability(told.chain) if run.config.get("prices") is not None else None,
+        panel=panel,
+        panel_gain=gain,
+        warm_start=next((day for day in days if day.role == "warm_start"), None),
+    )
+    chain = [day for day in days if day.role == "chain"]
+    notices = (run.warnings, flags_of(session, run), failures_of(session, run))
+    return make_report(_facts(session, run), chain, *notices, whole)
+
+
+def _facts(session: Session, run: Run) -> RunFacts:
     corpus = session.get(Corpus, run.corpus_id) if run.corpus_id is not None else None
-    facts = RunFacts(
+    return RunFacts(
         run=run.name,
         kind=run.kind,
         state=run.state,
@@ -32,24 +81,30 @@ def read_report(session: Session, name: str) -> Report:
         created_at=run.created_at.astimezone(dt.UTC),
         finished_at=run.finished_at.astimezone(dt.UTC) if run.finished_at else None,
     )
-    return make_report(facts, day_figures(session, run), run.warnings, _flags(session, run), _failures(session, run))
 
 
-@dataclass
-class _Sources:
-    policies: Counter[str] = field(default_factory=Counter)
-    rungs: Counter[str] = field(default_factory=Counter)
-    profiles: Counter[str] = field(default_factory=Counter)
+def _told(session: Session, run: Run, rows: Days) -> _Told:
+    days = {day.id: day for day, _ in rows}
+    told = _Told()
+    for day_id, lines in lines_by_day(session, run):
+        day = days[day_id]
+        if day.role == "panel":
+            told.panel[day_id] = lines
+            continue
+        told.figures[day_id] = line_figures(lines)
+        told.arms[day_id] = arms_of(lines, day.profile)
+        if day.role == "chain":
+            # The texts have said what they had to say: a run's worth of them would fill the memory.
+            told.chain += [replace(line, text="") for line in lines]
+    return told
 
 
-def day_figures(session: Session, run: Run) -> list[DayFigures]:
-    """The run's days in order of date."""
-    scores, sources, work = _scores(session, run), _sources(session, run), _work(session, run)
-    query = select(Day, Checkpoint).outerjoin(Checkpoint, Checkpoint.day_id == Day.id)
-    rows = session.execute(query.where(Day.run_id == run.id).order_by(Day.date))
+def _day_figures(session: Session, run: Run, rows: Days, told: _Told) -> list[DayFigures]:
+    scores, sources, work = scores_by_day(session, run), sources_by_day(session, run), work_by_day(session, run)
     return [
-        _day(run, day, checkpoint, scores.get(day.id, {}), sources[day.id], work.get(day.id, {}))
+        _day(run, day, checkpoint, scores.get(day.id, {}), sources[day.id], work[day.id], told)
         for day, checkpoint in rows
+        if day.role != "panel"
     ]
 
 
@@ -58,8 +113,9 @@ def _day(
     day: Day,
     checkpoint: Checkpoint | None,
     scores: dict[str, Any],
-    sources: _Sources,
-    work: dict[str, tuple[float | None, int]],
+    sources: Sources,
+    work: Work,
+    told: _Told,
 ) -> DayFigures:
     figures = dict(scores)
     groups = figures.pop("groups", 0)
@@ -78,107 +134,31 @@ def _day(
         left_out=dict(Counter(day.left_out.values())),
         outcome_date=day.outcome_date,
         reason=day.reason,
+        role=day.role,
+        profile=day.profile,
+        bonus=day.bonus,
+        learning_rate=day.learning_rate,
+        objective=checkpoint.stats.get("objective") if checkpoint else None,
+        decisions=day.decisions,
+        arms=told.arms.get(day.id),
+        **vars(told.figures[day.id]),
         **figures,
     )
 
 
-def _share(flag: InstrumentedAttribute[bool]) -> ColumnElement[float]:
-    return func.avg(cast(cast(flag, Integer), Float))
-
-
-def _scores(session: Session, run: Run) -> dict[int, dict[str, Any]]:
-    query = (
-        select(
-            Group.day_id,
-            func.count(Group.id.distinct()).label("groups"),
-            func.count(Rollout.id).label("rollouts"),
-            _share(Rollout.raw_strict).label("raw_validity"),
-            func.count(Evaluation.rollout_id).label("evaluations"),
-            func.avg(Evaluation.validity).label("final_validity"),
-            func.avg(Evaluation.composite).label("composite"),
-            func.avg(Evaluation.trade_thinking).label("trade_thinking"),
-            _share(Evaluation.leak).label("leak"),
-            func.avg(Evaluation.outcome_score).label("outcome_score"),
-            func.avg(Evaluation.normalized_score).label("normalized_score"),
-            func.avg(Evaluation.reward).label("reward"),
-            func.count().filter(Checkpoint.trained_until > Group.published_at).label("look_ahead"),
-        )
-        .join(Rollout, Rollout.group_id == Group.id)
-        .outerjoin(Evaluation, Evaluation.rollout_id == Rollout.id)
-        .outerjoin(Checkpoint, Checkpoint.id == Rollout.policy)
-        .join(Day, Day.id == Group.day_id)
-        .where(Day.run_id == run.id)
-        .group_by(Group.day_id)
-    )
-    found: dict[int, dict[str, Any]] = {}
-    for row in session.execute(query).mappings():
-        figures = dict(row)
-        found[figures.pop("day_id")] = figures
-    return found
-
-
-def _sources(session: Session, run: Run) -> dict[int, _Sources]:
-    columns = (Group.day_id, Rollout.policy, Rollout.rung, Rollout.profile)
-    query = select(*columns, func.count()).join(Group, Group.id == Rollout.group_id).join(Day, Day.id == Group.day_id)
-    found: dict[int, _Sources] = defaultdict(_Sources)
-    rows = session.execute(query.where(Day.run_id == run.id).group_by(*columns).order_by(*columns))
-    for day_id, policy, rung, profile, count in rows:
-        found[day_id].policies[policy] += count
-        found[day_id].rungs[rung] += count
-        found[day_id].profiles[profile] += count
-    return found
-
-
-def _work(session: Session, run: Run) -> dict[int, dict[str, tuple[float | None, int]]]:
-    # Only generate steps count sampled tokens; a train step's are those it learned from.
-    tokens = case((Step.kind == "generate", cast(Step.figures["tokens"].astext, BigInteger)), else_=0)
-    query = (
-        select(Step.day_id, Step.kind, func.sum(Step.seconds), cast(func.coalesce(func.sum(tokens), 0), BigInteger))
-        .join(Day, Day.id == Step.day_id)
-        .where(Day.run_id == run.id, Step.state == "done")
-        .group_by(Step.day_id, Step.kind)
-    )
-    found: dict[int, dict[str, tuple[float | None, int]]] = defaultdict(dict)
-    for day_id, kind, seconds, count in session.execute(query):
-        found[day_id][kind] = (seconds, count)
-    return found
-
-
-def _flags(session: Session, run: Run) -> list[Flag]:
-    """The headlines of the run's days that were left out, and the flagged ones that were used."""
-    key = cast(Headline.id, Text)
-    used = cast(Headline.id, Integer) == any_(Day.headline_ids)
-    left_out = Day.left_out.has_key(key)
-    query = (
-        select(
-            Day.date,
-            Headline.text,
-            Headline.published_at,
-            func.coalesce(Day.left_out[key].astext, Headline.flag),
-            used,
-        )
-        .join(Headline, and_(Headline.corpus_id == run.corpus_id, Headline.date == Day.date))
-        .where(Day.run_id == run.id, or_(left_out, and_(Headline.flag.is_not(None), used)))
-        .order_by(Day.date, Headline.position)
-    )
-    return [
-        Flag(date, text, published_at.astimezone(dt.UTC), reason, is_used)
-        for date, text, published_at, reason, is_used in session.execute(query)
-    ]
-
-
-def _failures(session: Session, run: Run) -> list[Failure]:
-    """Failed steps; days that failed without one; the run, if it failed without either."""
-    query = select(Day.date, Step.kind, Step.chunk, Step.attempt, Step.error).join(Step, Step.day_id == Day.id)
-    rows = session.execute(query.where(Day.run_id == run.id, Step.state == "failed").order_by(Day.date, Step.id))
-    steps = [Failure(*row[:4], reason=row.error or "no reason was given") for row in rows]
-    failed = select(Day.date, Day.reason).where(Day.run_id == run.id, Day.state == "failed").order_by(Day.date)
-    said = {failure.date for failure in steps}
-    days = [
-        Failure(row.date, None, None, None, row.reason or "no reason was given")
-        for row in session.execute(failed)
-        if row.date not in said
-    ]
-    if not steps and not days and run.state == "failed":
-        return [Failure(None, None, None, None, run.reason or "no reason was given")]
-    return sorted([*steps, *days], key=lambda failure: str(failure.date))
+def _panel(rows: Days, told: _Told) -> tuple[list[PanelFigures], PanelGain | None]:
+    """The panel's table, and what the last scored policy on it gained over the base."""
+    by_id = {day.id: (day, checkpoint) for day, checkpoint in rows}
+    days = [day for day, _ in rows if day.role == "panel"]
+    table = []
+    for day in days:
+        trained, checkpoint = by_id[day.policy_day_id] if day.policy_day_id is not None else (None, None)
+        policy = BASE_POLICY if trained is None else checkpoint.id if checkpoint else None
+        updates = (trained.position or 0) + 1 if trained else 0
+        table.append(panel_figures(day.date, policy, day.state, updates, told.panel[day.id]))
+    scored = [(day, figures) for day, figures in zip(days, table, strict=True) if day.state == "scored"]
+    base = next((day for day, _ in scored if day.policy_day_id is None), None)
+    last = next(((day, figures) for day, figures in reversed(scored) if day.policy_day_id is not None), None)
+    if base is None or last is None:
+        return table, None
+    return table, panel_gain(last[1].policy, told.panel[base.id], told.panel[last[0].id])

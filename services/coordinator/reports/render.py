@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
+from dataclasses import fields
 
 from pydantic import TypeAdapter
 
-from services.coordinator.reports.figures import DayFigures, Report
+from services.coordinator.reports.figures import DayFigures, Seconds
+from services.coordinator.reports.lines import Decoding, Signs, ValidLines
 from services.coordinator.reports.markdown import as_markdown
+from services.coordinator.reports.report import Report
 from shared.cells import guarded
 from shared.wire import TrainStats
 
@@ -35,8 +38,11 @@ PLAIN = (
     "outcome_date",
     "reason",
 )
-"""Columns of the CSV that are fields of a day; those of training and seconds follow with their prefix."""
-STAGES = ("generate", "evaluate", "train")
+"""The first columns of the CSV, fields of a day; those of training and seconds follow, then the later ones."""
+LATER = ("delivered", "abstained", "form_score", "profile", "bonus", "learning_rate", "objective")
+NESTED: Mapping[str, type] = {"decoding": Decoding, "signs": Signs, "valid_lines": ValidLines}
+RUNGS = ("free", "repair", "guided", "best_of_n", "recorded")
+STAGES = tuple(stage.name for stage in fields(Seconds))
 
 
 def as_json(report: Report) -> str:
@@ -48,20 +54,40 @@ def as_csv(report: Report) -> str:
     """One row per day; what is not there is empty. Cells that a spreadsheet would run stand behind an apostrophe."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    training = tuple(TrainStats.model_fields)
-    writer.writerow([*PLAIN, *(f"training_{name}" for name in training), *(f"seconds_{stage}" for stage in STAGES)])
-    writer.writerows(_cells(day, training) for day in report.days)
+    columns = _columns()
+    writer.writerow(columns)
+    writer.writerows([_cell(read(day)) for read in columns.values()] for day in report.days)
     return out.getvalue()
 
 
-def _cells(day: DayFigures, training: Sequence[str]) -> list[object]:
-    stats = day.training or {}
-    values = [
-        *(getattr(day, name) for name in PLAIN),
-        *(stats.get(name) for name in training),
-        *(getattr(day.seconds, stage) for stage in STAGES),
-    ]
-    return ["" if value is None else guarded(value) if isinstance(value, str) else value for value in values]
+Column = Callable[[DayFigures], object]
+
+
+def _columns() -> dict[str, Column]:
+    columns: dict[str, Column] = {name: _field(name) for name in PLAIN}
+    columns |= {f"training_{name}": _trained(name) for name in TrainStats.model_fields}
+    columns |= {f"seconds_{stage}": _field("seconds", stage) for stage in STAGES}
+    columns |= {name: _field(name) for name in LATER}
+    columns |= {f"rung_{rung}": _rung(rung) for rung in RUNGS}
+    return columns | {
+        f"{name}_{inner.name}": _field(name, inner.name) for name, kind in NESTED.items() for inner in fields(kind)
+    }
+
+
+def _field(name: str, inner: str | None = None) -> Column:
+    return lambda day: getattr(getattr(day, name), inner) if inner else getattr(day, name)
+
+
+def _trained(name: str) -> Column:
+    return lambda day: (day.training or {}).get(name)
+
+
+def _rung(name: str) -> Column:
+    return lambda day: day.final_sources.get(name, 0)
+
+
+def _cell(value: object) -> object:
+    return "" if value is None else guarded(value) if isinstance(value, str) else value
 
 
 RENDERERS: dict[str, tuple[str, Callable[[Report], str]]] = {

@@ -8,9 +8,9 @@ from fastapi import APIRouter, Query, Response
 
 from services.coordinator.reports.documents import DayDocuments
 from services.coordinator.reports.export import export_day
-from services.coordinator.reports.figures import Report
 from services.coordinator.reports.queries import read_report
 from services.coordinator.reports.render import RENDERERS
+from services.coordinator.reports.report import Report
 from services.coordinator.routes.deps import DepsDep
 from services.coordinator.routes.params import DatePath, RunName
 

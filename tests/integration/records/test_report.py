@@ -31,7 +31,7 @@ def report(client: TestClient) -> Any:
 
 
 def scored(task: EvaluateTask) -> EvaluateResult:
-    """The first rollout of every group is good, the second is not."""
+    """The first rollout of every group is good, the second is not: it repeats its headline."""
     good: dict[str, Any] = {
         "valid": True,
         "validity": 1.0,
@@ -46,6 +46,8 @@ def scored(task: EvaluateTask) -> EvaluateResult:
         "trade_thinking": 0.0,
         "normalized_score": 0.0,
         "outcome_score": 0.0,
+        "rank": 2.0,
+        "signs": ["restated"],
     }
     records = [
         factories.make_evaluation(rollout.rollout_id, reward, **figures)
@@ -56,9 +58,12 @@ def scored(task: EvaluateTask) -> EvaluateResult:
 
 
 def spoken(task: GenerateTask) -> GenerateResult:
-    """The first rollout is strict at once, the second came by the guided rung."""
+    """The first rollout, of the free arm, is strict at once; the second came by the guided rung, its first try lost."""
     result = factories.generated(task)
-    overrides: list[dict[str, Any]] = [{"raw_strict": True}, {"rung": "guided", "attempts": 2}]
+    overrides: list[dict[str, Any]] = [
+        {"raw_strict": True, "sampled_tokens": 2},
+        {"rung": "guided", "attempts": 2, "sampled_tokens": 8},
+    ]
     groups = [
         group.model_copy(
             update={"rollouts": [r.model_copy(update=o) for r, o in zip(group.rollouts, overrides, strict=True)]}
@@ -96,7 +101,7 @@ def test_every_figure_of_a_finished_run_is_there(client: TestClient, sessions: S
         "rollouts": 4,
         "sampler": "tight",
         "raw_validity": 0.5,
-        "final_validity": 0.5,
+        "final_validity": 0.0,
         "composite": 0.5,
         "trade_thinking": 0.25,
         "leak": 0.5,
@@ -109,8 +114,20 @@ def test_every_figure_of_a_finished_run_is_there(client: TestClient, sessions: S
         "final_sources": {"free": 2, "guided": 2},
         "seconds": {"generate": 0.5, "evaluate": 0.25, "train": 1.5},
         "tokens": 32,
+        "role": "chain",
+        "delivered": 2,
+        "abstained": 0.0,
+        "form_score": 0.5,
+        "profile": "tight",
+        "objective": "gspo",
+        "arms": None,
     }
     assert {name: first[name] for name in expected} == expected
+    assert first["signs"] == {"empty": 0.0, "placeholder": 0.0, "restated": 0.5, "duplicate": 0.0}
+    assert (first["valid_lines"]["count"], first["valid_lines"]["trade_thinking"]) == (2, 0.5)
+    # Both delivered lines cost two calls and eight tokens, of which the two of the text that stands were kept.
+    assert (first["decoding"]["calls_per_rollout"], first["decoding"]["tokens_per_rollout"]) == (2.0, 8.0)
+    assert (first["decoding"]["failed_tokens"], first["decoding"]["tokens_per_valid"]) == (12, None)
     assert first["checkpoint"].startswith("RUN-20250818-")
     assert (first["training"]["loss"], first["training"]["mean_reward"]) == (-0.01, 0.35)
     assert (last["state"], last["rollouts"], last["composite"]) == ("skipped", 0, None)
@@ -179,6 +196,7 @@ def test_what_failed_is_told_with_its_reason(client: TestClient, sessions: Sessi
     assert body["days"][0]["state"] == "failed"
     assert body["failures"] == [
         {"date": "2025-08-18", "kind": "generate", "chunk": 0, "attempts": 1, "reason": "the engine is | gone"}
+        | {"role": "chain"}
     ]
     text = client.get("/v1/backfills/RUN/report?format=md").text
     assert "- 20250818 generate 0, attempt 1: the engine is \\| gone" in text
@@ -190,12 +208,12 @@ def test_the_same_report_comes_as_markdown_and_csv(client: TestClient, sessions:
     known.do_all("RUN")
     markdown = client.get("/v1/backfills/RUN/report?format=md")
     assert markdown.headers["content-type"] == "text/markdown; charset=utf-8"
-    assert "| 20250818 | published | tight | 1 | 2 | 0.5000 | 0.5000 | 0.5000 | 0.2500 |" in markdown.text
+    assert "| 20250818 | published | tight | 1 | 2 | 0.5000 | 0.0000 | 0.5000 | 0.2500 |" in markdown.text
     table = client.get("/v1/backfills/RUN/report?format=csv")
     assert table.headers["content-type"] == "text/csv; charset=utf-8"
     rows = list(csv.DictReader(io.StringIO(table.text)))
     assert [row["state"] for row in rows] == ["published", "published", "skipped"]
-    assert rows[0]["training_loss"] == "-0.01"
+    assert (rows[0]["training_loss"], rows[0]["rung_guided"], rows[0]["signs_restated"]) == ("-0.01", "1", "0.5")
 
 
 def test_an_unknown_run_or_format_is_refused(client: TestClient, sessions: Sessions) -> None:

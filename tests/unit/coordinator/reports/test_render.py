@@ -7,9 +7,12 @@ import datetime as dt
 import io
 import json
 
-from services.coordinator.reports.figures import DayFigures, Failure, Flag, Report, RunFacts, Seconds, make_report
-from services.coordinator.reports.markdown import MOST_FLAGS, as_markdown, escaped
+from services.coordinator.reports.figures import DayFigures, Seconds
+from services.coordinator.reports.markdown import as_markdown
+from services.coordinator.reports.markdown_notices import MOST_FLAGS
+from services.coordinator.reports.markup import escaped
 from services.coordinator.reports.render import as_csv, as_json
+from services.coordinator.reports.report import Failure, Flag, Report, RunFacts, make_report
 
 PUBLISHED = dt.datetime(2025, 8, 8, 17, 45, tzinfo=dt.UTC)
 HOSTILE = "a | b\n<script>alert(1)</script> [x](javascript:y) **b** `c` # d"

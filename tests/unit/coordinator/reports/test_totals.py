@@ -2,38 +2,14 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from typing import Any
 
 import pytest
 
-from services.coordinator.reports.figures import (
-    DayFigures,
-    RunFacts,
-    Seconds,
-    averages_of,
-    look_ahead_of,
-    totals_of,
-    warnings_of,
-)
-
-FACTS = RunFacts(
-    run="RUN",
-    kind="backfill",
-    state="completed",
-    reason=None,
-    corpus="sample",
-    timezone="UTC",
-    config={"lag": 1, "dates": "enforce"},
-    config_hash="0" * 64,
-    created_at=dt.datetime(2025, 9, 1, tzinfo=dt.UTC),
-    finished_at=None,
-)
-
-
-def day(number: int, **figures: Any) -> DayFigures:
-    values: dict[str, Any] = {"date": dt.date(2025, 8, number), "state": "published"}
-    return DayFigures(**values | figures)
+from services.coordinator.reports.figures import Seconds
+from services.coordinator.reports.report import RunFacts, warnings_of
+from services.coordinator.reports.totals import averages_of, look_ahead_of, totals_of
+from tests.unit.coordinator.reports.made import FACTS, day
 
 
 def facts(**overrides: Any) -> RunFacts:
@@ -50,6 +26,14 @@ def test_an_average_by_day_counts_days_and_one_by_evaluation_counts_evaluations(
 def test_raw_validity_is_weighted_by_rollouts_since_it_needs_no_evaluation() -> None:
     days = [day(18, raw_validity=1.0, rollouts=2, evaluations=0), day(19, raw_validity=0.0, rollouts=6, evaluations=6)]
     assert averages_of(days).by_evaluation["raw_validity"] == 0.25
+
+
+def test_final_validity_is_weighted_by_what_was_delivered() -> None:
+    days = [
+        day(18, final_validity=1.0, delivered=1, evaluations=9),
+        day(19, final_validity=0.5, delivered=3, evaluations=3),
+    ]
+    assert averages_of(days).by_evaluation["final_validity"] == pytest.approx(0.625)
 
 
 def test_nothing_to_average_is_nothing_not_zero() -> None:

@@ -1,0 +1,56 @@
+"""Cells and tables of Markdown. Pure. Headlines, errors and names of sources are untrusted: they are never markup."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Collection, Iterator, Sequence
+
+_MARKUP = re.compile(r"([\\`*_\[\]|~#])")
+
+
+def escaped(text: str) -> str:
+    """Untrusted text as one line that is neither Markdown nor HTML."""
+    return _MARKUP.sub(r"\\\1", html.escape(" ".join(text.split()), quote=False))
+
+
+def number(value: object) -> str:
+    """Four decimals; a dash where there is nothing."""
+    # A mean that is .21875 but for the last bit must not print as .2187.
+    return f"{round(value, 12):.4f}" if isinstance(value, int | float) else "–"
+
+
+def brief(value: object) -> str:
+    """At most four significant decimals, counts without any; a dash where there is nothing."""
+    return f"{round(value, 4):g}" if isinstance(value, int | float) else "–"
+
+
+def tenths(value: float | None) -> str:
+    """One decimal; a dash where there is nothing."""
+    return "–" if value is None else f"{value:.1f}"
+
+
+def signed(value: float | None) -> str:
+    """Four decimals with their sign; a dash where there is nothing."""
+    return "–" if value is None else f"{round(value, 12):+.4f}"
+
+
+def between(low: float | None, high: float | None) -> str:
+    """An interval; a dash where there is none."""
+    return "–" if low is None or high is None else f"{signed(low)} to {signed(high)}"
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[str]], left: Collection[str]) -> Iterator[str]:
+    """A table; the columns named in `left` are aligned to the left, the others to the right."""
+    yield "| " + " | ".join(columns) + " |"
+    yield "|" + "|".join("---" if column in left else "---:" for column in columns) + "|"
+    for row in rows:
+        yield "| " + " | ".join(row) + " |"
+
+
+def section(title: str, *lines: str | Iterator[str]) -> Iterator[str]:
+    """A heading, and below it paragraphs and tables with an empty line between them."""
+    yield f"## {title}"
+    for part in lines:
+        yield ""
+        yield from [part] if isinstance(part, str) else part

@@ -1,0 +1,144 @@
+"""Thresholds: what passes, what fails, and what cannot be held against anything; and when a collapse begins."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+import pytest
+
+from services.coordinator.bootstrap import Difference
+from services.coordinator.reports.assessment import RULES, Check, Findings, Rule, assess
+from services.coordinator.reports.collapse import Collapse, collapses_of
+from services.coordinator.reports.lines import Signs, ValidLines
+from services.coordinator.reports.panel import PanelFigures, PanelGain
+from services.coordinator.reports.position_bias import UNKNOWN, PositionBias
+from tests.unit.coordinator.reports.made import day
+
+TRAINING = {"clip_share": 0.1, "reward_std": 0.2, "groups": 8, "groups_dropped": 2}
+SOUND = {"final_validity": 1.0, "signs": Signs(0.0, 0.0, 0.05, 0.0), "training": TRAINING}
+
+
+def checks(**overrides: Any) -> dict[str, Check]:
+    found: dict[str, Any] = {"days": [day(18, **SOUND)], "look_ahead": 0, "position_bias": UNKNOWN}
+    return {check.name: check for check in assess(Findings(**found | overrides))}
+
+
+def outcome(name: str, **overrides: Any) -> tuple[float | None, str, str]:
+    (found,) = [check for full, check in checks(**overrides).items() if full.startswith(name)]
+    return found.figure, found.outcome, found.where
+
+
+def test_a_rule_says_its_bounds_and_keeps_to_them() -> None:
+    rule = Rule("x", lambda _: None, low=0, high=0.9)
+    assert (rule.threshold, rule.holds(0), rule.holds(0.9), rule.holds(-0.1), rule.holds(0.91)) == (
+        *("0 to 0.9", True, True, False, False),
+    )
+    assert (Rule("x", lambda _: None, low=0, above=True).threshold, Rule("x", lambda _: None, high=1).threshold) == (
+        "> 0",
+        "≤ 1",
+    )
+    assert not Rule("x", lambda _: None, low=0, above=True).holds(0)
+
+
+def test_every_rule_is_one_check_and_a_sound_run_fails_none() -> None:
+    found = checks()
+    assert len(found) == len(RULES)
+    assert [check.name for check in found.values() if check.outcome == "fail"] == []
+
+
+def test_a_run_without_figures_has_nothing_to_hold_against_a_threshold() -> None:
+    found = checks(days=[day(18, state="pending")], look_ahead=None)
+    assert {check.outcome for check in found.values()} == {"not_applicable"}
+
+
+def test_the_worst_day_decides_and_is_named() -> None:
+    days = [
+        day(18, final_validity=1.0, signs=Signs(duplicate=0.05), training=TRAINING),
+        day(19, final_validity=0.98, signs=Signs(duplicate=0.11), training=TRAINING | {"groups_dropped": 5}),
+        day(20, state="skipped"),
+    ]
+    assert outcome("final validity", days=days) == (0.98, "fail", "20250819")
+    assert outcome("duplicates within", days=days) == (0.11, "fail", "20250819")
+    assert outcome("groups dropped", days=days) == (0.625, "fail", "20250819")
+    assert outcome("clip share", days=days) == (0.1, "pass", "20250818")
+
+
+def test_a_single_rollout_that_looked_ahead_fails() -> None:
+    assert outcome("look-ahead", look_ahead=1)[:2] == (1, "fail")
+
+
+@pytest.mark.parametrize(
+    ("mean", "groups", "expected"),
+    [
+        (-0.04, 100, (0.04, "pass", "100 groups")),
+        (-0.06, 100, (0.06, "fail", "100 groups")),
+        (0.5, 99, (None, "not_applicable", "")),
+    ],
+)
+def test_a_position_bias_counts_either_way_and_from_a_hundred_groups_on(
+    mean: float, groups: int, expected: tuple[float | None, str, str]
+) -> None:
+    bias = PositionBias(mean, mean - 0.01, mean + 0.01, groups, groups)
+    assert outcome("position bias", position_bias=bias) == expected
+
+
+def test_the_panel_is_held_against_the_base_by_the_low_end_of_the_interval() -> None:
+    gain = PanelGain(
+        "RUN-20250819-x",
+        base={},
+        last={},
+        differences={
+            "raw_validity": Difference(0.6, 0.5, 0.7),
+            "composite": Difference(0.1, -0.01, 0.2),
+            "trade_thinking": None,
+        },
+    )
+    panel = [
+        PanelFigures(dt.date(2025, 8, 17), "base", "scored", valid_lines=ValidLines(1, duplicates=0.5)),
+        PanelFigures(dt.date(2025, 8, 19), "RUN-20250819-x", "scored", valid_lines=ValidLines(9, duplicates=0.1)),
+        PanelFigures(dt.date(2025, 8, 20), None, "pending"),
+    ]
+    given = {"panel": panel, "panel_gain": gain}
+    assert outcome("panel: raw validity", **given) == (0.6, "pass", "RUN-20250819-x")
+    assert outcome("panel: composite", **given) == (-0.01, "fail", "RUN-20250819-x")
+    assert outcome("panel: trade-thinking", **given) == (None, "not_applicable", "")
+    assert outcome("panel: duplicates", **given) == (0.1, "pass", "RUN-20250819-x")
+
+
+def shares(*values: float | None) -> list[Any]:
+    return [day(18 + place, signs=Signs(duplicate=value)) for place, value in enumerate(values)]
+
+
+def begun(*values: float | None) -> list[int]:
+    return [collapse.date.day for collapse in collapses_of(shares(*values))]
+
+
+def test_a_collapse_is_told_on_the_day_it_starts_and_not_again_while_it_lasts() -> None:
+    assert begun(0.02, 0.02, 0.03, 0.25, 0.30, 0.28) == [21]
+    assert begun(0.25, 0.30) == [18]
+    assert begun(0.25, 0.02, 0.25) == [18, 20]
+
+
+def test_a_doubling_against_the_three_days_before_is_a_collapse_before_the_limit_is_reached() -> None:
+    (found,) = collapses_of(shares(0.9, 0.02, 0.03, 0.04, 0.06))[1:]
+    assert found == Collapse(dt.date(2025, 8, 22), "duplicate", 0.06, found.before, 0.10)
+    assert found.before == pytest.approx(0.03)
+
+
+def test_a_doubling_below_the_floor_is_noise() -> None:
+    assert begun(0.01, 0.01, 0.01, 0.05) == []
+    assert begun(0.0, 0.0, 0.0, 0.051) == [21]
+
+
+def test_days_without_figures_are_passed_over() -> None:
+    assert begun(0.02, None, 0.06) == [20]
+
+
+def test_each_sign_has_a_limit_of_its_own() -> None:
+    days = [day(18, signs=Signs(0.0, 0.0, 0.0, 0.0)), day(19, signs=Signs(0.02, 0.03, 0.9, 0.0))]
+    assert [(found.sign, found.limit) for found in collapses_of(days)] == [("empty", 0.01), ("placeholder", 0.02)]
+    found = checks(days=days, collapses=collapses_of(days))
+    assert found["collapses: empty share over its limit or doubled"].figure == 1
+    assert found["collapses: empty share over its limit or doubled"].where == "20250819"
+    assert found["collapses: duplicate share over its limit or doubled"].outcome == "pass"
