@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
-from shared.forecast import Judgement
+from shared.forecast import Asked, Judgement, RepairPlan
 from shared.run_config import ProfileName, RunConfig
 from shared.wire import Arm, Rung
 
@@ -30,7 +31,7 @@ PROFILES: Final[dict[ProfileName, Profile]] = {
     "default": Profile(0.7, 0.90, 50),
     "loose": Profile(0.9, 0.95, 50),
 }
-LADDER: Final[tuple[Rung, ...]] = ("free", "guided")
+LADDER: Final[tuple[Rung, ...]] = ("free", "repair", "guided", "best_of_n")
 """The rungs in order. The last is repeated while retries are left."""
 
 
@@ -44,20 +45,51 @@ def settled(judgement: Judgement) -> bool:
     return judgement.valid or judgement.verdict == "abstained"
 
 
-def next_rung(rollout_arm: Arm, tried: Sequence[Rung], last: Judgement | None, retries: int) -> Rung | None:
+def calls_of(plan: RepairPlan) -> int:
+    """How many engine calls a repair costs: one for each stretch that is asked for."""
+    return sum(isinstance(piece, Asked) for piece in plan)
+
+
+def next_rung(
+    rollout_arm: Arm, tried: Sequence[Rung], last: Judgement | None, plan: RepairPlan | None, left: int
+) -> Rung | None:
     """The rung to try next, or None when the rollout stands as it is.
 
-    `tried` are the rungs tried so far, one per engine call; `last` is the verdict on the newest answer.
+    `tried` are the rungs tried so far, `last` is the verdict on the newest answer, `plan` how that would be repaired
+    (None if it cannot be), `left` how many engine calls the rollout may still cost.
     """
     if last is None:
         return LADDER[0]
-    if settled(last) or rollout_arm == "free" or len(tried) > retries:
+    if settled(last) or rollout_arm == "free":
         return None
-    return LADDER[min(LADDER.index(tried[-1]) + 1, len(LADDER) - 1)]
+    costs = dict.fromkeys(LADDER, 1) | {"repair": left + 1 if plan is None else calls_of(plan)}
+    above = LADDER[LADDER.index(tried[-1]) + 1 :] or LADDER[-1:]
+    return next((rung for rung in above if costs[rung] <= left), None)
+
+
+class Merit(NamedTuple):
+    """What one of several answers is chosen by: valid before invalid, then its form score, then its log-probability."""
+
+    valid: bool
+    form_score: float
+    mean_logprob: float
+
+
+def merit(judgement: Judgement, form_score: float, logprobs: Sequence[float]) -> Merit:
+    """The merit of an answer; one without tokens has the lowest mean log-probability there is."""
+    return Merit(judgement.valid, form_score, sum(logprobs) / len(logprobs) if logprobs else -math.inf)
+
+
+def best(merits: Sequence[Merit]) -> int:
+    """The index of the best answer, the first of equals."""
+    return max(range(len(merits)), key=merits.__getitem__)
 
 
 def sampling_seed(seed: int, date: dt.date, headline: str, index: int, attempt: int) -> int:
-    """A seed in [0, 2^31) that depends on nothing but its arguments: the first 31 bits of their SHA-256."""
+    """The seed of engine call number `attempt`, from 0, of a rollout.
+
+    In [0, 2^31), it depends on nothing but its arguments: the first 31 bits of their SHA-256.
+    """
     text = "\x1f".join([str(seed), date.isoformat(), headline, str(index), str(attempt)])
     digest = hashlib.sha256(text.encode("utf8", "surrogatepass")).digest()
     return int.from_bytes(digest[:4], "big") >> 1

@@ -9,13 +9,13 @@ import httpx
 
 from shared.errors import MorrowError, UnavailableError
 
-STOP = "\n"
-"""A forecast is one line."""
-
 
 @dataclass(frozen=True)
 class SamplingRequest:
-    """One answer to sample. `policy` is the name the engine serves it under; `regex` constrains the whole answer."""
+    """Answers to sample, `n` of them: answer i with seed + i.
+
+    `policy` is the name the engine serves it under; `stop` are texts that end an answer; `regex` constrains all of it.
+    """
 
     policy: str
     prompt_token_ids: list[int]
@@ -24,7 +24,9 @@ class SamplingRequest:
     top_p: float
     top_k: int
     seed: int
+    stop: tuple[str, ...] = ()
     regex: str | None = None
+    n: int = 1
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ class Engine(Protocol):
     """What sampling needs of an engine. Raises UnavailableError where trying again may help."""
 
     async def policies(self) -> list[str]: ...
-    async def complete(self, request: SamplingRequest) -> Completion: ...
+    async def complete(self, request: SamplingRequest) -> list[Completion]: ...
 
 
 def problem_of(answer: httpx.Response) -> str:
@@ -82,28 +84,37 @@ def policy_names(body: dict[str, Any]) -> list[str]:
 
 
 def completion_body(request: SamplingRequest) -> dict[str, Any]:
-    """The body of POST /v1/completions: one answer a request, since a seed shared by n answers names none of them."""
+    """The body of POST /v1/completions."""
     body: dict[str, Any] = {
         "model": request.policy,
         "prompt": request.prompt_token_ids,
-        "n": 1,
+        "n": request.n,
         "max_tokens": request.max_tokens,
         "temperature": request.temperature,
         "top_p": request.top_p,
         "top_k": request.top_k,
         "seed": request.seed,
-        "stop": [STOP],
+        "stop": list(request.stop),
         "logprobs": 1,
         "return_token_ids": True,
     }
     return body | ({"structured_outputs": {"regex": request.regex}} if request.regex else {})
 
 
-def completion_of(body: dict[str, Any], request: SamplingRequest) -> Completion:
-    """Read an answer. Raises MorrowError if another policy spoke, or if tokens and log-probabilities do not match."""
+def completions_of(body: dict[str, Any], request: SamplingRequest) -> list[Completion]:
+    """Read the answers, in the order of their seeds. Raises MorrowError if another policy spoke or answers are missing,
+
+    or if tokens and log-probabilities do not match; UnavailableError if the engine gave up.
+    """
     if body.get("model") != request.policy:
         raise MorrowError(f"the engine was asked for {request.policy} and answered with {body.get('model')}")
-    choice = body["choices"][0]
+    choices = sorted(body["choices"], key=lambda choice: int(choice["index"]))
+    if [choice["index"] for choice in choices] != list(range(request.n)):
+        raise MorrowError(f"the engine was asked for {request.n} answers and gave {len(choices)}")
+    return [_completion(choice, request.policy) for choice in choices]
+
+
+def _completion(choice: dict[str, Any], policy: str) -> Completion:
     token_ids = choice.get("token_ids")
     logprobs = (choice.get("logprobs") or {}).get("token_logprobs")
     if not token_ids or not logprobs or len(token_ids) != len(logprobs):
@@ -111,7 +122,7 @@ def completion_of(body: dict[str, Any], request: SamplingRequest) -> Completion:
     if choice["finish_reason"] not in ("stop", "length"):
         raise UnavailableError(f"the engine gave up on an answer: {choice['finish_reason']}")
     return Completion(
-        policy=request.policy,
+        policy=policy,
         text=str(choice["text"]).replace("\x00", "\ufffd"),
         token_ids=[int(token) for token in token_ids],
         logprobs=[float(logprob) for logprob in logprobs],
@@ -149,6 +160,6 @@ class HttpEngine:
         """The names of the policies that the engine serves."""
         return policy_names(await self._call("GET", "/v1/models"))
 
-    async def complete(self, request: SamplingRequest) -> Completion:
-        """Sample one answer."""
-        return completion_of(await self._call("POST", "/v1/completions", completion_body(request)), request)
+    async def complete(self, request: SamplingRequest) -> list[Completion]:
+        """Sample the answers to one request."""
+        return completions_of(await self._call("POST", "/v1/completions", completion_body(request)), request)

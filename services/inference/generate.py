@@ -12,30 +12,22 @@ from collections.abc import Coroutine
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from services.inference.decoding import PROFILES, arm, next_rung, sampling_seed
-from services.inference.engine import Completion, Engine, SamplingRequest
+from services.inference.answers import Attempt
+from services.inference.decoding import PROFILES, arm
+from services.inference.engine import Engine
 from services.inference.forced import Forcing
+from services.inference.ladder import Ladder
 from services.inference.prompts import messages
 from services.inference.tokenizer import Prompt, Tokenizer
-from shared.errors import InvalidInputError, MorrowError, UnavailableError
-from shared.forecast import Judgement, format_named, judge, line_regex
-from shared.wire import GenerateResult, GenerateTask, GroupRecord, HeadlineItem, RolloutRecord, Rung
+from shared.errors import InvalidInputError, UnavailableError
+from shared.forecast import format_named
+from shared.wire import GenerateResult, GenerateTask, GroupRecord, HeadlineItem, RolloutRecord
 from shared.work import Lease
 
 log = logging.getLogger(__name__)
 POLL_SECONDS = 0.5
 WATCH_SECONDS = 0.2
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class Attempt:
-    """One engine call of a rollout and what came of it."""
-
-    rung: Rung
-    request: SamplingRequest
-    completion: Completion
-    judgement: Judgement
 
 
 @dataclass(frozen=True)
@@ -66,23 +58,21 @@ class Generator:
         return result
 
     async def _groups(self, task: GenerateTask, lease: Lease) -> tuple[list[GroupRecord], int, int]:
-        await self._policy_listed(task.policy.name, lease)
-        slots = asyncio.Semaphore(self.concurrency)
         form = format_named(task.config.format)
+        await self._policy_listed(task.policy.name, lease)
+        places = asyncio.Semaphore(self.concurrency)
+        ladder = Ladder(self.engine, self.tokenizer, self.forcing, form, task, lease, places)
         prompts = [self.tokenizer.prompt(messages(item.text, task.config.horizon, form)) for item in task.headlines]
-        climbs = [
-            self._climb(task, item, prompt, index, slots, lease)
-            for item, prompt in zip(task.headlines, prompts, strict=True)
-            for index in range(task.config.rollouts)
-        ]
-        climbed = await gathered(climbs)
+        asked = list(zip(task.headlines, prompts, strict=True))
         size = task.config.rollouts
+        climbed = await gathered(
+            [ladder.climb(item.text, prompt, index) for item, prompt in asked for index in range(size)]
+        )
         groups = [
-            self._group(task, item, prompt, climbed[n * size : (n + 1) * size])
-            for n, (item, prompt) in enumerate(zip(task.headlines, prompts, strict=True))
+            _group(task, item, prompt, climbed[n * size : (n + 1) * size]) for n, (item, prompt) in enumerate(asked)
         ]
         attempts = [attempt for tried in climbed for attempt in tried]
-        return groups, len(attempts), sum(len(attempt.completion.token_ids) for attempt in attempts)
+        return groups, sum(attempt.calls for attempt in attempts), sum(attempt.sampled for attempt in attempts)
 
     async def _policy_listed(self, policy: str, lease: Lease) -> None:
         """Wait for the policy; an engine that is still starting is waited for as well."""
@@ -100,69 +90,36 @@ class Generator:
             return error.detail
         return None if listed else f"the engine has not loaded the policy {policy}; is its syncer up?"
 
-    async def _climb(
-        self, task: GenerateTask, item: HeadlineItem, prompt: Prompt, index: int, slots: asyncio.Semaphore, lease: Lease
-    ) -> list[Attempt]:
-        """All attempts of one rollout, the first of them free, the last of them the one that stands."""
-        tried: list[Attempt] = []
-        side = arm(index, task.config)
-        while rung := next_rung(
-            side, [a.rung for a in tried], tried[-1].judgement if tried else None, task.config.retries
-        ):
-            request = _request(task, item, prompt, index, len(tried), rung)
-            async with slots:
-                lease.check()
-                completion = await self.engine.complete(request)
-            tried.append(Attempt(rung, request, completion, judge(completion.text, item.text)))
-        return tried
 
-    def _group(
-        self, task: GenerateTask, item: HeadlineItem, prompt: Prompt, climbed: list[list[Attempt]]
-    ) -> GroupRecord:
-        rollouts = [self._rollout(task, index, tried) for index, tried in enumerate(climbed)]
-        spoke = {attempt.completion.policy for tried in climbed for attempt in tried}
-        if spoke != {task.policy.name}:
-            raise MorrowError(f"headline {item.id} was answered by {sorted(spoke)}, not by {task.policy.name} alone")
-        return GroupRecord(
-            headline_id=item.id, prompt_text=prompt.text, prompt_token_ids=prompt.token_ids, rollouts=rollouts
-        )
-
-    def _rollout(self, task: GenerateTask, index: int, tried: list[Attempt]) -> RolloutRecord:
-        first, last = tried[0], tried[-1]
-        answer = last.completion
-        regex = last.request.regex
-        return RolloutRecord(
-            index=index,
-            arm=arm(index, task.config),
-            rung=last.rung,
-            attempts=len(tried),
-            raw_text=first.completion.text,
-            raw_strict=first.judgement.verdict == "strict",
-            text=answer.text,
-            token_ids=answer.token_ids,
-            logprobs=answer.logprobs,
-            forced=self.forcing.forced(regex, answer.token_ids) if regex else [False] * len(answer.token_ids),
-            finish_reason=answer.finish_reason,
-            policy=answer.policy,
-            profile=task.profile,
-            temperature=last.request.temperature,
-            seed=last.request.seed,
-        )
-
-
-def _request(
-    task: GenerateTask, item: HeadlineItem, prompt: Prompt, index: int, attempt: int, rung: Rung
-) -> SamplingRequest:
-    profile = PROFILES[task.profile]
-    return SamplingRequest(
-        policy=task.policy.name,
+def _group(task: GenerateTask, item: HeadlineItem, prompt: Prompt, climbed: list[list[Attempt]]) -> GroupRecord:
+    return GroupRecord(
+        headline_id=item.id,
+        prompt_text=prompt.text,
         prompt_token_ids=prompt.token_ids,
-        max_tokens=task.config.max_tokens,
-        temperature=profile.temperature,
-        top_p=profile.top_p,
-        top_k=profile.top_k,
-        seed=sampling_seed(task.config.seed, task.date, item.text, index, attempt),
-        regex=line_regex(task.config.horizon) if rung == "guided" else None,
+        rollouts=[_rollout(task, index, tried) for index, tried in enumerate(climbed)],
+    )
+
+
+def _rollout(task: GenerateTask, index: int, tried: list[Attempt]) -> RolloutRecord:
+    first, last = tried[0], tried[-1]
+    answer = last.answer
+    return RolloutRecord(
+        index=index,
+        arm=arm(index, task.config),
+        rung=last.rung,
+        attempts=sum(attempt.calls for attempt in tried),
+        sampled_tokens=sum(attempt.sampled for attempt in tried),
+        raw_text=first.answer.text,
+        raw_strict=first.judgement.verdict == "strict",
+        text=answer.text,
+        token_ids=answer.token_ids,
+        logprobs=answer.logprobs,
+        forced=answer.forced,
+        finish_reason=answer.finish_reason,
+        policy=task.policy.name,
+        profile=task.profile,
+        temperature=PROFILES[task.profile].temperature,
+        seed=answer.seed,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from services.inference.prompts import ChatMessage
 
@@ -17,9 +17,13 @@ class Prompt:
 
 
 class Tokenizer(Protocol):
-    """What sampling needs of a tokenizer."""
+    """What sampling needs of a tokenizer. `end` is the token that ends an answer, None if there is none."""
 
+    @property
+    def end(self) -> int | None: ...
     def prompt(self, messages: list[ChatMessage]) -> Prompt: ...
+    def encode(self, text: str) -> list[int]: ...
+    def decode(self, token_ids: list[int]) -> str: ...
 
 
 class HfTokenizer:
@@ -34,3 +38,16 @@ class HfTokenizer:
         """The messages through the chat template, the assistant's turn opened."""
         text = self.hf.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
         return Prompt(text, list(self.hf(text, add_special_tokens=False)["input_ids"]))
+
+    @property
+    def end(self) -> int | None:
+        """The tokenizer's end-of-sequence token."""
+        return cast("int | None", self.hf.eos_token_id)
+
+    def encode(self, text: str) -> list[int]:
+        """The tokens of a piece of an answer."""
+        return list(self.hf(text, add_special_tokens=False)["input_ids"])
+
+    def decode(self, token_ids: list[int]) -> str:
+        """The text of tokens, special ones left out."""
+        return str(self.hf.decode(token_ids, skip_special_tokens=True))

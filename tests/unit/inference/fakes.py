@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,10 @@ LINE = (
 )
 NEAR_MISS = LINE.replace("60%", "60")
 BROKEN = LINE.replace("Prob=60%; ", "")
+"""A line of which all but Prob can be kept."""
+
+NONSENSE = "Oil will climb."
+"""Nothing that can be kept."""
 
 
 def generate_task(headlines: Sequence[str] = ("Oil climbs",), policy: str = "base", **config: Any) -> GenerateTask:
@@ -32,7 +36,7 @@ def generate_task(headlines: Sequence[str] = ("Oil climbs",), policy: str = "bas
         fence=1,
         run="made-up",
         date=dt.date(2025, 8, 18),
-        config=RunConfig(**config),
+        config=RunConfig(**{"max_tokens": 400} | config),
         policy=PolicyRef(name=policy),
         profile="tight",
         headlines=[HeadlineItem(id=n, text=text, published_at=published) for n, text in enumerate(headlines, start=1)],
@@ -41,12 +45,22 @@ def generate_task(headlines: Sequence[str] = ("Oil climbs",), policy: str = "bas
 
 @dataclass
 class FakeTokenizer:
-    """One token a character."""
+    """One token a character; token 2 ends an answer and has no text."""
+
+    end: int | None = 2
 
     def prompt(self, messages: list[ChatMessage]) -> Prompt:
         """The turns' contents, one after another."""
         text = "\n".join(turn["content"] for turn in messages)
-        return Prompt(text, [ord(character) for character in text])
+        return Prompt(text, self.encode(text))
+
+    def encode(self, text: str) -> list[int]:
+        """The characters' numbers."""
+        return [ord(character) for character in text]
+
+    def decode(self, token_ids: list[int]) -> str:
+        """The characters, without the end."""
+        return "".join(chr(token) for token in token_ids if token != self.end)
 
 
 @dataclass
@@ -78,8 +92,8 @@ class FakeEngine:
         """The served names."""
         return list(self.served)
 
-    async def complete(self, request: SamplingRequest) -> Completion:
-        """An answer after one turn of the loop, or once `hold` is set."""
+    async def complete(self, request: SamplingRequest) -> list[Completion]:
+        """Its answers after one turn of the loop, or once `hold` is set."""
         self.asked.append(request)
         self._now += 1
         self.most_at_once = max(self.most_at_once, self._now)
@@ -90,9 +104,16 @@ class FakeEngine:
             raise
         finally:
             self._now -= 1
+        return [self._answer(replace(request, seed=request.seed + i)) for i in range(request.n)]
+
+    def _answer(self, request: SamplingRequest) -> Completion:
         text = self.says(request)
-        ids = [ord(character) for character in text] + [2]
-        return Completion(self.echoes or request.policy, text, ids, [-0.5] * len(ids), "stop")
+        ids = [*(ord(character) for character in text), 2]
+        over = len(ids) > request.max_tokens
+        ids = ids[: request.max_tokens]
+        text = text[: request.max_tokens] if over else text
+        policy = self.echoes or request.policy
+        return Completion(policy, text, ids, [-0.5] * len(ids), "length" if over else "stop")
 
 
 def ref(name: str) -> CheckpointRef:

@@ -7,13 +7,14 @@ import hashlib
 
 import pytest
 
-from services.inference.decoding import PROFILES, arm, next_rung, sampling_seed
-from shared.forecast import judge
+from services.inference.decoding import PROFILES, arm, best, calls_of, merit, next_rung, sampling_seed
+from shared.forecast import Asked, Kept, RepairPlan, judge
 from shared.run_config import RunConfig
 from shared.wire import Rung
 from tests.unit.inference.fakes import BROKEN, LINE, NEAR_MISS
 
 DAY = dt.date(2025, 8, 18)
+TWO_GAPS: RepairPlan = (Kept("a"), Asked("b"), Kept("c"), Asked("d"))
 
 
 def test_the_first_half_of_a_group_is_free_by_default() -> None:
@@ -28,28 +29,55 @@ def test_the_free_share_is_rounded_ties_up(share: float, free: int) -> None:
 
 
 def test_every_rollout_begins_free() -> None:
-    assert next_rung("free", [], None, 3) == "free"
-    assert next_rung("ladder", [], None, 0) == "free"
+    assert next_rung("free", [], None, None, 4) == "free"
+    assert next_rung("ladder", [], None, None, 1) == "free"
 
 
 @pytest.mark.parametrize("text", [LINE, NEAR_MISS, "No forecast: nothing to settle"])
 def test_an_answer_that_stands_is_not_asked_for_again(text: str) -> None:
-    assert next_rung("ladder", ["free"], judge(text), 3) is None
+    assert next_rung("ladder", ["free"], judge(text), TWO_GAPS, 3) is None
 
 
 def test_a_failed_rollout_of_the_free_arm_keeps_its_failure() -> None:
-    assert next_rung("free", ["free"], judge(BROKEN), 3) is None
+    assert next_rung("free", ["free"], judge(BROKEN), TWO_GAPS, 3) is None
 
 
-def test_a_failed_rollout_of_the_ladder_is_guided_until_its_retries_are_spent() -> None:
+def climbed(plan: RepairPlan | None, retries: int) -> list[Rung]:
+    """The rungs of a rollout of which nothing helps."""
     tried: list[Rung] = ["free"]
-    while rung := next_rung("ladder", tried, judge(BROKEN), 3):
+    left = retries
+    while rung := next_rung("ladder", tried, judge(BROKEN), plan, left):
+        left -= calls_of(plan) if rung == "repair" and plan else 1
         tried.append(rung)
-    assert tried == ["free", "guided", "guided", "guided"]
+    assert left >= 0
+    return tried
 
 
-def test_without_retries_nobody_climbs() -> None:
-    assert next_rung("ladder", ["free"], judge(BROKEN), 0) is None
+def test_what_can_be_repaired_is_repaired_then_guided_then_the_best_of_several() -> None:
+    assert climbed(TWO_GAPS, 4) == ["free", "repair", "guided", "best_of_n"]
+
+
+def test_what_cannot_be_repaired_is_guided_and_the_last_rung_is_repeated_until_the_retries_are_spent() -> None:
+    assert climbed(None, 3) == ["free", "guided", "best_of_n", "best_of_n"]
+
+
+def test_a_repair_that_costs_more_than_is_left_is_skipped() -> None:
+    assert climbed(TWO_GAPS, 3) == ["free", "repair", "guided"]
+    assert climbed(TWO_GAPS, 2) == ["free", "repair"]
+    assert climbed(TWO_GAPS, 1) == ["free", "guided"]
+
+
+def test_without_retries_nobody_climbs_but_by_a_repair_that_asks_for_nothing() -> None:
+    assert climbed(TWO_GAPS, 0) == ["free"]
+    assert climbed((Kept("all of it"),), 0) == ["free", "repair"]
+
+
+def test_of_several_answers_a_valid_one_goes_first_then_the_better_form_then_the_likelier() -> None:
+    valid, broken = judge(LINE), judge(BROKEN)
+    assert best([merit(broken, 0.875, [-0.1]), merit(valid, 1.0, [-9.0])]) == 1
+    assert best([merit(broken, 0.5, [-0.1]), merit(broken, 0.875, [-9.0]), merit(broken, 0.75, [-0.1])]) == 1
+    assert best([merit(valid, 1.0, [-1.0, -3.0]), merit(valid, 1.0, [-1.9] * 9), merit(valid, 1.0, [])]) == 1
+    assert best([merit(valid, 1.0, [-2.0]), merit(valid, 1.0, [-2.0])]) == 0
 
 
 def test_seeds_differ_by_each_of_their_arguments_and_by_nothing_else() -> None:

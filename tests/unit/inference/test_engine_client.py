@@ -14,7 +14,7 @@ import pytest
 from services.inference.engine import Completion, HttpEngine, SamplingRequest
 from shared.errors import MorrowError, UnavailableError
 
-REQUEST = SamplingRequest("checkpoint", [1, 2, 3], 40, 0.5, 0.85, 50, 77)
+REQUEST = SamplingRequest("checkpoint", [1, 2, 3], 40, 0.5, 0.85, 50, 77, ("\n",))
 Answer = Callable[[httpx.Request], httpx.Response]
 
 
@@ -29,8 +29,8 @@ def good(**changed: Any) -> dict[str, Any]:
     return {"model": "checkpoint", "choices": [choice | changed]}
 
 
-def completed(answer: Answer, request: SamplingRequest = REQUEST) -> Completion:
-    async def call() -> Completion:
+def completed(answer: Answer, request: SamplingRequest = REQUEST) -> list[Completion]:
+    async def call() -> list[Completion]:
         client = httpx.AsyncClient(base_url="http://engine", transport=httpx.MockTransport(answer))
         async with HttpEngine(client) as engine:
             return await engine.complete(request)
@@ -42,7 +42,7 @@ def answering(status: int, body: Any) -> Answer:
     return lambda _: httpx.Response(status, json=body)
 
 
-def test_an_answer_is_asked_for_by_token_ids_with_one_seed_and_ends_with_the_line() -> None:
+def test_answers_are_asked_for_by_token_ids_with_one_seed_and_what_ends_them() -> None:
     seen: list[dict[str, Any]] = []
 
     def answer(request: httpx.Request) -> httpx.Response:
@@ -50,7 +50,7 @@ def test_an_answer_is_asked_for_by_token_ids_with_one_seed_and_ends_with_the_lin
         return httpx.Response(200, json=good())
 
     completed(answer)
-    completed(answer, replace(REQUEST, regex="a+"))
+    completed(answer, replace(REQUEST, regex="a+", stop=()))
     assert seen[0] == {
         "path": "/v1/completions",
         "model": "checkpoint",
@@ -65,16 +65,28 @@ def test_an_answer_is_asked_for_by_token_ids_with_one_seed_and_ends_with_the_lin
         "logprobs": 1,
         "return_token_ids": True,
     }
-    assert seen[1] == seen[0] | {"structured_outputs": {"regex": "a+"}}
+    assert seen[1] == seen[0] | {"structured_outputs": {"regex": "a+"}, "stop": []}
 
 
 def test_tokens_and_log_probabilities_come_back_one_for_one() -> None:
-    completion = completed(answering(200, good()))
+    (completion,) = completed(answering(200, good()))
     assert completion == Completion("checkpoint", "ab", [5, 6, 2], [-0.25, -1.5, 0.0], "stop")
 
 
 def test_text_that_a_database_cannot_hold_is_replaced() -> None:
-    assert completed(answering(200, good(text="a\x00b"))).text == "a\ufffdb"
+    assert completed(answering(200, good(text="a\x00b")))[0].text == "a\ufffdb"
+
+
+def test_several_answers_come_in_the_order_of_their_seeds() -> None:
+    choices = [good(index=index, text=text)["choices"][0] for index, text in ((1, "b"), (0, "a"))]
+    answers = completed(answering(200, good() | {"choices": choices}), replace(REQUEST, n=2))
+    assert [answer.text for answer in answers] == ["a", "b"]
+
+
+@pytest.mark.parametrize("n", [2, 3])
+def test_an_answer_that_is_missing_is_not_overlooked(n: int) -> None:
+    with pytest.raises(MorrowError, match=f"asked for {n} answers and gave 1"):
+        completed(answering(200, good()), replace(REQUEST, n=n))
 
 
 @pytest.mark.parametrize(

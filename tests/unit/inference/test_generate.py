@@ -14,7 +14,7 @@ from shared.errors import InvalidInputError, MorrowError, StoppedError, Unavaila
 from shared.forecast import line_regex
 from shared.wire import EvaluateTask, GenerateResult, GenerateTask
 from shared.work import Lease
-from tests.unit.inference.fakes import BROKEN, LINE, NEAR_MISS, FakeEngine, FakeForcing, FakeTokenizer, generate_task
+from tests.unit.inference.fakes import LINE, NEAR_MISS, NONSENSE, FakeEngine, FakeForcing, FakeTokenizer, generate_task
 
 BASE = "HuggingFaceTB/SmolLM2-135M-Instruct"
 
@@ -27,25 +27,25 @@ def generated(engine: FakeEngine, task: GenerateTask, concurrency: int = 32) -> 
     return asyncio.run(generator(engine, concurrency).generate(task, Lease(7, 1)))
 
 
-def broken_unless_guided(request: SamplingRequest) -> str:
-    return LINE if request.regex else BROKEN
+def nonsense_unless_guided(request: SamplingRequest) -> str:
+    return LINE if request.regex else NONSENSE
 
 
 def test_failures_of_the_ladder_arm_are_guided_and_those_of_the_free_arm_stay() -> None:
-    engine = FakeEngine(broken_unless_guided)
+    engine = FakeEngine(nonsense_unless_guided)
     result = generated(engine, generate_task())
     rollouts = result.groups[0].rollouts
     assert [r.arm for r in rollouts] == ["free"] * 4 + ["ladder"] * 4
     assert [r.rung for r in rollouts] == ["free"] * 4 + ["guided"] * 4
     assert [r.attempts for r in rollouts] == [1] * 4 + [2] * 4
-    assert [r.text for r in rollouts] == [BROKEN] * 4 + [LINE] * 4
-    assert {(r.raw_text, r.raw_strict) for r in rollouts} == {(BROKEN, False)}
+    assert [r.text for r in rollouts] == [NONSENSE] * 4 + [LINE] * 4
+    assert {(r.raw_text, r.raw_strict) for r in rollouts} == {(NONSENSE, False)}
     assert result.engine_calls == 12
-    assert result.tokens == 8 * (len(BROKEN) + 1) + 4 * (len(LINE) + 1)
+    assert result.tokens == 8 * (len(NONSENSE) + 1) + 4 * (len(LINE) + 1) == sum(r.sampled_tokens for r in rollouts)
 
 
 def test_only_guided_tokens_can_be_forced() -> None:
-    rollouts = generated(FakeEngine(broken_unless_guided), generate_task()).groups[0].rollouts
+    rollouts = generated(FakeEngine(nonsense_unless_guided), generate_task()).groups[0].rollouts
     assert [sum(r.forced) for r in rollouts] == [0] * 4 + [1] * 4
     assert all(len(r.forced) == len(r.token_ids) == len(r.logprobs) for r in rollouts)
 
@@ -68,14 +68,14 @@ def test_a_line_that_repeats_the_headline_is_not_strict() -> None:
 
 
 def test_retries_bound_the_engine_calls_of_a_rollout() -> None:
-    engine = FakeEngine(lambda _: BROKEN)
+    engine = FakeEngine(lambda _: NONSENSE)
     rollouts = generated(engine, generate_task(rollouts=2, retries=2)).groups[0].rollouts
-    assert [(r.rung, r.attempts) for r in rollouts] == [("free", 1), ("guided", 3)]
+    assert [(r.rung, r.attempts) for r in rollouts] == [("free", 1), ("best_of_n", 3)]
 
 
 def test_each_attempt_is_asked_for_with_its_own_seed_and_the_days_sampler() -> None:
-    engine = FakeEngine(broken_unless_guided)
-    task = generate_task(["Oil climbs", "Gold falls"], max_tokens=99)
+    engine = FakeEngine(nonsense_unless_guided)
+    task = generate_task(["Oil climbs", "Gold falls"], max_tokens=399)
     result = generated(engine, task)
     seeds = {
         sampling_seed(task.config.seed, task.date, text, index, attempt)
@@ -84,7 +84,7 @@ def test_each_attempt_is_asked_for_with_its_own_seed_and_the_days_sampler() -> N
         for attempt in range(2 if index >= 4 else 1)
     }
     assert {r.seed for r in engine.asked} == seeds
-    assert {(r.temperature, r.top_p, r.top_k, r.max_tokens) for r in engine.asked} == {(0.5, 0.85, 50, 99)}
+    assert {(r.temperature, r.top_p, r.top_k, r.max_tokens) for r in engine.asked} == {(0.5, 0.85, 50, 399)}
     assert {r.regex for r in engine.asked} == {None, line_regex("1d")}
     rollout = result.groups[1].rollouts[5]
     assert rollout.seed == sampling_seed(task.config.seed, task.date, "Gold falls", 5, 1)
@@ -92,7 +92,7 @@ def test_each_attempt_is_asked_for_with_its_own_seed_and_the_days_sampler() -> N
 
 
 def test_the_same_step_asks_for_the_same_answers() -> None:
-    first, second = FakeEngine(broken_unless_guided), FakeEngine(broken_unless_guided)
+    first, second = FakeEngine(nonsense_unless_guided), FakeEngine(nonsense_unless_guided)
     task = generate_task(["Oil climbs", "Gold falls"])
     assert generated(first, task).groups == generated(second, task, concurrency=1).groups
     assert sorted(first.asked, key=repr) == sorted(second.asked, key=repr)

@@ -1,0 +1,142 @@
+"""One rollout's way up the decoding ladder: what each rung asks of the engine, and the answer it makes of that."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from services.inference.answers import Answer, Attempt, Draft
+from services.inference.decoding import PROFILES, arm, best, merit, next_rung, sampling_seed
+from services.inference.engine import Completion, Engine, SamplingRequest
+from services.inference.forced import Forcing
+from services.inference.tokenizer import Prompt, Tokenizer
+from shared.errors import MorrowError
+from shared.forecast import Asked, Format, Kept, RepairPlan
+from shared.wire import GenerateTask, Rung
+from shared.work import Lease
+
+
+@dataclass(frozen=True)
+class Ladder:
+    """Takes the rollouts of one generate step up the ladder; `places` bounds how many calls are in flight at once."""
+
+    engine: Engine
+    tokenizer: Tokenizer
+    forcing: Forcing
+    form: Format
+    task: GenerateTask
+    lease: Lease
+    places: asyncio.Semaphore
+
+    async def climb(self, headline: str, prompt: Prompt, index: int) -> list[Attempt]:
+        """All attempts of a group's rollout, the first of them free, the last of them the one that stands."""
+        config = self.task.config
+        tried: list[Attempt] = []
+        while True:
+            last = tried[-1].judgement if tried else None
+            plan = self.form.repair(last, config.horizon) if last else None
+            calls = sum(attempt.calls for attempt in tried)
+            left = config.retries + 1 - calls
+            rung = next_rung(arm(index, config), [attempt.rung for attempt in tried], last, plan, left)
+            if rung is None:
+                return tried
+            tried.append(await Climber(self, headline, prompt, index, calls).attempt(rung, plan or ()))
+
+    async def ask(self, request: SamplingRequest) -> list[Completion]:
+        """One engine call. Raises StoppedError if the lease is gone, MorrowError if another policy answered."""
+        async with self.places:
+            self.lease.check()
+            completions = await self.engine.complete(request)
+        if strangers := {completion.policy for completion in completions} - {request.policy}:
+            raise MorrowError(f"a headline was answered by {sorted(strangers)} and not by {request.policy}")
+        return completions
+
+
+@dataclass(frozen=True)
+class Climber:
+    """One rollout before a rung; `calls` engine calls were made for it so far."""
+
+    ladder: Ladder
+    headline: str
+    prompt: Prompt
+    index: int
+    calls: int
+
+    async def attempt(self, rung: Rung, plan: RepairPlan) -> Attempt:
+        """Try the rung."""
+        if rung == "repair":
+            return await self._repair(plan)
+        task, form = self.ladder.task, self.ladder.form
+        regex = None if rung == "free" else form.regex(task.config.horizon)
+        request = replace(self._request(0), regex=regex, n=task.config.best_of if rung == "best_of_n" else 1)
+        completions = await self.ladder.ask(request)
+        judged = [form.judge(completion.text, self.headline) for completion in completions]
+        chosen = best(
+            [
+                merit(judgement, form.form_score(completion.text, self.headline), completion.logprobs)
+                for completion, judgement in zip(completions, judged, strict=True)
+            ]
+        )
+        answer = self._answer(completions[chosen], regex, request.seed + chosen)
+        sampled = sum(len(completion.token_ids) for completion in completions)
+        return Attempt(rung, answer, judged[chosen], 1, sampled)
+
+    def _request(self, call: int) -> SamplingRequest:
+        """The request of this rung's call number `call`, for one free answer."""
+        task = self.ladder.task
+        profile = PROFILES[task.profile]
+        return SamplingRequest(
+            policy=task.policy.name,
+            prompt_token_ids=self.prompt.token_ids,
+            max_tokens=task.config.max_tokens,
+            temperature=profile.temperature,
+            top_p=profile.top_p,
+            top_k=profile.top_k,
+            seed=sampling_seed(task.config.seed, task.date, self.headline, self.index, self.calls + call),
+            stop=self.ladder.form.stop,
+        )
+
+    def _answer(self, completion: Completion, regex: str | None, seed: int) -> Answer:
+        ids = completion.token_ids
+        forced = self.ladder.forcing.forced(regex, ids) if regex else [False] * len(ids)
+        return Answer(completion.text, ids, completion.logprobs, forced, completion.finish_reason, seed)
+
+    async def _repair(self, plan: RepairPlan) -> Attempt:
+        """Fill the plan's gaps, from left to right, until one is cut short for want of room."""
+        tokenizer = self.ladder.tokenizer
+        kept = [tokenizer.encode(piece.text) if isinstance(piece, Kept) else [] for piece in plan]
+        draft = Draft()
+        for place, piece in enumerate(plan):
+            if isinstance(piece, Kept):
+                draft.keep(kept[place])
+                continue
+            await self._fill(draft, piece, sum(map(len, kept[place:])), last=place == len(plan) - 1)
+            if draft.cut:
+                break
+        else:
+            if isinstance(plan[-1], Kept) and tokenizer.end is not None:
+                draft.keep([tokenizer.end])
+        text = tokenizer.decode(draft.token_ids)
+        reason: Literal["stop", "length"] = "length" if draft.cut else "stop"
+        seed = self._request(0).seed
+        answer = Answer(text, draft.token_ids, draft.logprobs, draft.forced, reason, seed)
+        return Attempt("repair", answer, self.ladder.form.judge(text, self.headline), draft.calls, draft.sampled)
+
+    async def _fill(self, draft: Draft, piece: Asked, behind: int, *, last: bool) -> None:
+        """Sample one gap of a draft, where `behind` tokens are still to follow it besides the end token."""
+        request = self._request(draft.calls)
+        room = request.max_tokens - len(draft.token_ids) - behind - 1
+        if room < 1:
+            draft.cut = True
+            return
+        begun = self.prompt.token_ids + draft.token_ids
+        request = replace(request, prompt_token_ids=begun, regex=piece.regex, max_tokens=room)
+        (completion,) = await self.ladder.ask(request)
+        draft.calls += 1
+        draft.sampled += len(completion.token_ids)
+        draft.cut = completion.finish_reason == "length"
+        answer = self._answer(completion, piece.regex, request.seed)
+        ended = not last and self.ladder.tokenizer.decode(answer.token_ids[-1:]) == ""
+        end = len(answer.token_ids) - ended
+        draft.add(answer.token_ids[:end], answer.logprobs[:end], answer.forced[:end])
