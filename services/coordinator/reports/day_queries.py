@@ -91,14 +91,15 @@ def work_by_day(session: Session, run: Run) -> dict[int, Work]:
 
 
 def ranker_figures(session: Session, run: Run) -> dict[str, float]:
-    """What the ranker said of itself, as the mean over the chain's evaluate steps, each counting once."""
+    """The numbers that the ranker gave with its steps, each as the mean over the chain's evaluate steps."""
     query = (
-        select(Step.figures["figures"])
+        select(Step.figures)
         .join(Day, Day.id == Step.day_id)
         .where(Day.run_id == run.id, Day.role == "chain", Step.kind == "evaluate", Step.state == "done")
     )
     said: dict[str, list[float]] = defaultdict(list)
     for figures in session.scalars(query.order_by(Step.id)):
-        for name, value in (figures or {}).items():
-            said[name].append(float(value))
+        for name, value in figures.items():
+            if isinstance(value, int | float):
+                said[name].append(value)
     return {name: fmean(values) for name, values in said.items()}

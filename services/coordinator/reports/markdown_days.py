@@ -10,6 +10,8 @@ from services.coordinator.reports.report import Report
 
 Columns = Mapping[str, Callable[[DayFigures], str]]
 LEFT = frozenset({"Date", "Objective", "Profile", "Figure"})
+MOST = 10
+"""Values of a list that are written out; the JSON has all of them."""
 
 
 def _date(day: DayFigures) -> str:
@@ -84,14 +86,26 @@ def updates(report: Report) -> Iterator[str]:
 
 
 def decisions(report: Report) -> Iterator[str]:
-    """The stored figures that decided profiles, bonuses and learning rates."""
+    """The stored figures that decided profiles, bonuses and learning rates; what is constant is left out."""
     said = [line for day in report.days for line in _decisions(day)]
     return section("Decisions", iter(said)) if said else iter(())
 
 
 def _decisions(day: DayFigures) -> Iterator[str]:
     for name, decision in day.decisions.items():
-        yield f"- {_date(day)} {escaped(name.replace('_', ' '))}: {escaped(_words(decision))}"
+        if decision.get("schedule") != "constant":
+            yield f"- {_date(day)} {escaped(name.replace('_', ' '))}: {escaped(_decision(decision))}"
+
+
+def _decision(decision: Mapping[str, object]) -> str:
+    how = {name: value for name, value in decision.items() if name not in {"value", "figures", "day"}}
+    parts = [_words(decision["value"])] if "value" in decision else []
+    parts += [f"({_words(how)})"] if parts else [_words(how)]
+    if figures := decision.get("figures"):
+        parts.append(f"by {_words(figures)}")
+    if of := decision.get("day"):
+        parts.append(f"of {of}")
+    return " ".join(parts)
 
 
 def _words(value: object) -> str:
@@ -99,7 +113,7 @@ def _words(value: object) -> str:
     if isinstance(value, Mapping):
         return ", ".join(f"{str(name).replace('_', ' ')} {_words(inner)}" for name, inner in value.items())
     if isinstance(value, list):
-        return " ".join(map(_words, value)) or "–"
+        return " ".join(map(_words, value)) or "–" if len(value) <= MOST else f"{len(value)} of them"
     return f"{value:.6g}" if isinstance(value, float) else "–" if value is None else str(value)
 
 

@@ -16,8 +16,13 @@ def escaped(text: str) -> str:
 
 def number(value: object) -> str:
     """Four decimals; a dash where there is nothing."""
-    # A mean that is .21875 but for the last bit must not print as .2187.
-    return f"{round(value, 12):.4f}" if isinstance(value, int | float) else "–"
+    return _fixed(value, "") if isinstance(value, int | float) else "–"
+
+
+def _fixed(value: float, sign: str) -> str:
+    # A mean that is .21875 but for the last bit must not print as .2187, nor a nothing as -0.0000.
+    written = f"{round(value, 12):{sign}.4f}"
+    return written.replace("-", sign) if float(written) == 0 else written
 
 
 def brief(value: object) -> str:
@@ -32,7 +37,7 @@ def tenths(value: float | None) -> str:
 
 def signed(value: float | None) -> str:
     """Four decimals with their sign; a dash where there is nothing."""
-    return "–" if value is None else f"{round(value, 12):+.4f}"
+    return "–" if value is None else _fixed(value, "+")
 
 
 def between(low: float | None, high: float | None) -> str:
