@@ -6,13 +6,15 @@ could not be read has `problem` instead. Whether a row makes a sound headline is
 
 from __future__ import annotations
 
-import csv
 import datetime as dt
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
+from services.cli import table_files
+from services.cli.table_files import CheckColumns, Record, csv_records, files_at, is_utf8, matching, parquet_records
 from shared.errors import InvalidInputError
 
 Row = dict[str, str]
@@ -27,10 +29,8 @@ FIELDS: dict[str, tuple[str, ...]] = {
 SUFFIXES = {
     "daily-json": ("_headlines.json",),
     "jsonl": (".jsonl", ".ndjson"),
-    "csv": (".csv",),
-    "parquet": (".parquet", ".pq"),
+    **table_files.SUFFIXES,
 }
-_SURROGATE = re.compile("[\ud800-\udfff]")
 _HEADLINES = re.compile(r'"headlines"\s*:\s*\[')
 
 
@@ -44,7 +44,7 @@ def read_rows(path: Path, format: str | None = None) -> list[Row]:  # noqa: A002
     chosen = format or _guess(path)
     if chosen not in READERS:
         raise InvalidInputError(f"format: {chosen!r} is unknown; choose one of {', '.join(READERS)}")
-    return [row for file in _files(path, chosen) for row in READERS[chosen](file)]
+    return [row for file in files_at(path, SUFFIXES[chosen]) for row in READERS[chosen](file)]
 
 
 def _guess(path: Path) -> str:
@@ -52,7 +52,7 @@ def _guess(path: Path) -> str:
         found = [name for name, endings in SUFFIXES.items() if path.name.lower().endswith(endings)]
         found += ["daily-json"] if path.suffix.lower() == ".json" else []
     else:
-        found = [name for name in SUFFIXES if _matching(path, name)]
+        found = [name for name in SUFFIXES if matching(path, SUFFIXES[name])]
         # An exported run's folder holds tables beside its headlines.
         found = ["daily-json"] if "daily-json" in found else found
     if not found:
@@ -60,17 +60,6 @@ def _guess(path: Path) -> str:
     if len(set(found)) > 1:
         raise InvalidInputError(f"format: {path} holds {' and '.join(found)}; say which one is meant")
     return found[0]
-
-
-def _matching(folder: Path, format_name: str) -> list[Path]:
-    return sorted(p for p in folder.iterdir() if p.is_file() and p.name.lower().endswith(SUFFIXES[format_name]))
-
-
-def _files(path: Path, format_name: str) -> Sequence[Path]:
-    files = [path] if path.is_file() else _matching(path, format_name)
-    if not files:
-        raise InvalidInputError(f"path: {path} holds no file that ends in {' or '.join(SUFFIXES[format_name])}")
-    return files
 
 
 def _bad(origin: str, problem: str) -> Row:
@@ -89,7 +78,7 @@ def _row(origin: str, record: object) -> Row:
             continue
         if not isinstance(value, str):
             return _bad(origin, f"{field} is not text but {type(value).__name__}")
-        if _SURROGATE.search(value):
+        if not is_utf8(value):
             return _bad(origin, f"{field} is not valid UTF-8")
         row[field] = value
     return row
@@ -164,52 +153,15 @@ def _need_columns(file: Path, columns: Sequence[str]) -> None:
             raise InvalidInputError(f"{file}: a column {wanted} is needed; its columns are {there}")
 
 
-def _csv(file: Path) -> Iterator[Row]:
-    with file.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as stream:
-        reader = csv.reader(stream, strict=True)
-        columns = next(reader, [])
-        _need_columns(file, columns)
-        while True:
-            try:
-                cells = next(reader, None)
-            except csv.Error as error:
-                yield _bad(f"{file.name}:{reader.line_num}", f"the line is not CSV: {error}")
-                continue
-            if cells is None:
-                return
-            if cells:
-                yield _csv_row(f"{file.name}:{reader.line_num}", columns, cells)
-
-
-def _csv_row(origin: str, columns: Sequence[str], cells: Sequence[str]) -> Row:
-    if len(cells) != len(columns):
-        return _bad(origin, f"the line has {len(cells)} fields, the header has {len(columns)}")
-    return _row(origin, {column: cell or None for column, cell in zip(columns, cells, strict=True)})
-
-
-def _parquet(file: Path) -> Iterator[Row]:
-    try:
-        import pyarrow
-        import pyarrow.parquet
-    except ImportError as error:
-        raise InvalidInputError("format: parquet needs the package pyarrow; install morrow[local]") from error
-    try:
-        table = pyarrow.parquet.read_table(file)
-    except (pyarrow.ArrowException, OSError) as error:
-        raise InvalidInputError(f"{file}: not a Parquet file: {error}") from error
-    _need_columns(file, table.column_names)
-    for index, column in enumerate(table.schema):
-        if pyarrow.types.is_timestamp(column.type) and column.type.unit == "ns":
-            micros = table.column(index).cast(pyarrow.timestamp("us", column.type.tz), safe=False)
-            table = table.set_column(index, column.name, micros)
-    for number, record in enumerate(table.to_pylist(), 1):
-        yield _row(f"{file.name}:{number}", record)
+def _table(file: Path, records: Callable[[Path, CheckColumns], Iterator[Record]]) -> Iterator[Row]:
+    for origin, cells in records(file, _need_columns):
+        yield _bad(origin, cells) if isinstance(cells, str) else _row(origin, cells)
 
 
 READERS: dict[str, Callable[[Path], Iterator[Row]]] = {
     "daily-json": _daily_json,
     "jsonl": _jsonl,
-    "csv": _csv,
-    "parquet": _parquet,
+    "csv": partial(_table, records=csv_records),
+    "parquet": partial(_table, records=parquet_records),
 }
 """One reader per format: another format is another entry."""

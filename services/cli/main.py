@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from typer.exceptions import TyperException
 
-from services.cli import backfills, config, corpus, demo, reporting, runs, stack
+from services.cli import backfills, compare, config, corpus, demo, panels, prices, reporting, runs, stack
 from services.cli.client import error_lines
 from services.cli.values import UsageError
 from shared.errors import MorrowError
@@ -22,9 +22,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
-for part in (demo, stack, backfills, runs, reporting, config):
+for part in (demo, stack, backfills, runs, reporting, compare, config):
     part.register(app)
 app.add_typer(corpus.app, name="corpus")
+app.add_typer(panels.app, name="panel")
+app.add_typer(prices.app, name="prices")
 app.add_typer(reporting.run_app, name="run")
 
 

@@ -16,6 +16,7 @@ from services.coordinator.metrics import make_registry
 from services.coordinator.routes import (
     backfills,
     checkpoints,
+    compare,
     corpora,
     days,
     imports,
@@ -32,7 +33,7 @@ from shared.errors import UnavailableError
 from shared.web import install_health, install_problems, problem_response
 
 log = logging.getLogger(__name__)
-MODULES = (corpora, panels, prices, backfills, days, results, reports, checkpoints, serving, imports, steps)
+MODULES = (corpora, panels, prices, backfills, days, results, reports, compare, checkpoints, serving, imports, steps)
 TAGS = {
     "corpora": "Headlines by day, with their real publication times.",
     "panels": "Headlines held out of training, the same for every checkpoint.",
@@ -41,6 +42,7 @@ TAGS = {
     "days": "The days of a run.",
     "results": "What a run produced, and what happened to it.",
     "reports": "What a run came to.",
+    "compare": "Two checkpoints or runs side by side.",
     "checkpoints": "Published checkpoints and the names that point to them.",
     "serving": "What engines should hold, and hold.",
     "imports": "Runs that were made elsewhere.",

@@ -173,8 +173,8 @@ def look_ahead_note(items: Sequence[PanelHeadline]) -> str:
     first, last = items[0].date, items[-1].date
     settled = max(item.outcome_date or item.date for item in items)
     return (
-        f"Its headlines are of {first} to {last}, their outcomes of up to {settled}. A checkpoint that has learned only "
-        f"from days before {first} is scored on news it could not know; one that has learned from later days knows "
-        "later news (look-ahead): its figures on this panel show form and style, not foresight. `morrow compare` "
-        "counts such lines."
+        f"Its headlines are of {first} to {last}, their outcomes of up to {settled}. A checkpoint that has learned "
+        f"only from days before {first} is scored on news it could not know; one that has learned from later days "
+        "knows later news (look-ahead): its figures on this panel show form and style, not foresight. "
+        "`morrow compare` counts such lines."
     )

@@ -1,7 +1,8 @@
 """Bootstrap intervals of many figures over the same resamples.
 
-What is resampled is whole headlines, since the lines of one are alike. Percentile intervals (Efron and Tibshirani 1993, chapter 13) of a difference of two ratios of sums. Where both sides
-have the same headlines, each resample takes the same ones from both.
+What is resampled is whole headlines, since the lines of one are alike. Percentile intervals (Efron and Tibshirani 1993,
+chapter 13) of a difference of two ratios of sums. Where both sides have the same headlines, each resample takes the
+same ones from both.
 """
 
 from __future__ import annotations
