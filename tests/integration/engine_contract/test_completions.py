@@ -103,6 +103,30 @@ def test_guided_answers_match_their_expression(engine: Served) -> None:
     assert len({choice["text"] for choice in answers}) > 1
 
 
+def test_each_of_several_guided_answers_is_that_of_its_own_seed(engine: Served) -> None:
+    body: dict[str, Any] = {"structured_outputs": {"regex": "[a-z ]{4,12}; (up|down) [0-9]{1,3}%"}, "max_tokens": 60}
+    many = engine.complete(n=4, seed=30, temperature=0.9, top_k=50, **body)["choices"]
+    assert [choice["index"] for choice in many] == [0, 1, 2, 3]
+    for seed, choice in enumerate(many, start=30):
+        alone = engine.choice(seed=seed, temperature=0.9, top_k=50, **body)
+        assert (choice["text"], choice["token_ids"]) == (alone["text"], alone["token_ids"])
+        assert choice["logprobs"]["token_logprobs"] == pytest.approx(alone["logprobs"]["token_logprobs"], abs=1e-4)
+    assert len({choice["text"] for choice in many}) > 1
+
+
+def test_an_answer_goes_on_from_its_beginning_under_an_expression_of_the_rest(engine: Served) -> None:
+    prompt, begun = (engine.tokenizer(text).input_ids for text in ("Oil falls", "Proxy=oil; Prob="))
+    body: dict[str, Any] = {"structured_outputs": {"regex": "(100|[1-9]?[0-9])%;"}, "seed": 3, "max_tokens": 12}
+    choice = engine.choice(prompt=prompt + begun, **body)
+    assert choice["prompt_token_ids"] == prompt + begun
+    assert re.fullmatch("(100|[1-9]?[0-9])%;", choice["text"])
+    assert choice["finish_reason"] == "stop"
+    assert choice["token_ids"][-1] == engine.tokenizer.eos_token_id
+    assert choice["logprobs"]["token_logprobs"][-1] == 0.0
+    rest = choice["token_ids"][:-1]
+    assert engine.tokenizer.decode(begun + rest) == "Proxy=oil; Prob=" + choice["text"]
+
+
 def test_free_and_guided_answers_go_side_by_side(engine: Served) -> None:
     guided: dict[str, Any] = {"structured_outputs": {"regex": "(left|right) [0-9]+"}, "seed": 2, "max_tokens": 20}
     alone = engine.choice(seed=8, **FREE)
