@@ -144,6 +144,7 @@ def _prediction(rows: DayRows, group: Group, known: Mapping[int, Headline]) -> J
     data = headline_item(headline) if headline else {"text": group.headline, "timestamp": _time(group.published_at)}
     rollouts: list[Json] = [
         {"prediction": r.text, "raw_prediction": r.raw_text, "uses_think": False, "arm": r.arm, "seed": r.seed}
+        | {"attempts": r.attempts, "sampled_tokens": r.sampled_tokens}
         | _rollout(rows, r, r.evaluation)
         for r in group.rollouts
     ]

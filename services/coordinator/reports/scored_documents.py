@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator, Sequence
+from itertools import groupby
 
 from services.coordinator.models import Evaluation, Group, Rollout
 from services.coordinator.reports.documents import (
@@ -19,6 +21,7 @@ from services.coordinator.reports.documents import (
     range_of,
 )
 
+Scored = tuple[Group, Rollout, Evaluation]
 SCORE_BANDS = {"0-3": 4, "4-6": 7, "7-8": 9, "9-10": 11}
 """Names of the bands of outcome_score, each with the score that it ends before."""
 
@@ -35,6 +38,9 @@ def _evaluation(rows: DayRows, group: Group, rollout: Rollout, scored: Evaluatio
         "verdict": scored.verdict,
         "failure": scored.failure,
         "leak": scored.leak,
+        "form_score": scored.form_score,
+        "signs": scored.signs,
+        "settlement": scored.settlement,
         "headlines": [],
         "evaluation_method": rows.run.config["ranker"],
     }
@@ -50,11 +56,11 @@ def evaluations_document(rows: DayRows) -> Json:
     bands = Counter(next(name for name, end in SCORE_BANDS.items() if score < end) for score in scores)
     summary = {
         "total_evaluations": len(scored),
-        "avg_outcome_score": mean_of(scores),
-        "avg_normalized_score": mean_of(row["normalized_score"] for row in scored),
-        "avg_composite_reward": mean_of(row["composite_reward"] for row in scored),
-        "avg_trade_thinking_score": mean_of(row["trade_thinking_score"] for row in scored),
-        "avg_reward": mean_of(row["reward"] for row in scored),
+        **_averages(scored),
+        "avg_semantic_score": mean_of(row["semantic_score"] for row in scored),
+        "avg_form_score": mean_of(row["form_score"] for row in scored),
+        "verdicts": dict(Counter(row["verdict"] for row in scored)),
+        "signs": dict(Counter(sign for row in scored for sign in row["signs"])),
         "score_distribution": {name: bands[name] for name in SCORE_BANDS},
         "methods_used": methods_of(scored),
         "score_range": range_of(scores),
@@ -63,9 +69,15 @@ def evaluations_document(rows: DayRows) -> Json:
     return head | {"evaluations": scored, "summary": summary}
 
 
+def _averages(rows: Sequence[Json]) -> Json:
+    """Means over rows, None (never 0) where no row has the score."""
+    scores = ("immediate_reward", "outcome_score", "normalized_score", "composite_reward", "trade_thinking_score")
+    return {f"avg_{name}": mean_of(row[name] for row in rows) for name in (*scores, "reward")}
+
+
 def training_document(rows: DayRows, checkpoint: str | None, stats: Json | None) -> Json | None:
     """`gspo_training_YYYYMMDD.json`: what the update was made of; None for a run that does not train."""
-    scored = [(group, rollout, found) for group, rollout, found in rows.rollouts() if found]
+    scored: list[Scored] = [(group, rollout, found) for group, rollout, found in rows.rollouts() if found]
     if not rows.run.config["train"] or not scored:
         return None
     data: list[Json] = [
@@ -85,5 +97,20 @@ def training_document(rows: DayRows, checkpoint: str | None, stats: Json | None)
         }
         for group, rollout, found in scored
     ]
-    summary = {"avg_reward": mean_of(row["reward"] for row in data), "statistics": stats, "checkpoint": checkpoint}
+    rewards = [{found.reward for _, _, found in of_group} for of_group in _by_group(scored)]
+    summary = {
+        **_averages(data),
+        "reward_range": range_of(row["reward"] for row in data),
+        "valid_examples": sum(found.valid for _, _, found in scored),
+        "groups": len(rewards),
+        "groups_of_equal_rewards": sum(len(different) == 1 for different in rewards),
+        "bonus": rows.day.bonus,
+        "learning_rate": rows.day.learning_rate,
+        "statistics": stats,
+        "checkpoint": checkpoint,
+    }
     return rows.head("gspo_training") | {"total_examples": len(data), "training_data": data, "summary": summary}
+
+
+def _by_group(scored: Sequence[Scored]) -> Iterator[list[Scored]]:
+    return (list(of_group) for _, of_group in groupby(scored, key=lambda row: row[0].position))

@@ -71,6 +71,10 @@ def test_evaluations_carry_their_scores_and_the_summary_is_their_mean(done: Test
     summary = evaluations["summary"]
     assert (summary["avg_outcome_score"], summary["avg_normalized_score"]) == (5.0, 0.5)
     assert summary["avg_reward"] == pytest.approx(0.05)
+    # Five averages that the predecessor wrote as 0: they are those of the rows, and None where there is none.
+    averages = ("composite_reward", "trade_thinking_score", "semantic_score", "form_score", "immediate_reward")
+    assert [summary[f"avg_{name}"] for name in averages] == pytest.approx([0.4, 0.2, 0.1, 0.5, 0.0])
+    assert (summary["verdicts"], summary["signs"]) == ({"malformed": 4}, {})
     assert summary["score_distribution"] == {"0-3": 0, "4-6": 4, "7-8": 0, "9-10": 0}
     ids = [row["prediction_id"] for row in evaluations["evaluations"]]
     assert len(set(ids)) == len(ids)
@@ -106,8 +110,12 @@ def test_the_training_data_is_what_the_update_was_made_of(done: TestClient, tmp_
     first = training["training_data"][1]
     assert (first["prompt"], first["response"]) == ("prompt for headline 0 of 2025-08-18", "forecast 1")
     assert (first["reward"], first["outcome_score"]) == (0.1, 5.0)
-    assert training["summary"]["statistics"]["loss"] == -0.01
-    assert training["summary"]["checkpoint"].startswith("RUN-20250818-")
+    summary = training["summary"]
+    assert summary["statistics"]["loss"] == -0.01
+    assert summary["checkpoint"].startswith("RUN-20250818-")
+    assert (summary["avg_reward"], summary["avg_outcome_score"]) == (pytest.approx(0.05), 5.0)
+    assert (summary["groups"], summary["groups_of_equal_rewards"], summary["valid_examples"]) == (2, 0, 0)
+    assert summary["reward_range"] == {"min": 0.0, "max": 0.1}
 
 
 def test_logs_of_a_step_name_their_attempts(done: TestClient, tmp_path: Path) -> None:
