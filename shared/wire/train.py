@@ -54,7 +54,8 @@ class TrainTask(StepHead):
 class TrainStats(Message):
     """Figures of one update, means over the batch; log-ratio is learner minus sampler per token, length-normalised.
 
-    What an objective does not have (a clip, a ratio) is None.
+    What an objective does not have (a clip, a ratio) is None. `rollouts` are those that it looked at, `tokens` those of
+    the answers it learned from, once however many passes.
     """
 
     objective: Objective = "gspo"

@@ -175,10 +175,10 @@ def test_wanted_lines_become_likelier_than_unwanted_ones(tiny_base: Path, tmp_pa
 
     parent: Path | None = None
     margins = [margin(None)]
-    for day in range(4):
+    for day in range(3):
         job = make_job(train_task(groups, day=day, objective="kto"), tiny_base, tmp_path / str(day), parent)
         run_update(job)
         parent = job.staged
         margins.append(margin(parent))
     assert margins == sorted(margins)
-    assert margins[-1] > margins[0] + 1
+    assert margins[-1] > margins[0] + 0.5

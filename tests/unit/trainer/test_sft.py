@@ -118,7 +118,7 @@ def test_the_best_lines_become_likelier_and_likelier(tiny_base: Path, tmp_path: 
     best = [group.model_copy(update={"rollouts": group.rollouts[-1:]}) for group in groups]
     parent: Path | None = None
     losses, known = [], [likelihood(tiny_base, None, best)]
-    for day in range(4):
+    for day in range(3):
         job = make_job(train_task(groups, day=day, objective="sft"), tiny_base, tmp_path / str(day), parent)
         stats = run_update(job)
         parent = job.staged
