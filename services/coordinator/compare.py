@@ -17,6 +17,7 @@ from services.coordinator.comparison import Line, figures, match
 from services.coordinator.corpus import text_key
 from services.coordinator.models import Checkpoint, Day, Evaluation, Group, Headline, Rollout
 from services.coordinator.resampling import LEVEL
+from shared.errors import ConflictError
 from shared.run_config import RunConfig
 
 
@@ -53,8 +54,14 @@ def read_sides(session: Session, a: str, b: str, panel: str | None) -> Material:
 
 
 def compare(material: Material, *, seed: int, resamples: int) -> Comparison:
-    """The figures of both sides with 95 % bootstrap intervals of their differences."""
+    """The figures of both sides with 95 % bootstrap intervals of their differences.
+
+    Raises ConflictError if a side has no scored line.
+    """
     a, b = material.a, material.b
+    for side in (a, b):
+        if not side.lines:
+            raise ConflictError(f"nothing can be compared: {side.view.asked} has no scored line on these days")
     matched = match(a.lines, b.lines)
     on_panel = material.panel is not None
     found = figures(matched, seed=seed, resamples=resamples, on_panel=on_panel)

@@ -6,10 +6,11 @@ import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from services.coordinator.corpus import parse_date
+from services.coordinator.day import FINISHED_DAYS
 from services.coordinator.models import Checkpoint, Day, Run
 from services.coordinator.repository.runs import find_run
 from shared.errors import ConflictError, InvalidInputError, NotFoundError
@@ -121,8 +122,10 @@ def _speaks_for(day: Day, asked: Asked) -> bool:
 
 
 def _not_scored(session: Session, field: str, asked: Asked, panel: str, scored: Sequence[Day]) -> str:
-    open_days = select(Day.date).where(Day.run_id == asked.run.id, Day.role == "panel", Day.state != "scored")
-    waiting = len(session.scalars(open_days).all())
+    open_days = select(func.count()).where(
+        Day.run_id == asked.run.id, Day.role == "panel", Day.state.not_in(FINISHED_DAYS)
+    )
+    waiting = session.scalar(open_days)
     names = ["base" if day.policy_day_id is None else f"{day.date:%Y%m%d}" for day in scored]
     return (
         f"{field}: {asked.text} has no scores on panel {panel!r}; of run {asked.run.name!r} there are those of "

@@ -106,6 +106,7 @@ REFUSED: list[tuple[str, str, str | None, int, str]] = [
     ("none:base", "R", "p", 404, "there is no run 'none'"),
     ("R:20250821", "R", "p", 404, "run 'R' has no day 2025-08-21"),
     ("R:best", "R", "p", 422, "write R:YYYYMMDD or R:base"),
+    ("R", "S", None, 409, "nothing can be compared: R has no scored line on these days"),
     ("R", "T", None, 409, "no date is scored in both runs; R has 2, from 2025-08-19 to 2025-08-20, T has scored none"),
 ]
 
