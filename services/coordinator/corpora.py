@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from services.coordinator.corpus import BadRow, CheckedRow, DayCount, check_rows, flag_of, fold, parse_zone
 from services.coordinator.corpus_advice import advice
 from services.coordinator.corpus_messages import CorpusDay, CorpusImport, CorpusImported, CorpusView, Flagged
-from services.coordinator.models import Corpus, Headline
+from services.coordinator.models import Corpus, Day, Headline, Run
 from shared.errors import ConflictError, InvalidInputError, NotFoundError
 
 MOST_ERRORS = 1_000
@@ -31,11 +31,7 @@ def import_rows(session: Session, name: str, request: CorpusImport) -> CorpusImp
     rows, duplicates = fold(checked)
     corpus = _locked_corpus(session, name, request)
     fresh, unchanged, folded = _against_stored(session, corpus, rows)
-    if fresh and corpus.used_at is not None:
-        raise ConflictError(
-            f"corpus {name!r} has been used by a run and takes no more headlines; "
-            f"{len(fresh)} of these are new: import them under another name"
-        )
+    _refuse_days_in_use(session, corpus, fresh)
     _store(session, corpus, fresh)
     counts = day_counts(session, corpus.id, {row.date for row in rows})
     return CorpusImported(
@@ -55,6 +51,20 @@ def _refuse_bad(bad: Sequence[BadRow], skip_bad: bool) -> None:
             f"{len(bad)} of the rows are bad and nothing was imported; mend them or import with skip_bad. "
             f"The first is {bad[0].origin}: {bad[0].reason}",
             errors=[{"field": row.origin, "message": row.reason} for row in bad[:MOST_ERRORS]],
+        )
+
+
+def _refuse_days_in_use(session: Session, corpus: Corpus, fresh: Sequence[CheckedRow]) -> None:
+    """What a run was planned over must stay as it was; headlines of later days let what waits for them mature."""
+    if corpus.used_at is None:
+        return
+    newest = func.greatest(func.max(Day.date), func.max(Day.outcome_date))
+    last = session.execute(select(newest).join(Run).where(Run.corpus_id == corpus.id)).scalar_one()
+    early = [row for row in fresh if last is not None and row.date <= last]
+    if early:
+        raise ConflictError(
+            f"corpus {corpus.name!r} has been used by a run and takes only headlines of days after {last}; "
+            f"{len(early)} of these are new and of earlier days: import them under another name"
         )
 
 

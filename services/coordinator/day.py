@@ -2,22 +2,35 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping
 from typing import Literal, TypeVar, cast
 
 from shared.errors import ConflictError
 
+Role = Literal["chain", "panel", "warm_start"]
+"""What a day is for: to be learned from in turn, to score a checkpoint on the panel, to learn the form at first."""
 DayState = Literal[
-    "pending", "generating", "evaluating", "training", "published", "scored", "failed", "cancelled", "skipped"
+    "pending",
+    "generating",
+    "maturing",
+    "evaluating",
+    "training",
+    "published",
+    "scored",
+    "failed",
+    "cancelled",
+    "skipped",
 ]
-RunState = Literal["running", "paused", "failing", "failed", "cancelled", "completed"]
+RunState = Literal["running", "waiting", "paused", "failing", "failed", "cancelled", "completed"]
 StepState = Literal["queued", "leased", "done", "failed", "cancelled"]
 
 _State = TypeVar("_State", bound=str)
 
 DAY_MOVES: Mapping[DayState, frozenset[DayState]] = {
     "pending": frozenset({"generating", "skipped", "cancelled"}),
-    "generating": frozenset({"evaluating", "failed", "cancelled"}),
+    "generating": frozenset({"maturing", "evaluating", "failed", "cancelled"}),
+    "maturing": frozenset({"evaluating", "cancelled"}),
     "evaluating": frozenset({"training", "scored", "failed", "cancelled"}),
     "training": frozenset({"published", "failed", "cancelled"}),
     "failed": frozenset({"generating", "evaluating", "training"}),
@@ -27,7 +40,8 @@ DAY_MOVES: Mapping[DayState, frozenset[DayState]] = {
     "skipped": frozenset(),
 }
 RUN_MOVES: Mapping[RunState, frozenset[RunState]] = {
-    "running": frozenset({"paused", "failing", "failed", "cancelled", "completed"}),
+    "running": frozenset({"waiting", "paused", "failing", "failed", "cancelled", "completed"}),
+    "waiting": frozenset({"running", "paused", "cancelled"}),
     "paused": frozenset({"running", "cancelled", "completed"}),
     "failing": frozenset({"running", "paused", "failed", "cancelled"}),
     "failed": frozenset({"running", "cancelled"}),
@@ -43,10 +57,10 @@ STEP_MOVES: Mapping[StepState, frozenset[StepState]] = {
 }
 
 IN_PROGRESS: frozenset[DayState] = frozenset({"generating", "evaluating", "training"})
-OPEN_DAYS: frozenset[DayState] = IN_PROGRESS | {"pending"}
+OPEN_DAYS: frozenset[DayState] = IN_PROGRESS | {"pending", "maturing"}
 FINISHED_DAYS: frozenset[DayState] = frozenset({"published", "scored", "skipped"})
 OPEN_STEPS: frozenset[StepState] = frozenset({"queued", "leased"})
-GRANTING_RUNS: frozenset[RunState] = frozenset({"running", "failing"})
+GRANTING_RUNS: frozenset[RunState] = frozenset({"running", "waiting", "failing"})
 """Run states under which steps are handed out and begun."""
 
 
@@ -57,3 +71,13 @@ def checked_move(moves: Mapping[_State, frozenset[_State]], old: str, new: _Stat
         return new
     possible = ", ".join(sorted(followers)) or "nothing"
     raise ConflictError(f"{what} is {old} and cannot become {new}; what can follow is {possible}")
+
+
+def day_name(role: str, date: dt.date) -> str:
+    """A day as messages name it."""
+    return {"chain": "day {}", "panel": "panel of {}", "warm_start": "warm start of {}"}[role].format(date)
+
+
+def step_name(kind: str, chunk: int, role: str, date: dt.date) -> str:
+    """A step as messages name it."""
+    return f"{kind} {chunk} of {date if role == 'chain' else f'the {day_name(role, date)}'}"

@@ -1,17 +1,18 @@
 """What may happen next in a run. Pure: the states of days and steps in, the moves that the graph allows out.
 
-For day E with `lag` L: generate(E) needs the checkpoint of its policy day; evaluate(E) needs all of generate(E);
-train(E) needs all of evaluate(E) and train(E-1). Nothing else is serialised.
+For day E with `lag` L: generate(E) needs the checkpoint of its policy day; evaluate(E) needs all of generate(E), and
+what settles its forecasts; train(E) needs all of evaluate(E) and train(E-1). A day of the panel needs the checkpoint
+that it scores and, to be evaluated, the base model's scored panel. Nothing else is serialised.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from services.coordinator.day import FINISHED_DAYS, IN_PROGRESS, OPEN_STEPS, DayState, RunState, StepState
+from services.coordinator.day import FINISHED_DAYS, IN_PROGRESS, OPEN_STEPS, DayState, Role, RunState, StepState
 from shared.run_config import RunConfig
 from shared.wire import StepKind
 
@@ -21,12 +22,20 @@ _STAGE: dict[StepKind, DayState] = {"generate": "generating", "evaluate": "evalu
 
 @dataclass(frozen=True)
 class DayView:
-    """A day as the graph sees it. `steps` holds, by kind, how many of its steps are in which state."""
+    """A day as the graph sees it. `steps` holds, by kind, how many of its steps are in which state.
 
+    `policy` is the id of the day whose checkpoint predicts it; `waits_for` says what its forecasts wait for to be
+    settled, None if they can be.
+    """
+
+    id: int
     date: dt.date
     position: int | None
     state: DayState
-    policy: dt.date | None = None
+    role: Role = "chain"
+    policy: int | None = None
+    outcome_date: dt.date | None = None
+    waits_for: str | None = None
     steps: Mapping[StepKind, Counter[StepState]] = field(default_factory=dict)
 
     def done(self, kind: StepKind) -> bool:
@@ -41,48 +50,66 @@ class DayView:
 
 @dataclass(frozen=True)
 class Move:
-    """A day that may go on to a state now."""
+    """A day that may go on to a state now, and why, where that needs saying."""
 
-    date: dt.date
+    id: int
     to: DayState
+    reason: str | None = None
 
 
 def ready_moves(days: Sequence[DayView], config: RunConfig, *, begin: bool) -> list[Move]:
-    """What may happen next, earliest day first; ask again after doing it. Without `begin`, only endings are named.
+    """What may happen next, the chain's earliest day first; ask again after doing it.
 
-    A day that is to begin waits for its policy's checkpoint and for room below `max_parallel_days`.
+    A day that is to begin waits for its policy's checkpoint and, in the chain, for room below `max_parallel_days`.
+    Without `begin`, only what begins no work is named.
     """
-    chain = sorted((day for day in days if day.position is not None), key=lambda day: day.position or 0)
-    states = {day.date: day.state for day in chain}
-    room = config.max_parallel_days - sum(state in IN_PROGRESS for state in states.values())
+    room = config.max_parallel_days - sum(day.role == "chain" and day.state in IN_PROGRESS for day in days)
     moves: list[Move] = []
-    before: DayView | None = None
-    for day in chain:
-        to = _next_state(day, before, states, config)
-        before = day
+    for day, to in [*_of_line(days, config), *_of_panel(days)]:
         if to is None or (to in IN_PROGRESS and not begin):
             continue
-        if day.state == "pending":
+        if day.state == "pending" and day.role == "chain":
             if room <= 0:
                 continue
             room -= 1
-        moves.append(Move(day.date, to))
+        moves.append(Move(day.id, to, day.waits_for if to == "maturing" else None))
     return moves
 
 
-def _next_state(
-    day: DayView, before: DayView | None, states: Mapping[dt.date, DayState], config: RunConfig
-) -> DayState | None:
+def _of_line(days: Sequence[DayView], config: RunConfig) -> Iterator[tuple[DayView, DayState | None]]:
+    """The warm start and the chain, each day with the state it may go on to."""
+    line = sorted((day for day in days if day.position is not None), key=lambda day: day.position or 0)
+    states = {day.id: day.state for day in days}
+    before: DayView | None = None
+    for day in line:
+        after_scoring: DayState | None = "scored"
+        if config.train or day.role == "warm_start":
+            after_scoring = "training" if before is None or before.state == "published" else None
+        yield day, _next_state(day, states, after_scoring)
+        before = day
+
+
+def _of_panel(days: Sequence[DayView]) -> Iterator[tuple[DayView, DayState | None]]:
+    """The days of the panel, each with the state it may go on to: the others are scored against the base's lines."""
+    panel = sorted((day for day in days if day.role == "panel"), key=lambda day: day.date)
+    states = {day.id: day.state for day in days}
+    compared = any(day.policy is None and day.state == "scored" for day in panel)
+    for day in panel:
+        to = _next_state(day, states, "scored")
+        yield day, to if to != "evaluating" or compared or day.policy is None else None
+
+
+def _next_state(day: DayView, states: Mapping[int, DayState], after_scoring: DayState | None) -> DayState | None:
     if day.state in IN_PROGRESS and day.has("failed"):
         return "failed"
     if day.state == "pending" and (day.policy is None or states.get(day.policy) == "published"):
         return "generating"
-    if day.state == "generating" and day.done("generate"):
-        return "evaluating"
+    if day.state == "maturing" or (day.state == "generating" and day.done("generate")):
+        if day.waits_for is None:
+            return "evaluating"
+        return "maturing" if day.state == "generating" else None
     if day.state == "evaluating" and day.done("evaluate"):
-        if not config.train:
-            return "scored"
-        return "training" if before is None or before.state == "published" else None
+        return after_scoring
     return "published" if day.state == "training" and day.done("train") else None
 
 
@@ -90,9 +117,15 @@ def run_state(days: Sequence[DayView], now: RunState) -> RunState:
     """The state of a run of which nothing more can be begun: `ready_moves` has nothing left to name."""
     if all(day.state in FINISHED_DAYS for day in days):
         return "completed"
-    if now == "paused" or not any(day.state == "failed" for day in days):
+    if now == "paused":
         return now
-    return "failing" if any(day.has(*OPEN_STEPS) for day in days) else "failed"
+    busy = any(day.has(*OPEN_STEPS) for day in days)
+    matures = any(day.state == "maturing" for day in days)
+    if any(day.state == "failed" for day in days):
+        return "failing" if busy or matures else "failed"
+    if matures and not busy:
+        return "waiting"
+    return "running" if now == "waiting" else now
 
 
 def stage_of_failed(day: DayView) -> DayState:

@@ -11,7 +11,7 @@ from typing import Literal
 from sqlalchemy.orm import Session
 
 from services.coordinator.backoff import Backoff
-from services.coordinator.day import GRANTING_RUNS
+from services.coordinator.day import GRANTING_RUNS, step_name
 from services.coordinator.models import Attempt, Day, Run, Step
 from services.coordinator.payloads import build_task
 from services.coordinator.repository.runs import (
@@ -144,12 +144,13 @@ def give_up_attempt(
     now = database_now(session)
     config = RunConfig.model_validate(run.config)
     end_attempt(session, step, outcome, now, error=error, log=log)
-    date = session.get_one(Day, step.day_id).date
+    day = session.get_one(Day, step.day_id)
+    date = day.date
     made = step.attempt - step.forgiven
     again = retry and made < config.max_attempts
     move_step(step, "queued" if again else "failed")
     step.error, step.lease_until = storable(error), None
-    name = f"{step.kind} {step.chunk} of {date}"
+    name = step_name(step.kind, step.chunk, day.role, date)
     detail = {"step": step.id, "attempt": step.attempt, "error": storable(error)[:2_000]}
     if again:
         step.next_attempt_at = now + dt.timedelta(seconds=backoff.seconds(made))

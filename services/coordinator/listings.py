@@ -9,7 +9,7 @@ from typing import Any, cast
 from sqlalchemy import case, select, tuple_
 from sqlalchemy.orm import Session
 
-from services.coordinator.day import StepState
+from services.coordinator.day import Role, StepState
 from services.coordinator.models import Alias, Attempt, Checkpoint, Day, Evaluation, Event, Group, Rollout, Run, Step
 from services.coordinator.result_messages import (
     AliasView,
@@ -31,28 +31,30 @@ def fields_of(row: Any, message: type[Message]) -> dict[str, Any]:
     return {name: getattr(row, name) for name in message.model_fields if hasattr(row, name)}
 
 
-def _step(step: Step, run: str, date: dt.date) -> dict[str, Any]:
+def _step(step: Step, run: str, date: dt.date, role: str) -> dict[str, Any]:
     kind, state = cast("StepKind", step.kind), cast("StepState", step.state)
-    return fields_of(step, StepView) | {"run": run, "date": date, "kind": kind, "state": state}
+    own = {"run": run, "date": date, "role": cast("Role", role), "kind": kind, "state": state}
+    return fields_of(step, StepView) | own
 
 
 def steps(session: Session, run: Run, *where: Any, limit: int) -> list[StepView]:
     """Steps of a run in order of id."""
-    query = select(Step, Day.date).join(Day, Day.id == Step.day_id).where(Day.run_id == run.id, *where)
+    query = select(Step, Day.date, Day.role).join(Day, Day.id == Step.day_id).where(Day.run_id == run.id, *where)
     rows = session.execute(query.order_by(Step.id).limit(limit))
-    return [StepView(**_step(step, run.name, date)) for step, date in rows]
+    return [StepView(**_step(step, run.name, date, role)) for step, date, role in rows]
 
 
 def step_detail(session: Session, step_id: int) -> StepDetail:
     """One step with its attempts; raises NotFoundError."""
-    query = select(Step, Day.date, Run.name).join(Day, Day.id == Step.day_id).join(Run, Run.id == Day.run_id)
+    query = select(Step, Run.name, Day.date, Day.role).join(Day, Day.id == Step.day_id)
+    query = query.join(Run, Run.id == Day.run_id)
     row = session.execute(query.where(Step.id == step_id)).one_or_none()
     if row is None:
         raise NotFoundError(f"there is no step {step_id}")
-    step, date, run = row
+    step, run, date, role = row
     made = session.scalars(select(Attempt).where(Attempt.step_id == step_id).order_by(Attempt.attempt))
     attempts = [AttemptView(**fields_of(attempt, AttemptView)) for attempt in made]
-    return StepDetail(**_step(step, run, date), attempts=attempts)
+    return StepDetail(**_step(step, run, date, role), attempts=attempts)
 
 
 def rollouts(session: Session, run: Run, *where: Any, limit: int, tokens: bool) -> list[RolloutView]:

@@ -18,7 +18,7 @@ from services.coordinator.migrate import migrate
 from services.coordinator.outbox import backlog_of, publish_due, sender, with_timeouts
 from services.coordinator.repeater import Repeater
 from services.coordinator.settings import CoordinatorSettings
-from services.coordinator.sweeper import expire_leases, resend_lost
+from services.coordinator.sweeper import expire_leases, look_for_outcomes, resend_lost
 from shared.checkpoints import CheckpointStore
 from shared.logging import configure_logging
 from shared.queue import make_celery
@@ -58,9 +58,8 @@ def _repeaters(settings: CoordinatorSettings, sessions: Sessions, celery: Celery
     return [
         Repeater("publisher", lambda: publish_due(sessions, send), settings.publish_every),
         Repeater("lease sweeper", lambda: expire_leases(sessions, backoff), sweep_every),
-        Repeater(
-            "message sweeper", lambda: resend_lost(sessions, backlog, settings.resend_after), settings.sweep_every
-        ),
+        Repeater("message sweeper", lambda: resend_lost(sessions, backlog, settings.resend_after), sweep_every),
+        Repeater("outcome sweeper", lambda: look_for_outcomes(sessions), settings.mature_every),
     ]
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, cast
 
-from sqlalchemy import Integer, func, select
+from sqlalchemy import Integer, case, func, select
 from sqlalchemy.orm import Session, aliased
 
-from services.coordinator.day import GRANTING_RUNS, DayState, RunState
+from services.coordinator.day import GRANTING_RUNS, DayState, Role, RunState
 from services.coordinator.models import Alias, Checkpoint, Corpus, Day, Run, Step
 from services.coordinator.progress import Span, eta_seconds
 from services.coordinator.publishing import SERVED
@@ -18,7 +19,6 @@ from shared.run_config import RunConfig
 from shared.wire import BASE_POLICY
 
 Counts = dict[str, dict[str, int]]
-Totals = dict[int, Counter[str]]
 RECENT = 40
 """Finished steps of a run that its speed is told from."""
 
@@ -33,7 +33,7 @@ def run_views(session: Session, runs: Sequence[Run]) -> list[RunView]:
     session.flush()
     ids = [run.id for run in runs]
     corpora = dict(session.execute(select(Corpus.id, Corpus.name)).all())
-    days, totals = _days_and_totals(session, ids)
+    days = _days(session, ids)
     steps = _steps(session, ids)
     means, recent = _costs(session, ids)
     served = dict(session.execute(_served()).all())
@@ -49,10 +49,12 @@ def run_views(session: Session, runs: Sequence[Run]) -> list[RunView]:
             created_at=run.created_at,
             finished_at=run.finished_at,
             warnings=run.warnings,
-            days=days.get(run.id, {}),
+            days=days[run.id].states["chain"],
+            panel_days=days[run.id].states["panel"],
+            warm_start=cast("DayState | None", next(iter(days[run.id].states["warm_start"]), None)),
             steps=steps.get(run.id, {}),
             progress=_progress(
-                run, totals.get(run.id, {}), steps.get(run.id, {}), means.get(run.id, {}), recent.get(run.id, [])
+                run, days[run.id].steps, steps.get(run.id, {}), means.get(run.id, {}), recent.get(run.id, [])
             ),
             served=served.get(run.id),
         )
@@ -68,26 +70,42 @@ def _served() -> Any:
     )
 
 
-def _pieces(setting: str) -> Any:
+def _pieces(count: Any, setting: str) -> Any:
     size = Run.config[setting].as_integer()
-    return func.sum((func.cardinality(Day.headline_ids) + size - 1) // size).cast(Integer)
+    return func.sum((count + size - 1) // size).cast(Integer)
 
 
-def _days_and_totals(session: Session, ids: Sequence[int]) -> tuple[dict[int, dict[str, int]], Totals]:
-    """Days by state, and how many steps of each kind all days that are not skipped will have cost."""
+def _generate_pieces(count: Any) -> Any:
+    """Steps never hold headlines of both arms, so that a day with two of them may cost one more."""
+    share = func.coalesce(Run.config["ab_share"].as_float(), 0.0)
+    b = case((Day.role == "chain", func.floor(count * share + 0.5).cast(Integer)), else_=0)
+    return _pieces(count - b, "generate_chunk") + _pieces(b, "generate_chunk")
+
+
+@dataclass
+class _Days:
+    """A run's days by role and state, and how many steps of each kind all that are not skipped will have cost."""
+
+    states: dict[str, dict[str, int]] = field(default_factory=lambda: defaultdict(dict))
+    steps: Counter[str] = field(default_factory=Counter)
+
+
+def _days(session: Session, ids: Sequence[int]) -> dict[int, _Days]:
+    count = func.cardinality(Day.headline_ids)
     query = (
-        select(Day.run_id, Day.state, func.count(), _pieces("generate_chunk"), _pieces("evaluate_chunk"))
+        select(Day.run_id, Day.role, Day.state, func.count())
+        .add_columns(_generate_pieces(count), _pieces(count, "evaluate_chunk"))
         .join(Run, Run.id == Day.run_id)
         .where(Day.run_id.in_(ids))
-        .group_by(Day.run_id, Day.state)
+        .group_by(Day.run_id, Day.role, Day.state)
     )
-    states: dict[int, dict[str, int]] = defaultdict(dict)
-    totals: Totals = defaultdict(Counter)
-    for run_id, state, count, generate, evaluate in session.execute(query):
-        states[run_id][state] = count
+    found: dict[int, _Days] = defaultdict(_Days)
+    for run_id, role, state, days, generate, evaluate in session.execute(query):
+        found[run_id].states[role][state] = days
         if state != "skipped":
-            totals[run_id].update(generate=generate, evaluate=evaluate, train=count)
-    return states, totals
+            train = days if role != "panel" else 0
+            found[run_id].steps.update({"generate": generate, "evaluate": evaluate, f"train {role}": train})
+    return found
 
 
 def _steps(session: Session, ids: Sequence[int]) -> dict[int, Counts]:
@@ -128,11 +146,12 @@ def _costs(session: Session, ids: Sequence[int]) -> tuple[dict[int, dict[str, fl
 
 
 def _progress(
-    run: Run, planned: Mapping[str, int], steps: Counts, means: Mapping[str, float], recent: Sequence[Span]
+    run: Run, planned: Counter[str], steps: Counts, means: Mapping[str, float], recent: Sequence[Span]
 ) -> Progress:
     done = {kind: counts.get("done", 0) for kind, counts in steps.items()}
     if run.kind == "backfill":
-        total = dict(planned) | ({} if run.config["train"] else {"train": 0})
+        updates = planned["train warm_start"] + (planned["train chain"] if run.config["train"] else 0)
+        total = {"generate": planned["generate"], "evaluate": planned["evaluate"], "train": updates}
     else:
         total = {kind: sum(counts.values()) for kind, counts in steps.items()}
     remaining = {kind: count - done.get(kind, 0) for kind, count in total.items()}
@@ -158,23 +177,29 @@ def day_views_of(session: Session, run: Run, *where: Any, limit: int = 1) -> lis
     )
     rows = session.execute(query).all()
     steps = _steps_of_days(session, [day.id for day, _, _ in rows])
-    return [
-        RunDayView(
-            date=day.date,
-            outcome_date=day.outcome_date,
-            state=cast("DayState", day.state),
-            reason=day.reason,
-            headlines=len(day.headline_ids),
-            left_out=dict(Counter(day.left_out.values())),
-            policy=policy_id or (BASE_POLICY if day.policy_day_id is None and day.position is not None else None),
-            profile=day.profile,
-            checkpoint=own_id,
-            started_at=day.started_at,
-            finished_at=day.finished_at,
-            steps=steps.get(day.id, {}),
-        )
-        for day, own_id, policy_id in rows
-    ]
+    return [_day_view(day, own_id, policy_id, steps.get(day.id, {})) for day, own_id, policy_id in rows]
+
+
+def _day_view(day: Day, checkpoint: str | None, policy: str | None, steps: Counts) -> RunDayView:
+    by_base = day.policy_day_id is None and (day.position is not None or day.role == "panel")
+    return RunDayView(
+        role=cast("Role", day.role),
+        date=day.date,
+        outcome_date=day.outcome_date,
+        state=cast("DayState", day.state),
+        reason=day.reason,
+        headlines=len(day.headline_ids),
+        left_out=dict(Counter(day.left_out.values())),
+        policy=policy or (BASE_POLICY if by_base else None),
+        profile=day.profile,
+        bonus=day.bonus,
+        learning_rate=day.learning_rate,
+        decisions=day.decisions,
+        checkpoint=checkpoint,
+        started_at=day.started_at,
+        finished_at=day.finished_at,
+        steps=steps,
+    )
 
 
 def _steps_of_days(session: Session, ids: Sequence[int]) -> dict[int, Counts]:

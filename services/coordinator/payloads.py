@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from sqlalchemy import select
 from sqlalchemy.orm import Session, contains_eager
 
+from services.coordinator.arms import step_profile
 from services.coordinator.models import Checkpoint, Day, Group, Headline, Rollout, Run, Step
 from services.coordinator.repository.days import before, checkpoint_of
+from services.coordinator.roles import config_of
+from services.coordinator.scoring_task import evaluate_task
 from shared.run_config import RunConfig
 from shared.wire import (
     CheckpointRef,
-    EvaluateTask,
     GenerateTask,
-    GroupToScore,
     HeadlineItem,
     PolicyRef,
-    RolloutToScore,
     StepHead,
     Task,
     TrainGroup,
@@ -28,16 +26,18 @@ from shared.wire import (
 
 def build_task(session: Session, run: Run, day: Day, step: Step) -> Task:
     """The payload of a step under its present fence."""
-    head = StepHead(
-        step_id=step.id,
-        fence=step.attempt,
-        run=run.name,
-        date=day.date,
-        config=RunConfig.model_validate(run.config),
-    )
+    head = head_of(run, day, step)
     if step.kind == "generate":
         return _generate(session, head, day, step)
-    return _evaluate(session, head, run, day, step) if step.kind == "evaluate" else _train(session, head, day)
+    if step.kind == "evaluate":
+        return evaluate_task(session, _fields(head), head.config, run, day, step)
+    return _train(session, head, day)
+
+
+def head_of(run: Run, day: Day, step: Step) -> StepHead:
+    """What every task of a step carries; its configuration is the run's as the day's role changes it."""
+    config = config_of(day.role, RunConfig.model_validate(run.config))
+    return StepHead(step_id=step.id, fence=step.attempt, run=run.name, date=day.date, config=config)
 
 
 def reference(checkpoint: Checkpoint | None) -> CheckpointRef | None:
@@ -52,7 +52,7 @@ def policy_of(session: Session, day: Day) -> PolicyRef:
 
 
 def parent_of(session: Session, day: Day) -> Checkpoint | None:
-    """The checkpoint that a day's update starts from: that of the day before it in the chain."""
+    """The checkpoint that a day's update starts from: that of the day before it in the chain, or of the warm start."""
     previous = before(session, day)
     return checkpoint_of(session, previous.id if previous else None)
 
@@ -63,57 +63,12 @@ def _generate(session: Session, head: StepHead, day: Day, step: Step) -> Generat
         HeadlineItem(id=row.id, text=row.text, published_at=row.published_at, source=row.source)
         for row in (rows[headline_id] for headline_id in step.items)
     ]
-    policy = policy_of(session, day)
-    return GenerateTask(**_fields(head), policy=policy, profile=day.profile, headlines=items)
+    profile = step_profile(day.profile, day.decisions, step.items)
+    return GenerateTask(**_fields(head), policy=policy_of(session, day), profile=profile, headlines=items)
 
 
 def _fields(head: StepHead) -> dict[str, object]:
     return {name: getattr(head, name) for name in type(head).model_fields}
-
-
-def _groups(session: Session, query_for: Sequence[int] | None, day: Day) -> Sequence[Group]:
-    query = select(Group).join(Group.rollouts).options(contains_eager(Group.rollouts)).where(Group.day_id == day.id)
-    if query_for is not None:
-        query = query.where(Group.id.in_(query_for))
-    return session.scalars(query.order_by(Group.position, Rollout.index)).unique().all()
-
-
-def _evaluate(session: Session, head: StepHead, run: Run, day: Day, step: Step) -> EvaluateTask:
-    groups = [
-        GroupToScore(
-            group_id=group.id,
-            headline=group.headline,
-            prompt_text=group.prompt_text,
-            rollouts=[_to_score(rollout) for rollout in group.rollouts],
-        )
-        for group in _groups(session, step.items, day)
-    ]
-    outcomes = outcome_texts(session, run, day, head.config)
-    return EvaluateTask(
-        **_fields(head),
-        outcome_date=day.outcome_date or day.date,
-        outcomes=outcomes,
-        groups=groups,
-        bonus=head.config.bonus,
-    )
-
-
-def _to_score(rollout: Rollout) -> RolloutToScore:
-    return RolloutToScore(
-        rollout_id=rollout.id,
-        text=rollout.text,
-        raw_strict=rollout.raw_strict,
-        recorded_rank=rollout.recorded.get("rank"),
-        recorded_score=rollout.recorded.get("reward"),
-    )
-
-
-def outcome_texts(session: Session, run: Run, day: Day, config: RunConfig) -> list[str]:
-    """The headlines that settle a day's forecasts: those of its outcome day, flagged ones left out under enforce."""
-    query = select(Headline.text).where(Headline.corpus_id == run.corpus_id, Headline.date == day.outcome_date)
-    if config.dates == "enforce":
-        query = query.where(Headline.flag.is_(None))
-    return list(session.scalars(query.order_by(Headline.position)))
 
 
 def _train(session: Session, head: StepHead, day: Day) -> TrainTask:
@@ -128,13 +83,16 @@ def _train(session: Session, head: StepHead, day: Day) -> TrainTask:
     groups = [_to_train(group) for group in session.scalars(query).unique()]
     policy_day = session.get(Day, day.policy_day_id) if day.policy_day_id else None
     policy_place = policy_day.position if policy_day and policy_day.position is not None else -1
+    warm_start = day.role == "warm_start"
     return TrainTask(
         **_fields(head),
         parent=reference(parent_of(session, day)),
-        policy_lag=(day.position or 0) - 1 - policy_place,
+        policy_lag=0 if warm_start else (day.position or 0) - 1 - policy_place,
         groups=groups,
-        objective=head.config.objective,
-        learning_rate=head.config.learning_rate,
+        objective="sft" if warm_start else head.config.objective,
+        learning_rate=head.config.learning_rate if day.learning_rate is None else day.learning_rate,
+        epochs=head.config.warm_start_epochs if warm_start else 1,
+        lines="valid" if warm_start else "best",
     )
 
 

@@ -1,16 +1,17 @@
-"""What a run will do. Pure: which days it has, whose policy predicts each, which headlines each uses."""
+"""What a run will do. Pure: which days it has, whose policy predicts each, how many steps they cost."""
 
 from __future__ import annotations
 
 import datetime as dt
 from bisect import bisect_left
-from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from services.coordinator.corpus import DayCount
+from services.coordinator.draws import share_of
+from services.coordinator.settling import Span, due, needs_prices, settled_by, waits_for
 from shared.errors import InvalidInputError
-from shared.run_config import HORIZON_DAYS, RunConfig
+from shared.run_config import RunConfig
 from shared.wire import StepKind
 
 
@@ -23,7 +24,8 @@ def usable(day: DayCount, config: RunConfig) -> int:
 class PlannedDay:
     """A date of a run. `position` counts the days that are not skipped from 0; `reason` says why one is skipped.
 
-    `policy` is the date whose checkpoint predicts this day; None means the base model.
+    `policy` is the date whose checkpoint predicts this day; None means the model that the run begins with. A day of
+    the chain without `outcome_date` matures once the corpus reaches so far.
     """
 
     date: dt.date
@@ -36,16 +38,17 @@ class PlannedDay:
 
 @dataclass(frozen=True)
 class Link:
-    """What the choice of a policy day looks at."""
+    """What the choice of a policy day looks at. `settled_by` is None as long as it cannot be told."""
 
     date: dt.date
-    outcome_date: dt.date
+    settled_by: dt.date | None
 
 
 def policy_dates(chain: Sequence[Link], config: RunConfig) -> list[dt.date | None]:
     """For each day of a run's chain, the newest day at least 1 + lag before it whose checkpoint may predict it.
 
-    Under lag >= 1 that day's outcomes must be dated before the predicted day. None stands for the base model.
+    Under lag >= 1 that day's outcomes must be dated before the predicted day. None stands for the model that the run
+    begins with: the base, or its warm start.
     """
     if not config.train:
         return [None] * len(chain)
@@ -54,22 +57,32 @@ def policy_dates(chain: Sequence[Link], config: RunConfig) -> list[dt.date | Non
 
 def _policy_date(chain: Sequence[Link], place: int, lag: int) -> dt.date | None:
     for link in reversed(chain[: max(place - lag, 0)]):
-        if lag == 0 or link.outcome_date < chain[place].date:
+        if lag == 0 or (link.settled_by is not None and link.settled_by < chain[place].date):
             return link.date
     return None
 
 
-def plan(days: Sequence[DayCount], first: dt.date | None, last: dt.date | None, config: RunConfig) -> list[PlannedDay]:
+def plan(
+    days: Sequence[DayCount],
+    first: dt.date | None,
+    last: dt.date | None,
+    config: RunConfig,
+    *,
+    held_out: Mapping[dt.date, int] | None = None,
+    spans: Sequence[Span] = (),
+) -> list[PlannedDay]:
     """The days of a run over `first` to `last` (the corpus' ends when None), skipped ones with their reason.
 
-    Dates within the range that the corpus has no headlines of are part of the plan, as skipped days.
+    Dates within the range that the corpus has no headlines of are part of the plan, as skipped days. `held_out` counts
+    the usable headlines of a date that the panel keeps back; `spans` are those of the run's price set.
     Raises InvalidInputError if the range holds no day of the corpus.
     """
     dates = _dates(days, first, last)
     calendar = sorted(day.date for day in days if usable(day, config))
     corpus = {day.date: day for day in days}
-    drafts = [_draft(date, corpus.get(date), calendar, config) for date in dates]
-    chain = [Link(day.date, day.outcome_date) for day in drafts if day.outcome_date and not day.reason]
+    kept_back = held_out or {}
+    drafts = [_draft(date, corpus.get(date), calendar, config, kept_back.get(date, 0), spans) for date in dates]
+    chain = [Link(day.date, settled_by(day.date, day.outcome_date, config)) for day in drafts if not day.reason]
     policy = dict(zip((link.date for link in chain), policy_dates(chain, config), strict=True))
     position = {link.date: place for place, link in enumerate(chain)}
     return [
@@ -93,29 +106,52 @@ def _dates(days: Sequence[DayCount], first: dt.date | None, last: dt.date | None
     return [low + dt.timedelta(days=offset) for offset in range((high - low).days + 1)]
 
 
-def _draft(date: dt.date, day: DayCount | None, calendar: Sequence[dt.date], config: RunConfig) -> PlannedDay:
+def outcome_day(date: dt.date, calendar: Sequence[dt.date], config: RunConfig) -> dt.date | None:
+    """The first day of a calendar, ascending, that can settle a forecast of a date."""
+    after = bisect_left(calendar, due(date, config))
+    return calendar[after] if after < len(calendar) else None
+
+
+def _draft(
+    date: dt.date,
+    day: DayCount | None,
+    calendar: Sequence[dt.date],
+    config: RunConfig,
+    held_out: int,
+    spans: Sequence[Span],
+) -> PlannedDay:
     if day is None:
         return PlannedDay(date, 0, reason="the corpus has no headlines of this day")
-    earliest = date + dt.timedelta(days=HORIZON_DAYS[config.horizon])
-    after = bisect_left(calendar, earliest)
-    outcome = calendar[after] if after < len(calendar) else None
+    outcome = outcome_day(date, calendar, config)
     if not usable(day, config):
         flags = ", ".join(f"{n} {flag}" for flag, n in (("late", day.late), ("stale", day.stale)) if n)
         cure = "import with --dates regroup, or set dates=warn"
         return PlannedDay(date, 0, outcome_date=outcome, reason=f"no headline has a sound date ({flags}); {cure}")
-    headlines = min(usable(day, config), config.headlines or day.headlines)
+    left = usable(day, config) - held_out
+    if left <= 0:
+        return PlannedDay(date, 0, outcome_date=outcome, reason="its headlines are all held out for the panel")
+    headlines = min(left, config.headlines or left)
+    return PlannedDay(date, headlines, outcome_date=outcome, reason=_unsettled(date, outcome, config, spans))
+
+
+def _unsettled(date: dt.date, outcome: dt.date | None, config: RunConfig, spans: Sequence[Span]) -> str | None:
+    """Why a day is skipped that nothing can settle; None if something can, or if the run waits for it."""
+    if config.unsettled == "wait":
+        return None
     if outcome is None:
-        reason = f"no day of the corpus from {earliest} on can settle its forecasts (horizon {config.horizon})"
-        return PlannedDay(date, headlines, reason=reason)
-    return PlannedDay(date, headlines, outcome_date=outcome)
+        horizon = f"(horizon {config.horizon})"
+        return f"no day of the corpus from {due(date, config)} on can settle its forecasts {horizon}"
+    missing = waits_for(date, outcome, config, spans) if needs_prices(config) else None
+    return f"its forecasts cannot be settled without {missing}, or set unsettled=wait" if missing else None
 
 
-def step_counts(headlines: Iterable[int], config: RunConfig) -> dict[StepKind, int]:
-    """Steps of each kind that days with these numbers of headlines will cost."""
-    counts = [count for count in headlines if count]
+def step_counts(headlines: Iterable[int], config: RunConfig, *, panel: Iterable[int] = ()) -> dict[StepKind, int]:
+    """Steps of each kind that days with these numbers of headlines will cost, those of the panel with them."""
+    counts, scored = [count for count in headlines if count], list(panel)
+    arms = [side for count in counts for b in [share_of(count, config.ab_share)] for side in (count - b, b)]
     return {
-        "generate": sum(-(-count // config.generate_chunk) for count in counts),
-        "evaluate": sum(-(-count // config.evaluate_chunk) for count in counts),
+        "generate": sum(-(-count // config.generate_chunk) for count in [*arms, *scored]),
+        "evaluate": sum(-(-count // config.evaluate_chunk) for count in [*counts, *scored]),
         "train": len(counts) if config.train else 0,
     }
 
@@ -123,40 +159,3 @@ def step_counts(headlines: Iterable[int], config: RunConfig) -> dict[StepKind, i
 def chunks(items: Sequence[int], size: int) -> list[list[int]]:
     """`items` in order, in pieces of at most `size`."""
     return [list(items[start : start + size]) for start in range(0, len(items), size)]
-
-
-@dataclass(frozen=True)
-class DatedHeadline:
-    """A headline as the choice sees it. `flag`: late, stale, or None if its date is sound."""
-
-    id: int
-    flag: str | None
-    published_at: dt.datetime
-
-
-@dataclass(frozen=True)
-class Choice:
-    """The headlines that a day uses, in order, and those left out with their reason: late, stale or look_ahead."""
-
-    ids: list[int]
-    left_out: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def counts(self) -> dict[str, int]:
-        """How many were left out, by reason."""
-        return dict(Counter(self.left_out.values()))
-
-
-def choose(headlines: Sequence[DatedHeadline], config: RunConfig, trained_until: dt.datetime | None = None) -> Choice:
-    """The first `config.headlines` usable ones of a day, given in the day's order.
-
-    Under dates=enforce flagged ones are left out and, when lag >= 1, those published before `trained_until`, the
-    newest publication that the day's policy has learned from.
-    """
-    if config.dates == "warn":
-        return Choice([headline.id for headline in headlines][: config.headlines])
-    limit = trained_until if config.lag >= 1 else None
-    left_out = {str(h.id): h.flag for h in headlines if h.flag}
-    early = {str(h.id): "look_ahead" for h in headlines if not h.flag and limit and h.published_at < limit}
-    left_out |= early
-    return Choice([h.id for h in headlines if str(h.id) not in left_out][: config.headlines], left_out)

@@ -8,9 +8,12 @@ from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from services.coordinator.models import Alias, Checkpoint, Day, Headline, Run
+from services.coordinator.corpus import day_begin, parse_zone
+from services.coordinator.day import day_name
+from services.coordinator.models import Alias, Checkpoint, Corpus, Day, Evaluation, Group, Headline, Rollout, Run
 from services.coordinator.repository.days import dated_headlines
 from services.coordinator.repository.runs import note
+from services.coordinator.settling import needs_prices
 from shared.errors import ConflictError
 from shared.run_config import RunConfig
 from shared.wire import TrainResult
@@ -43,21 +46,35 @@ def publish(
     for name in ("final_model", f"final_model_{day.date:%Y%m%d}"):
         _point(session, run.name, name, record.ref.id)
     before = serve(session, record.ref.id)
-    message = f"checkpoint {record.ref.id} of {day.date} is published and served"
+    of = day.date if day.role == "chain" else f"the {day_name(day.role, day.date)}"
+    message = f"checkpoint {record.ref.id} of {of} is published and served"
     note(session, run, "checkpoint.published", message, day.date, checkpoint=record.ref.id, before=before)
 
 
 def trained_until(
     session: Session, run: Run, config: RunConfig, day: Day, parent: Checkpoint | None
 ) -> dt.datetime | None:
-    """The newest publication that a checkpoint of this day has learned from, prompt or outcome, lineage included."""
+    """The newest moment that a checkpoint of this day has learned from, lineage included: a prompt, an outcome, or the
+    end of the day whose closes settled a claim. A warm start learns from no outcome.
+    """
     moments = [parent.trained_until] if parent and parent.trained_until else []
     prompts = select(func.max(Headline.published_at)).where(Headline.id.in_(day.headline_ids))
     moments += [moment for moment in [session.execute(prompts).scalar_one()] if moment is not None]
-    if run.corpus_id is not None and day.outcome_date is not None:
+    if run.corpus_id is not None and day.outcome_date is not None and day.role != "warm_start":
         outcomes = dated_headlines(session, run.corpus_id, day.outcome_date, day.outcome_date)[day.outcome_date]
         moments += [h.published_at for h in outcomes if config.dates == "warn" or h.flag is None]
+        moments += _closes(session, run.corpus_id, day) if needs_prices(config) else []
     return max(moments, default=None)
+
+
+def _closes(session: Session, corpus_id: int, day: Day) -> list[dt.datetime]:
+    """The end of the last day that settled a claim, in the corpus' time zone."""
+    last = select(func.max(Evaluation.settlement["end_date"].astext)).join(Rollout).join(Group)
+    found = session.execute(last.where(Group.day_id == day.id)).scalar_one()
+    if found is None:
+        return []
+    zone = parse_zone(session.get_one(Corpus, corpus_id).timezone)
+    return [day_begin(dt.date.fromisoformat(found) + dt.timedelta(days=1), zone)]
 
 
 def _point(session: Session, scope: str, name: str, checkpoint_id: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-from services.coordinator.day import StepState
+from services.coordinator.day import Role, StepState
 from shared.wire import EvaluationRecord, Message, StepKind
 
 
@@ -25,6 +25,7 @@ class StepView(Message):
 
     id: int
     run: str
+    role: Role
     date: dt.date
     kind: StepKind
     chunk: int
@@ -69,6 +70,7 @@ class RolloutView(Message):
     arm: str
     rung: str
     attempts: int
+    sampled_tokens: int
     raw_text: str
     raw_strict: bool
     text: str

@@ -5,9 +5,11 @@ from __future__ import annotations
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
+from services.coordinator.arms import step_profile
+from services.coordinator.day import step_name
 from services.coordinator.leases import complete
 from services.coordinator.models import Day, Evaluation, Group, Headline, Json, Rollout, Run, Step
-from services.coordinator.payloads import parent_of, policy_of, reference
+from services.coordinator.payloads import head_of, parent_of, policy_of, reference
 from services.coordinator.publishing import publish
 from services.coordinator.repository.runs import database_now, note
 from services.coordinator.repository.steps import end_attempt, has_open_steps, move_step, storable
@@ -15,7 +17,6 @@ from services.coordinator.scheduler import advance
 from services.coordinator.validation import check_evaluated, check_generated, check_trained
 from shared.checkpoints import MANIFEST, CheckpointStore, Manifest
 from shared.errors import InvalidInputError
-from shared.run_config import RunConfig
 from shared.wire import (
     CheckpointRecord,
     CompleteAnswer,
@@ -25,7 +26,6 @@ from shared.wire import (
     GroupRecord,
     Message,
     Result,
-    StepHead,
     TrainResult,
 )
 
@@ -54,7 +54,7 @@ def accept(session: Session, step_id: int, request: CompleteRequest) -> Complete
         session,
         run,
         "step.done",
-        f"{step.kind} {step.chunk} of {day.date} is done",
+        f"{step_name(step.kind, step.chunk, day.role, day.date)} is done",
         day.date,
         step=step.id,
         attempt=step.attempt,
@@ -67,24 +67,23 @@ def accept(session: Session, step_id: int, request: CompleteRequest) -> Complete
 
 
 def _store(session: Session, run: Run, day: Day, step: Step, result: Result) -> None:
-    config = RunConfig.model_validate(run.config)
+    head = head_of(run, day, step)
     match result:
         case GenerateResult():
-            policy = policy_of(session, day).name
-            check_generated(result, step.items, policy, day.profile, config)
+            profile = step_profile(day.profile, day.decisions, step.items)
+            check_generated(result, step.items, policy_of(session, day).name, profile, head.config)
             _store_groups(session, day, step, result)
             _remember(step, result.seconds, {"tokens": result.tokens, "engine_calls": result.engine_calls})
         case EvaluateResult():
-            wanted = select(Rollout.id).where(Rollout.group_id.in_(step.items))
-            check_evaluated(result, session.scalars(wanted).all())
+            wanted = session.scalars(select(Rollout.id).where(Rollout.group_id.in_(step.items))).all()
+            check_evaluated(result, wanted, head.config.bonus if day.bonus is None else day.bonus)
             rows = [_row(record) | {"step_id": step.id} for record in result.evaluations]
             session.execute(insert(Evaluation), rows)
-            _remember(step, result.seconds, {"ranker": result.ranker, "leak_list": result.leak_list})
+            _remember(step, result.seconds, result.model_dump(include={"ranker", "leak_list", "figures"}))
         case TrainResult():
-            head = StepHead(step_id=step.id, fence=step.attempt, run=run.name, date=day.date, config=config)
             parent = parent_of(session, day)
             check_trained(result.checkpoint, result.stats, head, reference(parent))
-            publish(session, run, config, day, parent, result)
+            publish(session, run, head.config, day, parent, result)
             _remember(step, result.stats.seconds, result.stats.model_dump() | {"checkpoint": result.checkpoint.ref.id})
 
 
@@ -93,7 +92,7 @@ def _remember(step: Step, seconds: float, figures: Json) -> None:
 
 
 def _row(record: Message) -> dict[str, object]:
-    return storable(record.model_dump())
+    return storable(record.model_dump(mode="json"))
 
 
 def _store_groups(session: Session, day: Day, step: Step, result: GenerateResult) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, ConfigDict, Field
 
 from services.coordinator.corpus import parse_date
-from services.coordinator.day import DayState, RunState
+from services.coordinator.day import DayState, Role, RunState
 from shared.errors import InvalidInputError
 from shared.run_config import RunConfig
 from shared.wire import NAME_PATTERN, Message
@@ -44,7 +44,8 @@ class RetryRequest(Message):
 
 
 class PlannedDayView(Message):
-    """A day as a run would plan it. `policy` is the date whose checkpoint would predict it, null for the base model."""
+    """A day as a run would plan it. `policy` is the date whose checkpoint would predict it, null for the model that the
+    run begins with: its warm start, or the base."""
 
     date: dt.date
     outcome_date: dt.date | None
@@ -56,7 +57,8 @@ class PlannedDayView(Message):
 
 
 class PlanView(Message):
-    """What a run would do. Nothing was stored."""
+    """What a run would do. Nothing was stored. `days` are those of the chain, `panel_days` counts the policies that are
+    scored on the panel, `warm_start` the headlines of the warm start; steps and rollouts are those of all."""
 
     config: RunConfig
     config_hash: str
@@ -64,6 +66,8 @@ class PlanView(Message):
     steps: dict[str, int]
     rollouts: int
     skipped: int
+    panel_days: int
+    warm_start: int
     warnings: list[str]
 
 
@@ -77,7 +81,8 @@ class Progress(Message):
 
 
 class RunView(Message):
-    """A run. `days` counts its days by state, `steps` its steps by kind and state.
+    """A run. `days` counts the days of its chain by state, `panel_days` those that score a policy on the panel,
+    `warm_start` is the state of its warm start, null if it has none; `steps` counts the steps of all by kind and state.
 
     `served` is the checkpoint that engines serve now, if it is one of this run's.
     """
@@ -93,6 +98,8 @@ class RunView(Message):
     finished_at: dt.datetime | None
     warnings: list[str]
     days: dict[str, int]
+    panel_days: dict[str, int]
+    warm_start: DayState | None
     steps: dict[str, dict[str, int]]
     progress: Progress
     served: str | None
@@ -101,9 +108,13 @@ class RunView(Message):
 class RunDayView(Message):
     """A day of a run. `policy` is `base` or a checkpoint's id, null as long as that checkpoint is not published.
 
-    `headlines` counts those used, `left_out` the others by reason: late, stale, look_ahead.
+    `headlines` counts those used, `left_out` the others by reason: late, stale, look_ahead, panel. `bonus` and
+    `learning_rate` are null until the day has decided them; `decisions` says by which stored figures (keys `profile`,
+    `bonus`, `learning_rate`: `value`, `figures` and the `day` that they are of; `ab`: the share, the profiles of both
+    arms and the headline ids of the second).
     """
 
+    role: Role
     date: dt.date
     outcome_date: dt.date | None
     state: DayState
@@ -112,6 +123,9 @@ class RunDayView(Message):
     left_out: dict[str, int]
     policy: str | None
     profile: str
+    bonus: float | None
+    learning_rate: float | None
+    decisions: dict[str, Any]
     checkpoint: str | None
     started_at: dt.datetime | None
     finished_at: dt.datetime | None

@@ -25,5 +25,8 @@ class CoordinatorSettings(ServiceSettings):
     resend_after: float = Field(
         20.0, gt=0, le=3600, description="Seconds a due step may wait at an empty queue before its message is resent."
     )
+    mature_every: float = Field(
+        30.0, gt=0, le=3600, description="Seconds between looks for outcomes that waiting runs may be settled with."
+    )
     backoff_base: float = Field(1.0, ge=0, le=600, description="Seconds before a step's second attempt; doubles.")
     backoff_cap: float = Field(60.0, ge=0, le=3600, description="Longest wait between two attempts.")

@@ -1,4 +1,4 @@
-"""Finds what fell by the wayside: leases that ran out, and due steps whose message was lost."""
+"""Finds what fell by the wayside: leases that ran out, due steps whose message was lost, outcomes that have come."""
 
 from __future__ import annotations
 
@@ -11,10 +11,12 @@ from services.coordinator.backoff import Backoff
 from services.coordinator.database import Sessions
 from services.coordinator.day import GRANTING_RUNS
 from services.coordinator.leases import give_up_attempt
+from services.coordinator.maturing import runs_that_wait
 from services.coordinator.models import Day, Outbox, Run, Step
 from services.coordinator.outbox import Backlog
-from services.coordinator.repository.runs import database_now, locked_run_of_step
+from services.coordinator.repository.runs import database_now, locked_run_by_id, locked_run_of_step
 from services.coordinator.repository.steps import announce, locked_step
+from services.coordinator.scheduler import advance
 
 log = logging.getLogger(__name__)
 
@@ -59,6 +61,21 @@ def resend_lost(sessions: Sessions, backlog: Backlog, resend_after: float, most:
     if steps:
         log.warning("%d steps are due but their queue is empty: sending their messages again", len(steps))
     return len(steps)
+
+
+def look_for_outcomes(sessions: Sessions) -> int:
+    """Go on with the runs whose outcomes have come; answers how many wait no more. Each in a transaction of its own."""
+    with sessions.begin() as session:
+        waiting = runs_that_wait(session)
+    return sum(_goes_on(sessions, run_id) for run_id in waiting)
+
+
+def _goes_on(sessions: Sessions, run_id: int) -> bool:
+    with sessions.begin() as session:
+        run = locked_run_by_id(session, run_id)
+        waited = run.state == "waiting"
+        advance(session, run)
+        return waited and run.state != "waiting"
 
 
 def _silent(resend_after: float) -> Select[int, str]:

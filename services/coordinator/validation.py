@@ -18,6 +18,8 @@ from shared.wire import (
 )
 
 MOST_SEED = 2**63 - 1
+ROUNDING = 1e-9
+"""How far floating point may take a reward over its range."""
 
 
 def _refuse(field: str, why: str) -> InvalidInputError:
@@ -60,14 +62,24 @@ def _check_rollout(field: str, rollout: RolloutRecord, policy: str, profile: str
     _finite(f"{field}.logprobs", rollout.logprobs)
 
 
-def check_evaluated(result: EvaluateResult, rollout_ids: Sequence[int]) -> None:
-    """Every rollout scored once, with finite numbers."""
+def check_evaluated(result: EvaluateResult, rollout_ids: Sequence[int], bonus: float) -> None:
+    """Every rollout scored once, with finite numbers and a reward in [0, 1 + bonus], the day's own."""
     _same("evaluations.rollout_id", [record.rollout_id for record in result.evaluations], rollout_ids)
     for record in result.evaluations:
-        parts = record.trade_parts.values()
+        field = f"evaluations.{record.rollout_id}"
+        settled = record.settlement.model_dump().values() if record.settlement else ()
         scores = (record.validity, record.trade_thinking, record.semantic, record.rank, record.normalized_score)
-        totals = (record.outcome_score, record.composite, record.reward)
-        _finite(f"evaluations.{record.rollout_id}", [*scores, *totals, *parts])
+        totals = (record.outcome_score, record.composite, record.reward, record.form_score)
+        _finite(field, [*scores, *totals, *record.trade_parts.values(), *_numbers(settled)])
+        if not -ROUNDING <= record.reward <= 1 + bonus + ROUNDING:
+            raise _refuse(
+                f"{field}.reward", f"it is {record.reward:g}, but lies from 0 to 1 + the day's bonus {bonus:g}"
+            )
+    _finite("figures", result.figures.values())
+
+
+def _numbers(values: Iterable[object]) -> list[float]:
+    return [float(value) for value in values if isinstance(value, int | float)]
 
 
 def check_trained(record: CheckpointRecord, stats: TrainStats, head: StepHead, parent: CheckpointRef | None) -> None:

@@ -11,6 +11,7 @@ from sqlalchemy import (
     func,
 )
 from sqlalchemy import text as sql
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from services.coordinator.models.base import Base, Json
@@ -95,6 +96,6 @@ class Evaluation(Base):
     reward: Mapped[float]
     form_score: Mapped[float] = mapped_column(server_default="0")
     signs: Mapped[list[str]] = mapped_column(server_default=sql("'[]'::jsonb"))
-    settlement: Mapped[Json | None]
+    settlement: Mapped[Json | None] = mapped_column(JSONB(none_as_null=True))
 
     rollout: Mapped[Rollout] = relationship(lazy="raise", back_populates="evaluation")

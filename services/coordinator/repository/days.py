@@ -7,13 +7,13 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Sequence
 from typing import Any, cast
 
-from sqlalchemy import ARRAY, ColumnElement, Integer, any_, func, literal, select
-from sqlalchemy.orm import Session
+from sqlalchemy import ARRAY, ColumnElement, Integer, and_, any_, false, func, literal, or_, select
+from sqlalchemy.orm import Session, aliased
 
-from services.coordinator.day import IN_PROGRESS, DayState, StepState
+from services.coordinator.choosing import DatedHeadline
+from services.coordinator.day import IN_PROGRESS, Role, StepState, day_name
 from services.coordinator.graph import DayView
 from services.coordinator.models import Checkpoint, Day, Headline, Run, Step
-from services.coordinator.planning import DatedHeadline
 from shared.errors import NotFoundError
 from shared.wire import StepKind
 
@@ -21,25 +21,45 @@ from shared.wire import StepKind
 def day_views(session: Session, run_id: int, pending: int) -> list[DayView]:
     """Those days of a run that can move, in order of date, with the days that they wait for.
 
-    These are the days in progress, the failed ones and the first `pending` of the pending ones: policies are published
-    in the order of days, so that no later one can begin before them. Steps of the former are counted.
+    These are the days in progress, the maturing and the failed ones, the panel's whose checkpoint is published, and the
+    first `pending` of the other pending ones: policies are published in the order of days, so that no later one can
+    begin before them. Steps of those in progress and failed are counted.
     """
-    first = select(Day.id).where(Day.run_id == run_id, Day.state == "pending").order_by(Day.position).limit(pending)
-    open_days = _rows(session, Day.run_id == run_id, Day.state.in_([*IN_PROGRESS, "failed"]) | Day.id.in_(first))
+    open_days = _rows(session, Day.run_id == run_id, _may_move(run_id, pending))
     policies = {row.policy_day_id for row in open_days} - {None}
-    places = {row.position - 1 for row in open_days}
+    places = {row.position - 1 for row in open_days if row.position is not None}
+    scores = any(row.role == "panel" for row in open_days)
+    compared = and_(Day.role == "panel", Day.policy_day_id.is_(None)) if scores else false()
     known = {row.id for row in open_days}
-    waited_for = _rows(session, Day.run_id == run_id, _among(Day.id, policies) | _among(Day.position, places))
+    waited_for = _rows(
+        session, Day.run_id == run_id, _among(Day.id, policies) | _among(Day.position, places) | compared
+    )
     rows = open_days + [row for row in waited_for if row.id not in known]
-    dates = {row.id: row.date for row in rows}
     counts = _step_counts(session, run_id)
-    views = [
-        DayView(
-            row.date, row.position, cast("DayState", row.state), dates.get(row.policy_day_id), counts.get(row.id, {})
-        )
-        for row in rows
-    ]
-    return sorted(views, key=lambda view: view.date)
+    return sorted((_view(row, counts.get(row.id, {})) for row in rows), key=lambda view: (view.date, view.id))
+
+
+def _may_move(run_id: int, pending: int) -> ColumnElement[bool]:
+    waiting = (Day.run_id == run_id, Day.state == "pending")
+    first = select(Day.id).where(*waiting, Day.role != "panel").order_by(Day.position).limit(pending)
+    policy = aliased(Day)
+    published = or_(policy.id.is_(None), policy.state == "published")
+    of_panel = select(Day.id).outerjoin(policy, policy.id == Day.policy_day_id)
+    ready = of_panel.where(*waiting, Day.role == "panel", published)
+    return or_(Day.state.in_([*IN_PROGRESS, "maturing", "failed"]), Day.id.in_(first), Day.id.in_(ready))
+
+
+def _view(row: Any, steps: dict[StepKind, Counter[StepState]]) -> DayView:
+    return DayView(
+        id=row.id,
+        date=row.date,
+        position=row.position,
+        state=row.state,
+        role=row.role,
+        policy=row.policy_day_id,
+        outcome_date=row.outcome_date,
+        steps=steps,
+    )
 
 
 def _among(column: Any, values: Collection[int]) -> ColumnElement[bool]:
@@ -48,7 +68,7 @@ def _among(column: Any, values: Collection[int]) -> ColumnElement[bool]:
 
 
 def _rows(session: Session, *where: ColumnElement[bool]) -> list[Any]:
-    columns = (Day.id, Day.date, Day.position, Day.state, Day.policy_day_id)
+    columns = (Day.id, Day.date, Day.role, Day.position, Day.state, Day.policy_day_id, Day.outcome_date)
     return list(session.execute(select(*columns).where(*where)))
 
 
@@ -66,17 +86,18 @@ def _step_counts(session: Session, run_id: int) -> dict[int, dict[StepKind, Coun
     return counts
 
 
-def find_day(session: Session, run: Run, date: dt.date) -> Day:
-    """The run's day of that date; raises NotFoundError."""
-    day = session.scalars(select(Day).where(Day.run_id == run.id, Day.date == date)).one_or_none()
+def find_day(session: Session, run: Run, date: dt.date, role: Role = "chain") -> Day:
+    """The run's day of that date and role; raises NotFoundError."""
+    query = select(Day).where(Day.run_id == run.id, Day.date == date, Day.role == role)
+    day = session.scalars(query).one_or_none()
     if day is None:
-        raise NotFoundError(f"run {run.name!r} has no day {date}")
+        raise NotFoundError(f"run {run.name!r} has no {day_name(role, date)}")
     return day
 
 
-def days_on(session: Session, run_id: int, dates: Collection[dt.date]) -> dict[dt.date, Day]:
-    """The run's days on these dates."""
-    return {day.date: day for day in session.scalars(select(Day).where(Day.run_id == run_id, Day.date.in_(dates)))}
+def days_by_id(session: Session, ids: Collection[int]) -> dict[int, Day]:
+    """The days of these ids."""
+    return {day.id: day for day in session.scalars(select(Day).where(Day.id.in_(ids)))}
 
 
 def dated_headlines(
@@ -102,12 +123,24 @@ def checkpoint_of(session: Session, day_id: int | None) -> Checkpoint | None:
 
 
 def before(session: Session, day: Day) -> Day | None:
-    """The day of the run's chain just before this one."""
+    """The day of the run's chain just before this one; for the first one its warm start."""
     query = select(Day).where(Day.run_id == day.run_id, Day.position < day.position)
     return session.scalars(query.order_by(Day.position.desc()).limit(1)).one_or_none()
 
 
 def pending_days(session: Session, run_id: int) -> Sequence[Day]:
-    """Days that have not begun, in order."""
-    query = select(Day).where(Day.run_id == run_id, Day.state == "pending").order_by(Day.position)
-    return session.scalars(query).all()
+    """Days of the chain that have not begun, in order."""
+    query = select(Day).where(Day.run_id == run_id, Day.role == "chain", Day.state == "pending")
+    return session.scalars(query.order_by(Day.position)).all()
+
+
+def planned_place(session: Session, day: Day) -> tuple[int, int]:
+    """The day's place among those of the chain that the run was made with, from 0, and how many these are.
+
+    A day that turned out to have nothing left to use still counts, so that neither changes while the run goes on.
+    """
+    planned = or_(Day.position.is_not(None), Day.finished_at.is_not(None))
+    earlier = func.count().filter(Day.date < day.date)
+    query = select(earlier, func.count()).where(Day.run_id == day.run_id, Day.role == "chain", planned)
+    place, days = session.execute(query).one()
+    return place, days

@@ -25,6 +25,11 @@ def locked_run(session: Session, name: str) -> Run:
     return _locked(session, find_run(session, name).id)
 
 
+def locked_run_by_id(session: Session, run_id: int) -> Run:
+    """The run of that id, locked."""
+    return _locked(session, run_id)
+
+
 def locked_run_of_step(session: Session, step_id: int) -> Run:
     """The run that a step belongs to, locked; raises NotFoundError."""
     return _locked(session, run_id_of_step(session, step_id))

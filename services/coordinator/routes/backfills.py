@@ -8,15 +8,8 @@ from fastapi import APIRouter, Header, Query, Response
 from fastapi.responses import JSONResponse
 from sqlalchemy import select
 
-from services.coordinator.backfills import (
-    cancel,
-    create_backfill,
-    pause,
-    plan_backfill,
-    resume,
-    retry,
-    view_of_plan,
-)
+from services.coordinator.backfills import create_backfill
+from services.coordinator.control import cancel, pause, resume, retry
 from services.coordinator.idempotency import once
 from services.coordinator.models import Run
 from services.coordinator.overview import run_view, run_views
@@ -25,6 +18,7 @@ from services.coordinator.routes.deps import DepsDep
 from services.coordinator.routes.paging import Cursor, Limit, Page, page_of
 from services.coordinator.routes.params import RunName, id_after
 from services.coordinator.run_messages import BackfillRequest, PlanView, RetryRequest, RunView
+from services.coordinator.run_plan import plan_backfill, view_of_plan
 
 router = APIRouter(prefix="/v1/backfills", tags=["backfills"])
 DryRun = Annotated[bool, Query(description="Only say what the run would do; nothing is stored.")]
@@ -44,7 +38,8 @@ def create_run(request: BackfillRequest, deps: DepsDep, dry_run: DryRun = False,
     """Make a run and begin it; with `dry_run`, answer its plan."""
     if dry_run:
         with deps.sessions.begin() as session:
-            plan = view_of_plan(request, plan_backfill(session, request))
+            _, planned, warnings = plan_backfill(session, request)
+            plan = view_of_plan(request, planned, warnings)
         return JSONResponse(plan.model_dump(mode="json"), 200)
     if key is None:
         with deps.sessions.begin() as session:

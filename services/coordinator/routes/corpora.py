@@ -10,6 +10,7 @@ from fastapi import APIRouter, Path
 from services.coordinator.corpora import corpus_views, day_counts, find_corpus, import_rows
 from services.coordinator.corpus import parse_date
 from services.coordinator.corpus_messages import CorpusDay, CorpusImport, CorpusImported, CorpusView
+from services.coordinator.maturing import mature
 from services.coordinator.routes.deps import DepsDep
 from services.coordinator.routes.paging import Cursor, Limit, Page, page_of
 from shared.wire import NAME_PATTERN
@@ -48,7 +49,11 @@ def list_corpus_days(name: CorpusName, deps: DepsDep, limit: Limit = 100, cursor
 def import_corpus(name: CorpusName, request: CorpusImport, deps: DepsDep) -> CorpusImported:
     """Import headlines: all of them or none, unless `skip_bad`. The same rows again add nothing.
 
-    A corpus that a run has used takes no more headlines (409).
+    A corpus that a run has used takes only headlines of days after those in use (409); forecasts that waited for them
+    are settled next.
     """
     with deps.sessions.begin() as session:
-        return import_rows(session, name, request)
+        imported = import_rows(session, name, request)
+    with deps.sessions.begin() as session:
+        mature(session)
+    return imported

@@ -13,32 +13,34 @@ from services.coordinator.repository.days import find_day
 from services.coordinator.repository.runs import find_run
 from services.coordinator.routes.deps import DepsDep
 from services.coordinator.routes.paging import Cursor, Limit, Page, page_of
-from services.coordinator.routes.params import DatePath, RunName
+from services.coordinator.routes.params import DatePath, RoleQuery, RunName
 from services.coordinator.run_messages import RunDayView
 
 router = APIRouter(prefix="/v1/backfills/{run}/days", tags=["days"])
 
 
 @router.get("")
-def list_days(run: RunName, deps: DepsDep, limit: Limit = 100, cursor: Cursor = None) -> Page[RunDayView]:
-    """The days of a run in order, skipped ones with their reason."""
+def list_days(
+    run: RunName, deps: DepsDep, role: RoleQuery = "chain", limit: Limit = 100, cursor: Cursor = None
+) -> Page[RunDayView]:
+    """The days of a run's chain in order, skipped ones with their reason; or its days of another role."""
     after = [Day.date > parse_date(cursor)] if cursor else []
     with deps.sessions.begin() as session:
-        views = day_views_of(session, find_run(session, run), *after, limit=limit + 1)
+        views = day_views_of(session, find_run(session, run), Day.role == role, *after, limit=limit + 1)
     return page_of(views, limit, lambda view: view.date.isoformat())
 
 
 @router.get("/{date}")
-def show_day(run: RunName, date: DatePath, deps: DepsDep) -> RunDayView:
+def show_day(run: RunName, date: DatePath, deps: DepsDep, role: RoleQuery = "chain") -> RunDayView:
     """One day of a run."""
     with deps.sessions.begin() as session:
         found = find_run(session, run)
-        find_day(session, found, date)
-        return day_views_of(session, found, Day.date == date)[0]
+        day = find_day(session, found, date, role)
+        return day_views_of(session, found, Day.id == day.id)[0]
 
 
 @router.get("/{date}/logs", response_class=PlainTextResponse)
-def show_logs(run: RunName, date: DatePath, deps: DepsDep) -> str:
+def show_logs(run: RunName, date: DatePath, deps: DepsDep, role: RoleQuery = "chain") -> str:
     """What every attempt at the day's steps logged, in order, each behind a line that names it."""
     with deps.sessions.begin() as session:
-        return day_log(session, find_day(session, find_run(session, run), date))
+        return day_log(session, find_day(session, find_run(session, run), date, role))

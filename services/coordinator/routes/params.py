@@ -6,6 +6,7 @@ from typing import Annotated
 
 from fastapi import Path, Query
 
+from services.coordinator.day import Role
 from services.coordinator.run_messages import AnyDate
 from shared.errors import InvalidInputError
 from shared.wire import NAME_PATTERN
@@ -13,6 +14,13 @@ from shared.wire import NAME_PATTERN
 RunName = Annotated[str, Path(pattern=NAME_PATTERN, description="Name of a run.")]
 DatePath = Annotated[AnyDate, Path(description="A date: YYYYMMDD or YYYY-MM-DD.")]
 DateQuery = Annotated[AnyDate | None, Query(description="Only of this date: YYYYMMDD or YYYY-MM-DD.")]
+RoleQuery = Annotated[
+    Role,
+    Query(
+        description="Of days of this role: `chain`, which the run learns from one after another; `panel`, which score "
+        "its checkpoints (and the base, under the day before the first) on the panel; `warm_start`."
+    ),
+]
 MOST_ID = 2**63 - 1
 
 

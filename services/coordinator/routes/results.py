@@ -7,14 +7,14 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 
-from services.coordinator.day import StepState
+from services.coordinator.day import Role, StepState
 from services.coordinator.listings import evaluations, events, rollouts, steps
 from services.coordinator.models import Day, Evaluation, Rollout, Step
 from services.coordinator.repository.runs import find_run
 from services.coordinator.result_messages import EvaluationView, EventView, RolloutView, StepView
 from services.coordinator.routes.deps import DepsDep
 from services.coordinator.routes.paging import Cursor, Limit, Page, page_of
-from services.coordinator.routes.params import MOST_ID, DateQuery, RunName, id_after
+from services.coordinator.routes.params import MOST_ID, DateQuery, RoleQuery, RunName, id_after
 from shared.wire import StepKind
 
 router = APIRouter(prefix="/v1/backfills/{run}", tags=["results"])
@@ -22,8 +22,8 @@ WithTokens = Annotated[bool, Query(description="Add token ids, log-probabilities
 After = Annotated[int | None, Query(ge=0, le=MOST_ID, description="Only events with a greater id.")]
 
 
-def _on(date: dt.date | None) -> list[Any]:
-    return [] if date is None else [Day.date == date]
+def _on(date: dt.date | None, role: Role) -> list[Any]:
+    return [Day.role == role, *([] if date is None else [Day.date == date])]
 
 
 @router.get("/steps")
@@ -31,13 +31,14 @@ def list_steps(
     run: RunName,
     deps: DepsDep,
     date: DateQuery = None,
+    role: RoleQuery = "chain",
     kind: StepKind | None = None,
     state: StepState | None = None,
     limit: Limit = 100,
     cursor: Cursor = None,
 ) -> Page[StepView]:
-    """The steps of a run in order of creation, or those of a date, kind or state."""
-    where = _on(date) + ([Step.kind == kind] if kind else []) + ([Step.state == state] if state else [])
+    """The steps of a run's chain in order of creation, or those of a date, role, kind or state."""
+    where = _on(date, role) + ([Step.kind == kind] if kind else []) + ([Step.state == state] if state else [])
     with deps.sessions.begin() as session:
         found = steps(session, find_run(session, run), Step.id > id_after(cursor), *where, limit=limit + 1)
     return page_of(found, limit, lambda step: str(step.id))
@@ -48,24 +49,30 @@ def list_rollouts(
     run: RunName,
     deps: DepsDep,
     date: DateQuery = None,
+    role: RoleQuery = "chain",
     tokens: WithTokens = False,
     limit: Limit = 100,
     cursor: Cursor = None,
 ) -> Page[RolloutView]:
-    """The rollouts of a run in order of creation, or those of a date."""
+    """The rollouts of a run's chain in order of creation, or those of a date or role."""
     with deps.sessions.begin() as session:
-        where = (Rollout.id > id_after(cursor), *_on(date))
+        where = (Rollout.id > id_after(cursor), *_on(date, role))
         found = rollouts(session, find_run(session, run), *where, limit=limit + 1, tokens=tokens)
     return page_of(found, limit, lambda rollout: str(rollout.id))
 
 
 @router.get("/evaluations")
 def list_evaluations(
-    run: RunName, deps: DepsDep, date: DateQuery = None, limit: Limit = 100, cursor: Cursor = None
+    run: RunName,
+    deps: DepsDep,
+    date: DateQuery = None,
+    role: RoleQuery = "chain",
+    limit: Limit = 100,
+    cursor: Cursor = None,
 ) -> Page[EvaluationView]:
-    """The evaluations of a run in order of their rollouts, or those of a date."""
+    """The evaluations of a run's chain in order of their rollouts, or those of a date or role."""
     with deps.sessions.begin() as session:
-        where = (Evaluation.rollout_id > id_after(cursor), *_on(date))
+        where = (Evaluation.rollout_id > id_after(cursor), *_on(date, role))
         found = evaluations(session, find_run(session, run), *where, limit=limit + 1)
     return page_of(found, limit, lambda evaluation: str(evaluation.rollout_id))
 

@@ -31,11 +31,12 @@ ILLEGAL = [pair for pair in PAIRS if pair not in LEGAL]
 
 EXPECTED = {
     "day": """pending>generating pending>skipped pending>cancelled generating>evaluating generating>failed
-        generating>cancelled evaluating>training evaluating>scored evaluating>failed evaluating>cancelled
+        generating>cancelled generating>maturing maturing>evaluating maturing>cancelled
+        evaluating>training evaluating>scored evaluating>failed evaluating>cancelled
         training>published training>failed training>cancelled failed>generating failed>evaluating failed>training""",
     "run": """running>paused running>failing running>failed running>cancelled running>completed paused>running
         paused>cancelled paused>completed failing>running failing>paused failing>failed failing>cancelled
-        failed>running failed>cancelled""",
+        failed>running failed>cancelled running>waiting waiting>running waiting>paused waiting>cancelled""",
     "step": """queued>leased queued>failed queued>cancelled leased>queued leased>done leased>failed leased>cancelled
         failed>queued""",
 }

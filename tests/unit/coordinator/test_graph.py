@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.coordinator.corpus import DayCount
-from services.coordinator.day import DayState, RunState, StepState
+from services.coordinator.day import DayState, Role, RunState, StepState
 from services.coordinator.graph import DayView, Move, ready_moves, run_state, stage_of_failed
 from services.coordinator.planning import plan
 from shared.run_config import RunConfig
@@ -32,12 +32,12 @@ def view(number: int, state: DayState, policy: int | None = None, **steps: str) 
     counted: dict[StepKind, Counter[StepState]] = {}
     for kind, states in steps.items():
         counted[cast("StepKind", kind)] = Counter(cast("list[StepState]", states.split()))
-    return DayView(date(number), number, state, None if policy is None else date(policy), counted)
+    return DayView(number, date(number), number, state, policy=policy, steps=counted)
 
 
 def moves(*days: DayView, begin: bool = True, **config: object) -> list[tuple[int, str]]:
     found = ready_moves(days, RunConfig.model_validate(config), begin=begin)
-    return [((move.date - START).days, move.to) for move in found]
+    return [(move.id, move.to) for move in found]
 
 
 def test_days_of_the_base_model_begin_at_once() -> None:
@@ -105,15 +105,76 @@ def test_a_day_in_progress_goes_on_although_there_is_no_room() -> None:
 
 
 def test_skipped_days_are_outside_the_chain() -> None:
-    skipped = DayView(date(1), None, "skipped")
+    skipped = DayView(1, date(1), None, "skipped")
     days = [view(0, "published"), skipped, view(2, "evaluating", evaluate="done")]
     assert moves(*days) == [(2, "training")]
+
+
+def beside(day_id: int, role: str, state: DayState, policy: int | None = None, **steps: str) -> DayView:
+    """A day of the panel or a warm start; steps as for `view`."""
+    position = -1 if role == "warm_start" else None
+    return replace(view(day_id, state, policy, **steps), role=cast("Role", role), position=position)
+
+
+def test_the_base_is_scored_on_the_panel_at_once_and_takes_no_room() -> None:
+    base = beside(9, "panel", "pending")
+    assert moves(view(0, "pending"), view(1, "pending"), base, max_parallel_days=1) == [
+        (0, "generating"),
+        (9, "generating"),
+    ]
+    busy = beside(9, "panel", "generating", generate="leased")
+    assert moves(view(0, "pending"), busy, max_parallel_days=1) == [(0, "generating")]
+
+
+def test_a_checkpoint_is_scored_on_the_panel_as_soon_as_it_is_published() -> None:
+    scoring = beside(9, "panel", "pending", 0)
+    assert moves(view(0, "training", train="leased"), scoring) == []
+    assert moves(view(0, "published"), scoring) == [(9, "generating")]
+
+
+def test_lines_on_the_panel_are_compared_with_the_bases_once_these_are_scored() -> None:
+    scoring = beside(9, "panel", "generating", 0, generate="done")
+    base = beside(8, "panel", "evaluating", evaluate="leased")
+    assert moves(view(0, "published"), base, scoring) == []
+    assert moves(view(0, "published"), replace(base, state="scored"), scoring) == [(9, "evaluating")]
+
+
+def test_the_base_itself_is_compared_with_nothing_and_never_trained() -> None:
+    assert moves(beside(8, "panel", "generating", generate="done")) == [(8, "evaluating")]
+    assert moves(beside(8, "panel", "evaluating", evaluate="done")) == [(8, "scored")]
+
+
+def test_a_failed_day_of_the_panel_leaves_the_chain_alone() -> None:
+    failed = beside(9, "panel", "failed", 0, evaluate="failed")
+    assert moves(view(0, "published"), failed, view(1, "evaluating", evaluate="done")) == [(1, "training")]
+
+
+def test_a_warm_start_comes_before_the_chain() -> None:
+    warm = beside(9, "warm_start", "pending")
+    assert moves(warm, view(0, "pending", 9), view(1, "pending", 9), max_parallel_days=1) == [(9, "generating")]
+    done = replace(warm, state="published")
+    assert moves(done, view(0, "pending", 9), view(1, "pending", 9)) == [(0, "generating"), (1, "generating")]
+
+
+def test_a_warm_start_is_trained_in_a_run_without_training_and_taken_for_a_parent_by_the_first_day() -> None:
+    warm = beside(9, "warm_start", "evaluating", evaluate="done")
+    assert moves(warm, train=False) == [(9, "training")]
+    assert moves(beside(9, "warm_start", "training", train="leased"), view(0, "evaluating", 9, evaluate="done")) == []
+
+
+def test_a_day_that_nothing_can_settle_yet_matures_out_of_the_way() -> None:
+    sampled = replace(view(0, "generating", generate="done"), waits_for="headlines")
+    found = ready_moves([sampled], RunConfig(), begin=True)
+    assert found == [Move(0, "maturing", "headlines")]
+    matures = replace(sampled, state="maturing")
+    assert moves(matures, view(1, "pending"), max_parallel_days=1) == [(1, "generating")]
+    assert moves(replace(matures, waits_for=None)) == [(0, "evaluating")]
 
 
 @pytest.mark.parametrize(
     ("days", "now", "expected"),
     [
-        ([view(0, "published"), DayView(date(1), None, "skipped")], "running", "completed"),
+        ([view(0, "published"), DayView(1, date(1), None, "skipped")], "running", "completed"),
         ([view(0, "scored")], "paused", "completed"),
         ([view(0, "generating", generate="queued")], "running", "running"),
         ([view(0, "failed", generate="failed"), view(1, "generating", generate="leased")], "running", "failing"),
@@ -121,6 +182,12 @@ def test_skipped_days_are_outside_the_chain() -> None:
         ([view(0, "failed", generate="failed"), view(1, "pending", 0)], "failing", "failed"),
         ([view(0, "failed", generate="failed"), view(1, "published")], "running", "failed"),
         ([view(0, "failed", generate="failed")], "paused", "paused"),
+        ([view(0, "published"), view(1, "maturing")], "running", "waiting"),
+        ([view(0, "maturing"), view(1, "pending", 0)], "waiting", "waiting"),
+        ([view(0, "maturing"), view(1, "generating", generate="queued")], "running", "running"),
+        ([view(0, "evaluating", evaluate="queued"), view(1, "maturing")], "waiting", "running"),
+        ([view(0, "maturing"), view(1, "failed", generate="failed")], "running", "failing"),
+        ([view(0, "maturing")], "paused", "paused"),
     ],
 )
 def test_the_state_of_a_run_follows_from_its_days(days: list[DayView], now: RunState, expected: RunState) -> None:
@@ -146,8 +213,14 @@ class Simulation:
     def __init__(self, days: int, config: RunConfig, seed: int) -> None:
         self.config, self.random = config, random.Random(seed)  # noqa: S311 - an order, no secret
         planned = plan([DayCount(date(n), 1, 0, 0) for n in range(days + 1)], None, date(days - 1), config)
-        self.days = {day.date: DayView(day.date, day.position, "pending", day.policy) for day in planned}
-        self.finished: list[tuple[dt.date, str]] = []
+        ids = {day.date: number for number, day in enumerate(planned)}
+        self.days = {
+            ids[day.date]: DayView(
+                ids[day.date], day.date, day.position, "pending", policy=ids[day.policy] if day.policy else None
+            )
+            for day in planned
+        }
+        self.finished: list[tuple[int, str]] = []
 
     def settle(self) -> None:
         while found := ready_moves(list(self.days.values()), self.config, begin=True):
@@ -155,10 +228,10 @@ class Simulation:
                 self._make(move)
 
     def _make(self, move: Move) -> None:
-        day = self.days[move.date]
+        day = self.days[move.id]
         kind = STAGES.get(move.to)
         steps = dict(day.steps) | ({kind: Counter({"queued": 1})} if kind else {})
-        self.days[move.date] = replace(day, state=move.to, steps=steps)
+        self.days[move.id] = replace(day, state=move.to, steps=steps)
 
     def open(self) -> list[DayView]:
         return [day for day in self.days.values() if day.has("queued")]
@@ -166,12 +239,12 @@ class Simulation:
     def end_one(self) -> None:
         day = self.random.choice(self.open())
         kind = STAGES[day.state]
-        self.finished.append((day.date, kind))
-        self.days[day.date] = replace(day, steps=dict(day.steps) | {kind: Counter({"done": 1})})
+        self.finished.append((day.id, kind))
+        self.days[day.id] = replace(day, steps=dict(day.steps) | {kind: Counter({"done": 1})})
 
     def could_move(self, day: DayView) -> bool:
         """Whether everything that the design asks for is there for the day to move."""
-        before = self.days.get(day.date - dt.timedelta(days=1))
+        before = self.days.get(day.id - 1)
         trained = before is None or before.state == "published" or not self.config.train
         waiting = {
             "pending": day.policy is None or self.days[day.policy].state == "published",

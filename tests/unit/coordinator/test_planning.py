@@ -10,15 +10,14 @@ from hypothesis import strategies as st
 
 from services.coordinator.corpus import DayCount
 from services.coordinator.planning import (
-    DatedHeadline,
     Link,
     PlannedDay,
-    choose,
     chunks,
     plan,
     policy_dates,
     step_counts,
 )
+from services.coordinator.settling import Span
 from shared.errors import InvalidInputError
 from shared.run_config import RunConfig
 
@@ -132,37 +131,60 @@ def test_steps_are_counted_by_chunk() -> None:
     assert step_counts([3], RunConfig(train=False))["train"] == 0
 
 
+def test_the_arms_of_a_day_and_the_panel_cost_steps_of_their_own() -> None:
+    config = RunConfig(generate_chunk=4, evaluate_chunk=16, ab_share=0.25)
+    assert step_counts([8], config, panel=[5, 5]) == {"generate": 2 + 1 + 2 + 2, "evaluate": 1 + 1 + 1, "train": 1}
+
+
 def test_chunks_keep_the_order() -> None:
     assert chunks([1, 2, 3, 4, 5], 2) == [[1, 2], [3, 4], [5]]
     assert chunks([], 2) == []
 
 
-def headlines(*flags: str | None) -> list[DatedHeadline]:
-    noon = dt.datetime(2025, 8, 1, 12, tzinfo=dt.UTC)
-    return [DatedHeadline(number, flag, noon + dt.timedelta(hours=number)) for number, flag in enumerate(flags)]
+def test_a_run_that_waits_keeps_days_that_nothing_can_settle_yet() -> None:
+    days = plan(counts(*range(4)), None, None, RunConfig(horizon="1w", unsettled="wait"))
+    assert [(day.position, day.outcome_date, day.policy, day.reason) for day in days] == [
+        (place, None, None, None) for place in range(4)
+    ]
 
 
-def test_flagged_headlines_are_left_out_before_the_first_are_taken() -> None:
-    choice = choose(headlines("late", None, "stale", None, None), RunConfig(headlines=2))
-    assert choice.ids == [1, 3]
-    assert choice.left_out == {"0": "late", "2": "stale"}
-    assert choice.counts == {"late": 1, "stale": 1}
+def test_what_has_not_matured_is_nobodys_policy() -> None:
+    chain = [Link(date(0), date(1)), Link(date(1), None), Link(date(2), None), Link(date(3), None)]
+    assert policy_dates(chain, RunConfig(unsettled="wait")) == [None, None, date(0), date(0)]
 
 
-def test_headlines_that_the_policy_has_learned_past_are_left_out() -> None:
-    found = headlines(None, None, None)
-    choice = choose(found, RunConfig(), found[1].published_at)
-    assert (choice.ids, choice.left_out) == ([1, 2], {"0": "look_ahead"})
+def test_headlines_that_are_held_out_do_not_count() -> None:
+    days = plan(counts(0, 1, 2), None, date(1), RunConfig(), held_out={date(0): 1, date(1): 3})
+    assert [(day.headlines, day.reason) for day in days] == [
+        (2, None),
+        (0, "its headlines are all held out for the panel"),
+    ]
+    assert days[0].outcome_date == date(1)
 
 
-@pytest.mark.parametrize("config", [RunConfig(lag=0), RunConfig(dates="warn")])
-def test_look_ahead_is_kept_where_the_run_asks_for_it(config: RunConfig) -> None:
-    found = headlines(None, None)
-    assert choose(found, config, found[1].published_at).ids == [0, 1]
+def test_days_whose_closes_have_not_come_are_skipped_or_waited_for() -> None:
+    reach = [Span("SPY", date(-9), date(3))]
+    skips, waits = (
+        plan(counts(*range(6)), None, date(4), RunConfig.model_validate(SETTLING | {"unsettled": how}), spans=reach)
+        for how in ("skip", "wait")
+    )
+    assert [day.position for day in skips] == [0, 1, 2, None, None]
+    assert skips[3].reason == (
+        "its forecasts cannot be settled without closes of SPY from 2025-08-05 on, which price set closes has not; "
+        "import them, or set unsettled=wait"
+    )
+    assert [day.position for day in waits] == [0, 1, 2, 3, 4]
 
 
-def test_warn_keeps_flagged_headlines() -> None:
-    assert choose(headlines("late", None), RunConfig(dates="warn", headlines=1)).ids == [0]
+def test_a_policy_that_learned_from_mondays_close_does_not_predict_the_sunday_before() -> None:
+    # START is a Friday: its claims are settled by Monday's close.
+    days = plan(
+        counts(*range(7)), None, date(5), RunConfig.model_validate(SETTLING), spans=[Span("SPY", START, date(9))]
+    )
+    assert policies(days) == [None, None, None, None, 2, 3]
+
+
+SETTLING = {"ranker": "resolved", "prices": "closes"}
 
 
 calendars = st.lists(st.integers(0, 60), min_size=1, max_size=25, unique=True).map(sorted)
@@ -185,6 +207,8 @@ def test_the_policy_is_the_newest_that_is_allowed(calendar: list[int], lag: int)
     chain = [Link(date(number), date(number + 1)) for number in calendar]
     for place, chosen in enumerate(policy_dates(chain, RunConfig(lag=lag))):
         allowed = [
-            link.date for link in chain[: max(place - lag, 0)] if lag == 0 or link.outcome_date < chain[place].date
+            link.date
+            for link in chain[: max(place - lag, 0)]
+            if lag == 0 or (link.settled_by and link.settled_by < chain[place].date)
         ]
         assert chosen == max(allowed, default=None)

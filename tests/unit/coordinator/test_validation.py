@@ -81,16 +81,16 @@ def evaluations(*rollout_ids: int, **overrides: Any) -> EvaluateResult:
 
 
 def test_every_rollout_is_scored_once() -> None:
-    check_evaluated(evaluations(1, 2), [2, 1])
+    check_evaluated(evaluations(1, 2), [2, 1], 0.1)
     for wrong in (evaluations(1), evaluations(1, 1), evaluations(1, 2, 3)):
         with pytest.raises(InvalidInputError, match=r"evaluations\.rollout_id"):
-            check_evaluated(wrong, [1, 2])
+            check_evaluated(wrong, [1, 2], 0.1)
 
 
 @pytest.mark.parametrize("field", ["reward", "composite", "semantic"])
 def test_scores_must_be_finite(field: str) -> None:
     with pytest.raises(InvalidInputError, match=r"evaluations\.1: holds a number that is not finite"):
-        check_evaluated(evaluations(1, **{field: float("inf")}), [1])
+        check_evaluated(evaluations(1, **{field: float("inf")}), [1], 0.1)
 
 
 def record(**overrides: Any) -> CheckpointRecord:

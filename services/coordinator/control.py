@@ -1,0 +1,88 @@
+"""Stop, resume, cancel or retry a run."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from sqlalchemy import func, update
+from sqlalchemy.orm import Session
+
+from services.coordinator.day import GRANTING_RUNS, OPEN_DAYS
+from services.coordinator.graph import stage_of_failed
+from services.coordinator.models import Day, Run
+from services.coordinator.moving import move_day, move_run
+from services.coordinator.repository.days import day_views, days_by_id, find_day
+from services.coordinator.repository.runs import database_now, locked_run
+from services.coordinator.repository.steps import (
+    announce,
+    announce_due,
+    cancel_open_steps,
+    move_step,
+    steps_of_day,
+)
+from services.coordinator.scheduler import advance
+from shared.errors import ConflictError
+
+
+def pause(session: Session, name: str) -> Run:
+    """Grant nothing more; running steps finish. Pausing a paused run changes nothing."""
+    run = locked_run(session, name)
+    if run.state != "paused":
+        move_run(session, run, "paused", f"run {name} is paused")
+    return run
+
+
+def resume(session: Session, name: str) -> Run:
+    """Grant steps again. Resuming a running run changes nothing."""
+    run = locked_run(session, name)
+    if run.state == "paused":
+        move_run(session, run, "running", f"run {name} goes on")
+        announce_due(session, run.id)
+        advance(session, run)
+    elif run.state not in GRANTING_RUNS:
+        raise ConflictError(f"run {name} is {run.state} and cannot be resumed; a failed run is retried")
+    return run
+
+
+def cancel(session: Session, name: str) -> Run:
+    """Cancel the run and every open day and step of it. Cancelling a cancelled run changes nothing."""
+    run = locked_run(session, name)
+    if run.state == "cancelled":
+        return run
+    move_run(session, run, "cancelled", f"run {name} is cancelled")
+    steps = cancel_open_steps(session, run.id)
+    days = update(Day).where(Day.run_id == run.id, Day.state.in_(OPEN_DAYS))
+    session.execute(days.values(state="cancelled", finished_at=func.now(), reason="the run was cancelled"))
+    run.reason = f"cancelled by request; {steps} steps were open"
+    return run
+
+
+def retry(session: Session, name: str, date: dt.date | None) -> Run:
+    """Queue the failed steps of all failed days again, or of those of a date; their attempts are counted anew."""
+    run = locked_run(session, name)
+    if run.state in {"cancelled", "completed"}:
+        raise ConflictError(f"run {name} is {run.state}; nothing of it can be retried")
+    views = {v.id: v for v in day_views(session, run.id, 0) if v.state == "failed" and date in {None, v.date}}
+    if not views and date is not None:
+        day = find_day(session, run, date)
+        raise ConflictError(f"date: day {date} of {name} is {day.state}; only failed days are retried")
+    if not views:
+        raise ConflictError(f"no day of {name} has failed")
+    now = database_now(session)
+    for day_id, day in sorted(days_by_id(session, views).items()):
+        _queue_again(session, day, now)
+        move_day(session, run, day, stage_of_failed(views[day_id]), now)
+    if run.state in {"failing", "failed"}:
+        move_run(session, run, "running", f"run {name} is retried: {len(views)} days")
+    session.flush()
+    advance(session, run)
+    return run
+
+
+def _queue_again(session: Session, day: Day, now: dt.datetime) -> None:
+    steps = steps_of_day(session, day.id, "failed")
+    for step in steps:
+        move_step(step, "queued")
+        step.forgiven, step.error, step.finished_at = step.attempt, None, None
+        step.next_attempt_at = now
+    announce(session, [(step.id, step.kind) for step in steps])

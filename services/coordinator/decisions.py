@@ -1,0 +1,117 @@
+"""What a day decides for itself when it goes on: profile and arms, bonus, learning rate; stored with what decided.
+
+Only figures decide that the graph guarantees to be complete by then, so that a run decides alike however fast its
+workers are: those of the day's policy day and of all before it, the day's own once it is sampled, and, for its update,
+those of all days before it.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any, cast
+
+from sqlalchemy.orm import Session
+
+from services.coordinator import schedules
+from services.coordinator.arms import b_arm
+from services.coordinator.models import Day
+from services.coordinator.policy import next_profile
+from services.coordinator.repository.days import planned_place
+from services.coordinator.repository.figures import chain_until, figures_of
+from shared.run_config import ProfileName, RunConfig
+
+Decided = tuple[float, dict[str, Any], dt.date | None]
+"""A value, the figures that decided it, and the day they are of."""
+History = list[tuple[dt.date, float]]
+
+
+def decide(session: Session, config: RunConfig, day: Day) -> None:
+    """Decide what the state that the day has just come to needs."""
+    if day.state == "generating" and day.role != "panel":
+        _decide_sampling(session, config, day)
+    elif day.state == "evaluating":
+        day.bonus = _bonus(session, config, day)
+    elif day.state == "training":
+        day.learning_rate = _learning_rate(session, config, day)
+
+
+def _note(day: Day, what: str, /, **said: Any) -> None:
+    day.decisions = {**day.decisions, what: said}
+
+
+def _decide_sampling(session: Session, config: RunConfig, day: Day) -> None:
+    if config.profile_policy == "auto":
+        day.profile = _profile(session, day)
+    if day.role == "chain" and config.ab_share > 0:
+        profiles = [day.profile, config.ab_profile]
+        _note(day, "ab", share=config.ab_share, profiles=profiles, headlines=b_arm(day.headline_ids, day.date, config))
+
+
+def _profile(session: Session, day: Day) -> str:
+    policy = session.get(Day, day.policy_day_id) if day.policy_day_id else None
+    known = figures_of(session, [policy.id]) if policy else []
+    if policy is None or not known or known[0].raw_validity is None:
+        _note(day, "profile", value="tight", policy="auto", figures={}, day=None)
+        return "tight"
+    before, validity, leak = cast("ProfileName", policy.profile), known[0].raw_validity, known[0].leak or 0.0
+    value = next_profile(before, validity, leak)
+    figures = {"profile": before, "raw_validity": validity, "leak": leak}
+    _note(day, "profile", value=value, policy="auto", figures=figures, day=policy.date.isoformat())
+    return value
+
+
+def _bonus(session: Session, config: RunConfig, day: Day) -> float:
+    start, end = config.bonus, config.bonus_end
+    schedule = config.bonus_schedule if day.role == "chain" else "constant"
+    if schedule == "linear":
+        decided = _linear(session, day, start, end)
+    elif schedule == "on_validity":
+        validity = _validities(session, [day.id])[-1][1]
+        decided = schedules.on_validity(start, end, validity), {"raw_validity": validity}, day.date
+    elif schedule == "on_plateau":
+        decided = _on_plateau(config, start, end, _validities(session, [*_days_learned_from(session, day), day.id]))
+    else:
+        decided = start, {}, None
+    return _stored(day, "bonus", schedule, decided)
+
+
+def _learning_rate(session: Session, config: RunConfig, day: Day) -> float:
+    start, end = config.learning_rate, config.learning_rate_end
+    schedule = config.learning_rate_schedule if day.role == "chain" else "constant"
+    if schedule == "linear":
+        decided = _linear(session, day, start, end)
+    elif schedule == "on_plateau":
+        found = figures_of(session, chain_until(session, day.run_id, (day.position or 0) - 1))
+        decided = _on_plateau(config, start, end, [(f.date, f.reward) for f in found if f.reward is not None])
+    else:
+        decided = start, {}, None
+    return _stored(day, "learning_rate", schedule, decided)
+
+
+def _stored(day: Day, what: str, schedule: str, decided: Decided) -> float:
+    value, figures, of = decided
+    _note(day, what, value=value, schedule=schedule, figures=figures, day=of.isoformat() if of else None)
+    return value
+
+
+def _linear(session: Session, day: Day, start: float, end: float) -> Decided:
+    place, days = planned_place(session, day)
+    return schedules.linear(start, end, place, days), {"place": place, "days": days}, None
+
+
+def _on_plateau(config: RunConfig, start: float, end: float, history: History) -> Decided:
+    values = [value for _, value in history]
+    value = schedules.on_plateau(start, end, values, config.plateau_days, config.plateau_factor)
+    figures = {"history": values, "standstills": schedules.standstills(values, config.plateau_days)}
+    return value, figures, history[-1][0] if history else None
+
+
+def _validities(session: Session, day_ids: list[int]) -> History:
+    found = figures_of(session, day_ids)
+    return [(figures.date, figures.raw_validity) for figures in found if figures.raw_validity is not None]
+
+
+def _days_learned_from(session: Session, day: Day) -> list[int]:
+    """The chain up to the day's policy day: each of them is trained by the time that the day begins."""
+    policy = session.get(Day, day.policy_day_id) if day.policy_day_id else None
+    return chain_until(session, day.run_id, policy.position) if policy and policy.position is not None else []

@@ -1,0 +1,86 @@
+"""Keeps a run's chain whole: what a day that is to begin may use, and what becomes of the others if it has nothing."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from sqlalchemy import insert, select, update
+from sqlalchemy.orm import Session
+
+from services.coordinator.choosing import choose
+from services.coordinator.models import Day, Headline, Run
+from services.coordinator.moving import move_day
+from services.coordinator.planning import Link, policy_dates
+from services.coordinator.repository.days import checkpoint_of, dated_headlines, pending_days
+from services.coordinator.settling import due_in, settled_by
+from shared.run_config import RunConfig
+
+
+def choose_headlines(session: Session, run: Run, config: RunConfig, day: Day) -> bool:
+    """Leave out what the policy could have learned from; whether any headline is left."""
+    policy = checkpoint_of(session, day.policy_day_id)
+    if day.role != "chain" or policy is None or policy.trained_until is None or run.corpus_id is None:
+        return bool(day.headline_ids)
+    headlines = dated_headlines(session, run.corpus_id, day.date, day.date)
+    held_out = {int(headline_id) for headline_id, reason in day.left_out.items() if reason == "panel"}
+    choice = choose(headlines[day.date], config, policy.trained_until, held_out)
+    day.headline_ids, day.left_out = choice.ids, dict(choice.left_out)
+    return bool(choice.ids)
+
+
+def take_out(session: Session, run: Run, config: RunConfig, day: Day, now: dt.datetime) -> None:
+    """Take a day out of the chain whose headlines its policy has learned past, and link the later ones anew.
+
+    The panel's day of its checkpoint goes with it; if the chain ends earlier now, its new end is scored instead.
+    """
+    policy = checkpoint_of(session, day.policy_day_id)
+    until = policy.trained_until if policy else None
+    reason = f"every usable headline was published before {until}, which its policy has learned from; raise lag"
+    day.position = day.policy_day_id = None
+    move_day(session, run, day, "skipped", now, reason)
+    for scoring in session.scalars(select(Day).where(Day.role == "panel", Day.policy_day_id == day.id)):
+        move_day(session, run, scoring, "skipped", now, "the day whose checkpoint it was to score is skipped")
+    session.flush()
+    relink(session, run, config)
+    if config.panel and config.train:
+        _score_the_last(session, run)
+
+
+def relink(session: Session, run: Run, config: RunConfig) -> None:
+    """Number the days of the chain from 0 and choose the policy day of those that have not begun."""
+    in_line = (Day.run_id == run.id, Day.role != "panel", Day.position.is_not(None))
+    query = select(Day.id, Day.date, Day.outcome_date, Day.role).where(*in_line)
+    line = session.execute(query.order_by(Day.position)).all()
+    rows = [row for row in line if row.role == "chain"]
+    start = next((row.id for row in line if row.role == "warm_start"), None)
+    links = [Link(row.date, settled_by(row.date, row.outcome_date, config)) for row in rows]
+    policies = policy_dates(links, config)
+    ids = {row.date: row.id for row in rows}
+    places = {row.id: (place, policy) for place, (row, policy) in enumerate(zip(rows, policies, strict=True))}
+    for day in pending_days(session, run.id):
+        day.position, policy_date = places[day.id]
+        day.policy_day_id = ids[policy_date] if policy_date else start
+
+
+def _score_the_last(session: Session, run: Run) -> None:
+    line = select(Day).where(Day.run_id == run.id, Day.role == "chain", Day.position.is_not(None))
+    last = session.scalars(line.order_by(Day.position.desc()).limit(1)).one_or_none()
+    panel = session.scalars(select(Day).where(Day.run_id == run.id, Day.role == "panel")).all()
+    if last is None or any(day.policy_day_id == last.id for day in panel):
+        return
+    like = ("run_id", "role", "outcome_date", "headline_ids", "profile")
+    values = {name: getattr(panel[0], name) for name in like} | {"date": last.date, "policy_day_id": last.id}
+    session.execute(insert(Day).values(values | {"state": "pending"}))
+
+
+def plan_outcomes(session: Session, run: Run, config: RunConfig) -> None:
+    """Give the days of a run that waits for outcomes those that its corpus has by now."""
+    if config.unsettled != "wait":
+        return
+    sound = [Headline.flag.is_(None)] if config.dates == "enforce" else []
+    reached = Headline.date >= Day.date + due_in(config)
+    first = select(Headline.date).where(Headline.corpus_id == run.corpus_id, reached, *sound)
+    outcome = first.order_by(Headline.date).limit(1).correlate(Day).scalar_subquery()
+    open_days = (Day.run_id == run.id, Day.role == "chain", Day.position.is_not(None), Day.outcome_date.is_(None))
+    changed = update(Day).where(*open_days, outcome.is_not(None)).values(outcome_date=outcome)
+    session.execute(changed, execution_options={"synchronize_session": "fetch"})

@@ -1,0 +1,52 @@
+"""What the days of each role are: how their steps are configured, and which of them a run has. Pure."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+
+from services.coordinator.choosing import DatedHeadline
+from services.coordinator.draws import drawn
+from shared.errors import InvalidInputError
+from shared.run_config import RunConfig
+
+
+def config_of(role: str, config: RunConfig) -> RunConfig:
+    """The run's configuration as a day of a role works by it.
+
+    On the panel all rollouts are free, so that what is measured is the model. A warm start wants valid lines and asks
+    nothing else of them: its whole groups climb the ladder, and are ranked in the cheapest way.
+    """
+    if role == "panel":
+        changes = {"rollouts": config.panel_rollouts, "free_share": 1.0, "profile": config.panel_profile}
+        return config.model_copy(update=changes | {"ab_share": 0.0})
+    if role == "warm_start":
+        return config.model_copy(
+            update={"free_share": 0.0, "ab_share": 0.0, "ranker": "semantic", "reward_base": "composite"}
+        )
+    return config
+
+
+def scored_places(days: int, every: int) -> list[int]:
+    """The places in a chain of `days` whose checkpoints are scored on the panel: each `every`-th, and the last."""
+    return [place for place in range(days) if (place + 1) % every == 0 or place == days - 1]
+
+
+def warm_start_ids(days: Mapping[dt.date, Sequence[DatedHeadline]], config: RunConfig, held_out: set[int]) -> list[int]:
+    """The headlines of earlier days that a warm start samples, in order: `config.warm_start` drawn by the seed.
+
+    Flagged ones are left out under dates=enforce, those of the panel always. Raises InvalidInputError if none is left.
+    """
+    usable = [
+        headline.id
+        for date in sorted(days)
+        for headline in days[date]
+        if headline.id not in held_out and (config.dates == "warn" or headline.flag is None)
+    ]
+    if not usable:
+        raise InvalidInputError(
+            "config.warm_start: the corpus has no usable headline of a day before the run's first; let the run begin "
+            "later (from), import earlier days, or set warm_start=0"
+        )
+    chosen = drawn(usable, config.warm_start, config.seed, "warm_start")
+    return [headline_id for headline_id in usable if headline_id in chosen]

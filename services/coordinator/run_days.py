@@ -1,0 +1,129 @@
+"""Stores the days of a new run: its chain, the panel's of its checkpoints, and its warm start."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from sqlalchemy import insert, update
+from sqlalchemy.orm import Session
+
+from services.coordinator.choosing import Choice
+from services.coordinator.models import Day, Json, Run
+from services.coordinator.planning import PlannedDay
+from services.coordinator.roles import scored_places
+from shared.run_config import RunConfig
+
+ONE_DAY = dt.timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Planned:
+    """What a run will do: the days of its chain with the headlines of each, and those beside the chain.
+
+    `panel` and `warm_start` are headline ids, empty if the run has none; the panel is settled by `panel_outcome`.
+    """
+
+    days: Sequence[PlannedDay]
+    choices: Mapping[dt.date, Choice]
+    panel: list[int] = field(default_factory=list)
+    panel_outcome: dt.date | None = None
+    warm_start: list[int] = field(default_factory=list)
+
+    @property
+    def chain(self) -> list[PlannedDay]:
+        """The days that are not skipped, in order."""
+        return [day for day in self.days if not day.reason]
+
+    @property
+    def first_outcome(self) -> dt.date:
+        """The first day of the chain: its headlines are the outcomes that come after a warm start."""
+        return self.chain[0].date
+
+    @property
+    def warm_date(self) -> dt.date:
+        """The date of the warm start, the day before the first."""
+        return self.days[0].date - ONE_DAY
+
+    @property
+    def base_date(self) -> dt.date:
+        """The date under which the base model is scored on the panel: the day before everything else."""
+        return self.warm_date - ONE_DAY if self.warm_start else self.warm_date
+
+    def scored(self, config: RunConfig) -> list[dt.date]:
+        """The dates of the chain whose checkpoints are scored on the panel."""
+        chain = self.chain
+        return [chain[place].date for place in scored_places(len(chain), config.panel_every)] if config.train else []
+
+    def panel_days(self, config: RunConfig) -> int:
+        """How many policies are scored on the panel: the base, the warm start, and checkpoints of the chain."""
+        return 1 + bool(self.warm_start) + len(self.scored(config)) if self.panel else 0
+
+
+def insert_days(session: Session, run: Run, config: RunConfig, planned: Planned) -> None:
+    """Store all days of a run."""
+    start = _insert_warm_start(session, run, config, planned)
+    ids = _insert_chain(session, run, config, planned, start)
+    if planned.panel:
+        _insert_panel(session, run, config, planned, ids | ({planned.warm_date: start} if start else {}))
+
+
+def _insert_warm_start(session: Session, run: Run, config: RunConfig, planned: Planned) -> int | None:
+    if not planned.warm_start:
+        return None
+    values: Json = {
+        "run_id": run.id,
+        "role": "warm_start",
+        "date": planned.warm_date,
+        "outcome_date": planned.first_outcome,
+        "position": -1,
+        "headline_ids": planned.warm_start,
+        "profile": config.profile,
+        "state": "pending",
+    }
+    return session.execute(insert(Day).returning(Day.id), values).scalar_one()
+
+
+def _insert_chain(
+    session: Session, run: Run, config: RunConfig, planned: Planned, start: int | None
+) -> dict[dt.date, int]:
+    rows = [
+        {
+            "run_id": run.id,
+            "date": day.date,
+            "outcome_date": day.outcome_date,
+            "position": day.position,
+            "policy_day_id": None if day.reason else start,
+            "headline_ids": planned.choices[day.date].ids,
+            "left_out": planned.choices[day.date].left_out,
+            "profile": config.profile,
+            "state": "skipped" if day.reason else "pending",
+            "reason": day.reason,
+        }
+        for day in planned.days
+    ]
+    ids = dict(session.execute(insert(Day).returning(Day.date, Day.id), rows).all())
+    linked = [{"id": ids[day.date], "policy_day_id": ids[day.policy]} for day in planned.days if day.policy]
+    if linked:
+        session.execute(update(Day), linked)
+    return ids
+
+
+def _insert_panel(session: Session, run: Run, config: RunConfig, planned: Planned, ids: Mapping[dt.date, int]) -> None:
+    scored = ([planned.warm_date] if planned.warm_start else []) + planned.scored(config)
+    policies: dict[dt.date, int | None] = {planned.base_date: None} | {date: ids[date] for date in scored}
+    rows = [
+        {
+            "run_id": run.id,
+            "role": "panel",
+            "date": date,
+            "outcome_date": planned.panel_outcome,
+            "policy_day_id": policy,
+            "headline_ids": planned.panel,
+            "profile": config.panel_profile,
+            "state": "pending",
+        }
+        for date, policy in policies.items()
+    ]
+    session.execute(insert(Day), rows)

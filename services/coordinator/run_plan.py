@@ -1,0 +1,158 @@
+"""Plans a run from its request: says what it will do, or raises an error that names the field at fault."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from services.coordinator.choosing import DatedHeadline, choose
+from services.coordinator.corpora import day_counts, find_corpus
+from services.coordinator.corpus import DayCount
+from services.coordinator.models import Corpus, Headline, Run
+from services.coordinator.panels import find_panel, held_out
+from services.coordinator.planning import PlannedDay, outcome_day, plan, step_counts, usable
+from services.coordinator.prices import price_set
+from services.coordinator.repository.days import dated_headlines
+from services.coordinator.repository.outcomes import dates_of
+from services.coordinator.repository.prices import spans
+from services.coordinator.roles import warm_start_ids
+from services.coordinator.run_days import ONE_DAY, Planned
+from services.coordinator.run_messages import BackfillRequest, PlannedDayView, PlanView
+from services.coordinator.settling import Span, lagging, needs_prices
+from shared.errors import ConflictError, InvalidInputError, NotFoundError
+from shared.run_config import RunConfig
+
+Headlines = Mapping[dt.date, Sequence[DatedHeadline]]
+
+
+def plan_backfill(session: Session, request: BackfillRequest) -> tuple[Corpus, Planned, list[str]]:
+    """The corpus of a run, what the run will do, and what to warn of."""
+    config = request.config
+    if config.ranker == "recorded":
+        raise InvalidInputError("config.ranker: recorded is for imported runs; use semantic")
+    if session.scalar(select(Run.id).where(Run.name == request.name)) is not None:
+        raise name_taken(request.name)
+    corpus = find_corpus(session, request.corpus)
+    counts, reach = day_counts(session, corpus.id), _reach(session, config)
+    panel, kept_back = _panel(session, corpus, config)
+    held = _held_out(session, kept_back, config)
+    days = plan(counts, request.first, request.last, config, held_out=held, spans=reach)
+    headlines = dated_headlines(session, corpus.id, days[0].date, days[-1].date)
+    planned = Planned(
+        days=days,
+        choices={day.date: choose(headlines.get(day.date, []), config, held_out=kept_back) for day in days},
+        panel=panel,
+        panel_outcome=_panel_outcome(session, counts, panel, config, reach) if panel else None,
+        warm_start=_warm_start(session, corpus, days[0].date, config, kept_back),
+    )
+    return corpus, planned, _warnings(config, planned, headlines)
+
+
+def name_taken(name: str) -> ConflictError:
+    """The refusal of a second run of a name."""
+    return ConflictError(f"name: there is a run {name!r} already; choose another name")
+
+
+def _reach(session: Session, config: RunConfig) -> list[Span]:
+    if config.prices is None:
+        return []
+    try:
+        price_set(session, config.prices)
+    except NotFoundError as error:
+        raise InvalidInputError(f"config.prices: {error.detail}") from error
+    return spans(session, config.prices)
+
+
+def _panel(session: Session, corpus: Corpus, config: RunConfig) -> tuple[list[int], set[int]]:
+    """The panel's headlines, and all that are held out with them."""
+    if config.panel is None:
+        return [], set()
+    try:
+        panel = find_panel(session, corpus, config.panel)
+    except NotFoundError as error:
+        raise InvalidInputError(f"config.panel: {error.detail}") from error
+    return list(panel.headline_ids), held_out(session, panel)
+
+
+def _held_out(session: Session, kept_back: set[int], config: RunConfig) -> Counter[dt.date]:
+    """How many of the held-out headlines of each date a run could use otherwise."""
+    query = select(Headline.date).where(Headline.id.in_(kept_back))
+    sound = [Headline.flag.is_(None)] if config.dates == "enforce" else []
+    return Counter(session.scalars(query.where(*sound)))
+
+
+def _panel_outcome(
+    session: Session, counts: Sequence[DayCount], panel: Sequence[int], config: RunConfig, reach: Sequence[Span]
+) -> dt.date:
+    """The day that settles the last forecasts on the panel; raises InvalidInputError if not all can be settled."""
+    calendar = [day.date for day in counts if usable(day, config)]
+    dates = set(dates_of(session, panel).values())
+    outcomes = [outcome_day(date, calendar, config) for date in dates]
+    settled = [date for date in outcomes if date is not None]
+    if len(settled) < len(outcomes):
+        raise InvalidInputError(
+            f"config.panel: no day of the corpus can settle forecasts of {max(dates)} at horizon {config.horizon}; "
+            "choose a panel of earlier days, a shorter horizon, or import later headlines"
+        )
+    behind = lagging(reach, min(dates), max(dates), config) if needs_prices(config) else []
+    if behind:
+        raise InvalidInputError(
+            f"config.panel: price set {config.prices} has no closes of {behind[0].symbol} after {behind[0].last} that "
+            f"settle forecasts of {max(dates)}; import later closes, or choose a panel of earlier days"
+        )
+    return max(settled)
+
+
+def _warm_start(session: Session, corpus: Corpus, first: dt.date, config: RunConfig, kept_back: set[int]) -> list[int]:
+    if not config.warm_start:
+        return []
+    earlier = dated_headlines(session, corpus.id, dt.date.min, first - ONE_DAY)
+    return warm_start_ids(earlier, config, kept_back)
+
+
+def _warnings(config: RunConfig, planned: Planned, headlines: Headlines) -> list[str]:
+    found = []
+    if config.lag == 0 and config.train:
+        found.append("lag is 0: each day is predicted by a policy that has learned from its headlines (look-ahead)")
+    flagged = sum(h.flag is not None for day in headlines.values() for h in day)
+    if flagged and config.dates == "warn":
+        found.append(f"dates is warn: {flagged} headlines with false dates are used, so forecasts may look ahead")
+    if 0 < len(planned.warm_start) < config.warm_start:
+        found.append(f"warm_start is {config.warm_start}, but earlier days hold {len(planned.warm_start)} headlines")
+    skipped = sum(day.reason is not None for day in planned.days)
+    return found + ([f"{skipped} of {len(planned.days)} days are skipped"] if skipped else [])
+
+
+def view_of_plan(request: BackfillRequest, planned: Planned, warnings: list[str]) -> PlanView:
+    """What the run would do, for a dry run."""
+    config, chain, panel_days = request.config, planned.chain, planned.panel_days(request.config)
+    counts = step_counts([day.headlines for day in chain], config, panel=[len(planned.panel)] * panel_days)
+    warm = step_counts([len(planned.warm_start)], config.model_copy(update={"train": True, "ab_share": 0.0}))
+    rollouts = sum(day.headlines for day in chain) + len(planned.warm_start)
+    return PlanView(
+        config=config,
+        config_hash=config.digest(),
+        days=[_planned_day(day, planned) for day in planned.days],
+        steps={kind: count + warm[kind] for kind, count in counts.items()},
+        rollouts=rollouts * config.rollouts + panel_days * len(planned.panel) * config.panel_rollouts,
+        skipped=len(planned.days) - len(chain),
+        panel_days=panel_days,
+        warm_start=len(planned.warm_start),
+        warnings=warnings,
+    )
+
+
+def _planned_day(day: PlannedDay, planned: Planned) -> PlannedDayView:
+    return PlannedDayView(
+        date=day.date,
+        outcome_date=day.outcome_date,
+        headlines=day.headlines,
+        left_out=planned.choices[day.date].counts,
+        state="skipped" if day.reason else "pending",
+        reason=day.reason,
+        policy=day.policy,
+    )

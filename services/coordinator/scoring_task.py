@@ -1,0 +1,115 @@
+"""What an evaluate step is given: groups, and what settles and is compared with each of them."""
+
+from __future__ import annotations
+
+import datetime as dt
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session, aliased, contains_eager
+
+from services.coordinator.models import Day, Group, Rollout, Run, Step
+from services.coordinator.planning import outcome_day
+from services.coordinator.prices import series
+from services.coordinator.repository.outcomes import calendar, dates_of, texts_on
+from services.coordinator.repository.prices import spans
+from services.coordinator.settling import LOOK_AHEAD, LOOK_BACK, due, lagging, needs_prices
+from shared.run_config import RunConfig
+from shared.wire import EvaluateTask, GroupToScore, PriceSeries, RolloutToScore
+
+Settled = tuple[dt.date, list[str]]
+"""The day of a headline, and the headlines that settle its forecasts."""
+
+
+def evaluate_task(
+    session: Session, head: Mapping[str, Any], config: RunConfig, run: Run, day: Day, step: Step
+) -> EvaluateTask:
+    """The task of an evaluate step; `head` holds what every step carries.
+
+    The headlines of the panel and of a warm start are of many days: each brings its own day and outcomes.
+    """
+    groups = _groups(session, day, step.items)
+    ids = [group.headline_id for group in groups if group.headline_id is not None]
+    own = _own(session, run, config, day, ids) if day.role != "chain" else {}
+    lines = _lines_of_base(session, run, ids) if day.role == "panel" and day.policy_day_id is not None else {}
+    dates = [date for date, _ in own.values()] or [day.date]
+    return EvaluateTask(
+        **head,
+        outcome_date=day.outcome_date or day.date,
+        outcomes=[] if own else _outcomes(session, run, config, day),
+        groups=[_to_score(group, own.get(group.headline_id or 0), lines) for group in groups],
+        bonus=config.bonus if day.bonus is None else day.bonus,
+        prices=_prices(session, config, min(dates), max(dates)),
+    )
+
+
+def _groups(session: Session, day: Day, ids: Sequence[int]) -> Sequence[Group]:
+    query = select(Group).join(Group.rollouts).options(contains_eager(Group.rollouts))
+    query = query.where(Group.day_id == day.id, Group.id.in_(ids))
+    return session.scalars(query.order_by(Group.position, Rollout.index)).unique().all()
+
+
+def _outcomes(session: Session, run: Run, config: RunConfig, day: Day) -> list[str]:
+    if day.outcome_date is None:
+        return []
+    return texts_on(session, run.corpus_id, config, [day.outcome_date])[day.outcome_date]
+
+
+def _own(session: Session, run: Run, config: RunConfig, day: Day, ids: Sequence[int]) -> dict[int, Settled]:
+    """Day and outcomes by headline: at the run's horizon on the panel, of the very next day for a warm start."""
+    dates = dates_of(session, ids)
+    days = calendar(session, run.corpus_id, config, min(dates.values()))
+    outcome = {
+        date: outcome_day(date, days, config) if day.role == "panel" else days[bisect_right(days, date)]
+        for date in set(dates.values())
+    }
+    texts = texts_on(session, run.corpus_id, config, [date for date in outcome.values() if date])
+    return {headline_id: (date, texts[outcome[date] or date]) for headline_id, date in dates.items()}
+
+
+def _lines_of_base(session: Session, run: Run, ids: Sequence[int]) -> dict[int | None, list[str]]:
+    """The base model's lines on each headline of the panel."""
+    base = aliased(Day)
+    query = select(Group.headline_id, Rollout.text).join(Rollout, Rollout.group_id == Group.id)
+    query = query.join(base, base.id == Group.day_id).where(
+        base.run_id == run.id, base.role == "panel", base.policy_day_id.is_(None), Group.headline_id.in_(ids)
+    )
+    found: dict[int | None, list[str]] = defaultdict(list)
+    for headline_id, text in session.execute(query.order_by(Group.position, Rollout.index)):
+        found[headline_id].append(text)
+    return found
+
+
+def _prices(session: Session, config: RunConfig, first: dt.date, last: dt.date) -> list[PriceSeries]:
+    """The closes around forecasts of `first` to `last`. Where no reward depends on them, what lags is left out."""
+    if config.prices is None:
+        return []
+    found = series(session, config.prices, first - LOOK_BACK, due(last, config) + LOOK_AHEAD)
+    if needs_prices(config):
+        return found
+    behind = {span.symbol for span in lagging(spans(session, config.prices), first, last, config)}
+    return [instrument for instrument in found if instrument.symbol not in behind]
+
+
+def _to_score(group: Group, settled: Settled | None, lines: Mapping[int | None, list[str]]) -> GroupToScore:
+    return GroupToScore(
+        group_id=group.id,
+        headline=group.headline,
+        prompt_text=group.prompt_text,
+        rollouts=[
+            RolloutToScore(
+                rollout_id=rollout.id,
+                text=rollout.text,
+                raw_strict=rollout.raw_strict,
+                recorded_rank=rollout.recorded.get("rank"),
+                recorded_score=rollout.recorded.get("reward"),
+            )
+            for rollout in group.rollouts
+        ],
+        outcomes=settled[1] if settled else None,
+        date=settled[0] if settled else None,
+        reference=lines.get(group.headline_id, []),
+    )

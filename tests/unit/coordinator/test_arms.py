@@ -1,0 +1,61 @@
+"""The draw of the B arm, and the steps that keep the arms apart."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.coordinator.arms import arm_chunks, b_arm, step_profile
+from services.coordinator.draws import drawn, share_of
+from shared.run_config import RunConfig
+
+DATE = dt.date(2025, 8, 18)
+ids = st.lists(st.integers(1, 10_000), unique=True, max_size=30)
+
+
+@pytest.mark.parametrize(
+    ("count", "share", "expected"), [(8, 0.25, 2), (10, 0.25, 3), (3, 0.1, 0), (5, 1.0, 5), (0, 0.5, 0), (1, 0.5, 1)]
+)
+def test_a_share_is_rounded_to_the_nearest_ties_up(count: int, share: float, expected: int) -> None:
+    assert share_of(count, share) == expected
+
+
+@given(ids, st.floats(0, 1))
+def test_the_arm_holds_its_share_in_the_days_order(found: list[int], share: float) -> None:
+    arm = b_arm(found, DATE, RunConfig(ab_share=share))
+    assert len(arm) == share_of(len(found), share)
+    assert arm == [headline for headline in found if headline in arm]
+
+
+@given(ids.filter(lambda found: len(found) > 1))
+def test_the_draw_depends_on_who_is_there_and_not_on_their_order(found: list[int]) -> None:
+    config = RunConfig(ab_share=0.5)
+    assert set(b_arm(found, DATE, config)) == set(b_arm(found[::-1], DATE, config))
+
+
+def test_another_seed_or_date_draws_others() -> None:
+    found = list(range(1, 41))
+    one = b_arm(found, DATE, RunConfig(ab_share=0.5))
+    assert one != b_arm(found, DATE, RunConfig(ab_share=0.5, seed=1))
+    assert one != b_arm(found, DATE + dt.timedelta(days=1), RunConfig(ab_share=0.5))
+
+
+def test_a_headline_that_joins_takes_at_most_one_others_place() -> None:
+    few, more = drawn(range(20), 5, "seed"), drawn(range(21), 5, "seed")
+    assert len(few - more) <= 1
+
+
+def test_pieces_hold_headlines_of_one_arm_only_a_first() -> None:
+    assert arm_chunks([1, 2, 3, 4, 5], [2, 5], 2) == [[1, 3], [4], [2, 5]]
+    assert arm_chunks([1, 2, 3], [], 2) == [[1, 2], [3]]
+    assert arm_chunks([1, 2], [1, 2], 4) == [[1, 2]]
+
+
+def test_a_steps_profile_is_that_of_its_arm() -> None:
+    decisions = {"ab": {"profiles": ["tight", "loose"], "headlines": [2, 5]}}
+    assert step_profile("tight", decisions, [2, 5]) == "loose"
+    assert step_profile("tight", decisions, [1, 3]) == "tight"
+    assert step_profile("tight", {}, [2]) == "tight"
