@@ -6,6 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path
 
+from services.coordinator.maturing import mature
 from services.coordinator.price_import import import_prices
 from services.coordinator.price_messages import PriceSetDetail, PriceSetView, PricesImport, PricesImported
 from services.coordinator.prices import price_set_detail, price_set_views
@@ -40,4 +41,7 @@ def import_closes(name: SetName, request: PricesImport, deps: DepsDep) -> Prices
     are settled next.
     """
     with deps.sessions.begin() as session:
-        return import_prices(session, name, request)
+        imported = import_prices(session, name, request)
+    with deps.sessions.begin() as session:
+        mature(session)
+    return imported
