@@ -57,7 +57,9 @@ def show_plan(plan: Json) -> None:
 
 def outcome(run: Json) -> None:
     """Raise a MorrowError if a run that has ended did not complete."""
-    if run["state"] != "completed":
+    if run["state"] == "waiting":
+        err().print(f"{run['name']} waits for what settles its last forecasts; it goes on when later days are imported")
+    elif run["state"] != "completed":
         raise MorrowError(f"{run['name']} ended as {run['state']}: {run.get('reason') or 'no reason was given'}")
 
 

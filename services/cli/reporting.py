@@ -14,8 +14,10 @@ from services.cli.connect import connect
 from services.cli.console import err, out, print_json
 from services.cli.export import export_run
 from services.cli.options import AsJson, RunName
+from services.cli.plot import picture
 from services.cli.runs import show
 from services.cli.seed_files import read_seed_run
+from services.cli.values import UsageError
 from services.cli.words import day
 
 run_app = typer.Typer(help="Runs that were made elsewhere.", no_args_is_help=True)
@@ -41,9 +43,18 @@ def report(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write to a file instead.")
     ] = None,
+    plot: Annotated[
+        Path | None, typer.Option("--plot", metavar="FILE.svg", help="Draw the trends of days and panel as well.")
+    ] = None,
 ) -> None:
-    """Print the report of a run: figures per day, totals, averages, what failed and why."""
-    text = connect().text(f"/v1/backfills/{run}/report", format=form.value)
+    """Print the report of a run: what passes and fails, figures per day, trends, panel, what failed and why."""
+    if plot is not None and plot.suffix.lower() != ".svg":
+        raise UsageError(f"--plot {plot}: the picture is an SVG; name a file that ends in .svg")
+    client = connect()
+    text = client.text(f"/v1/backfills/{run}/report", format=form.value)
+    if plot is not None:
+        write_text(plot, picture(client.get(f"/v1/backfills/{run}/report")))
+        err().print(f"wrote {plot}")
     if output is None:
         typer.echo(text, nl=not text.endswith("\n"))
         return

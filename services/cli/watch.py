@@ -23,14 +23,18 @@ _COLUMNS = ("day", "state", "generate", "evaluate", "train", "policy", "checkpoi
 
 
 def picture(run: Json, days: Sequence[Json], note: str = "") -> RenderableType:
-    """What the terminal shows, within 80 columns: one row per day, why days failed, and a bar with the time left."""
+    """What the terminal shows, within 80 columns: one row per day, why days failed, and a bar with the time left.
+
+    Once the days' profiles differ they take the place of the checkpoints, which are named by their days.
+    """
+    varies = len({d.get("profile") for d in days if d.get("started_at")}) > 1
     rows = [
         (
             day(d["date"]),
             coloured(d["state"]),
             *(share_done((d.get("steps") or {}).get(kind)) for kind in KINDS),
             brief(d.get("policy"), run["name"])[:8],
-            brief(d.get("checkpoint"), run["name"])[:13],
+            _profile(d) if varies else brief(d.get("checkpoint"), run["name"])[:13],
             clock(d.get("started_at"), d.get("finished_at")),
         )
         for d in days
@@ -40,8 +44,13 @@ def picture(run: Json, days: Sequence[Json], note: str = "") -> RenderableType:
         for d in days
         if d["state"] in ("failed", "skipped") and d.get("reason")
     ]
-    made = table(_COLUMNS, rows, numbers=("generate", "evaluate", "train", "took"))
+    columns = ["profile" if varies and name == "checkpoint" else name for name in _COLUMNS]
+    made = table(columns, rows, numbers=("generate", "evaluate", "train", "took"))
     return Group(made, *reasons, _bar(run), *([Text(note, style="yellow")] if note else []))
+
+
+def _profile(d: Json) -> str:
+    return str(d.get("profile") or "–") if d.get("started_at") else ""
 
 
 def _bar(run: Json) -> Table:
@@ -54,8 +63,13 @@ def _bar(run: Json) -> Table:
         f"{fraction(run):.0%}",
         f"{progress.get('steps_done', 0)}/{progress.get('steps_total', 0)} steps",
         f"{span(eta)} left" if eta is not None and run["state"] not in FINAL_RUN_STATES else "",
+        _panel(run.get("panel_days") or {}),
     )
     return line
+
+
+def _panel(states: Mapping[str, int]) -> str:
+    return f"panel {states.get('scored', 0)}/{sum(states.values())}" if states else ""
 
 
 def changes(run: str, before: Mapping[str, Json], days: Sequence[Json]) -> list[str]:
@@ -144,4 +158,5 @@ class Follower:
 
 
 def _is_over(run: Json) -> bool:
-    return str(run["state"]) in FINAL_RUN_STATES
+    """Whether nothing more will happen by itself: a waiting run goes on when later headlines or closes come."""
+    return str(run["state"]) in FINAL_RUN_STATES | {"waiting"}

@@ -18,6 +18,8 @@ COLOURS = {
     "failing": "red",
     "paused": "yellow",
     "skipped": "yellow",
+    "maturing": "yellow",
+    "waiting": "yellow",
     "cancelled": "yellow",
 }
 FINAL_RUN_STATES = frozenset({"completed", "failed", "cancelled"})

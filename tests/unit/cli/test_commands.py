@@ -205,6 +205,27 @@ def test_logs_and_reports_are_passed_on_as_they_are(
     assert fake.sent[-1][1] == {"format": "csv"}
 
 
+def test_a_report_is_drawn_beside_being_printed(
+    fake: FakeCoordinator, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    fake.on("GET /v1/backfills/R/report", "| day |\n", json.dumps({"run": "R", "days": [], "panel": []}))
+    assert main.run(["report", "R", "--plot", str(tmp_path / "r.svg")]) == 0
+    assert (tmp_path / "r.svg").read_text().startswith("<svg ")
+    assert capsys.readouterr().out == "| day |\n"
+    assert main.run(["report", "R", "--plot", str(tmp_path / "r.png")]) == 2
+    assert "name a file that ends in .svg" in capsys.readouterr().err
+
+
+def test_a_backfill_that_waits_for_outcomes_has_not_failed(
+    fake: FakeCoordinator, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fake.on("POST /v1/backfills", a_run(), status=201)
+    fake.on("GET /v1/backfills/R", a_run(state="waiting"))
+    fake.on("GET /v1/backfills/R/days", a_page(a_day(state="maturing")))
+    assert main.run(["backfill", "--corpus", "c", "--run", "R", "--wait"]) == 0
+    assert "R waits for what settles its last forecasts" in capsys.readouterr().err
+
+
 def test_an_import_sends_rows_and_says_what_is_wrong_with_their_dates(
     fake: FakeCoordinator, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:

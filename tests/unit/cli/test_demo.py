@@ -14,7 +14,7 @@ from tests.unit.cli.coordinator import FakeCoordinator, a_page, a_run
 DATES = a_page(*({"date": f"2024-09-{n:02d}"} for n in range(9, 20)))
 
 
-FIGURES = {"final_validity": 0.5, "composite": 0.25, "trade_thinking": 0.125, "reward": 0.35}
+FIGURES = {"raw_validity": 0.75, "final_validity": 0.5, "composite": 0.25, "trade_thinking": 0.125, "reward": 0.35}
 REPORT = {
     "run": "demo-1",
     "days": [
@@ -76,8 +76,8 @@ def test_a_finished_demo_writes_its_reports_and_says_where_things_are(
     assert (tmp_path / "reports" / "demo-1.md").read_text() == "| day |\n"
     assert json.loads((tmp_path / "reports" / "demo-1.json").read_text()) == REPORT
     said = capsys.readouterr().out
-    assert re.search(r"20240909 +published +24 +0\.500 +0\.250 +0\.125 +0\.350 +-0\.0123", said)
-    assert re.search(r"mean +by day +24 +0\.500", said)
+    assert re.search(r"20240909 +published +24 +0\.750 +0\.500 +0\.250 +0\.125 +0\.350 +-0\.0123", said)
+    assert re.search(r"mean +by day +24 +0\.750 +0\.500", said)
     assert "work         generate 40 s, evaluate 2 s, train 1 min 01 s" in said
     assert f"report       {tmp_path}/reports/demo-1.json" in said
     assert f"checkpoint   {tmp_path}/checkpoints/demo-1/20240909-0123456789ab" in said

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import datetime as dt
 import io
 import re
 
@@ -48,6 +49,27 @@ def test_the_picture_has_a_row_per_day_and_a_bar_with_the_time_left() -> None:
     assert "3/9 steps" in said
     assert "2 min 05 s left" in said
     assert max(map(len, rendered(picture(a_run(), [PUBLISHED]), 80).splitlines())) <= 80
+
+
+def test_the_profile_is_shown_once_it_changes_and_still_fits() -> None:
+    assert "tight" not in rendered(picture(a_run(), [PUBLISHED, a_day(date="2024-09-10", profile="loose")]))
+    now = dt.datetime.now(dt.UTC).isoformat()
+    began = GENERATING | {"date": "2024-09-10", "profile": "default", "started_at": now}
+    said = rendered(picture(a_run(), [PUBLISHED, began]), 80)
+    assert re.search(r"20240909 +published +1/1 +1/1 +1/1 +base +tight +1:05", said)
+    assert re.search(r"20240910 +generating .* base +default", said)
+    assert max(map(len, said.splitlines())) <= 80
+
+
+def test_the_panel_is_counted_beside_the_steps() -> None:
+    assert "panel 2/5" in rendered(picture(a_run(panel_days={"scored": 2, "pending": 3}), [PUBLISHED]))
+
+
+def test_a_waiting_run_is_followed_no_further() -> None:
+    fake = FakeCoordinator().on(RUN, a_run(state="waiting")).on(DAYS, a_page(a_day(state="maturing")))
+    run, said = follow(fake)
+    assert run["state"] == "waiting"
+    assert "20240909 maturing" in said
 
 
 def test_a_failed_day_shows_its_reason() -> None:
