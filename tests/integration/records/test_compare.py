@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from services.coordinator.database import Sessions
 from services.coordinator.models import Day, Headline, Run
 from tests.factories import day, make_corpus
+from tests.fakes import FakeWorker
 from tests.integration.records.scored import BROKEN, LINE, add_day, add_lines, make_run, publish
 
 
@@ -186,3 +187,22 @@ def test_an_imported_run_is_matched_by_date_and_text(client: TestClient, session
     assert (answer["paired"], answer["headlines"]) == (True, 4)
     assert (answer["b"]["look_ahead"], answer["b"]["policy"]) == (None, None)
     assert any("B is an imported run" in note for note in answer["notes"])
+
+
+def test_a_run_that_the_scheduler_made_is_compared_with_its_base(
+    client: TestClient, sessions: Sessions, worker: FakeWorker
+) -> None:
+    make_corpus(sessions, dates=5, per_day=3)
+    panel = {"name": "held", "headlines": 3, "from": str(day(3))}
+    assert client.post("/v1/corpora/sample/panels", json=panel).status_code == 201
+    config = {"panel": "held", "rollouts": 2, "panel_rollouts": 2}
+    run = {"name": "W", "corpus": "sample", "to": str(day(1)), "config": config}
+    assert client.post("/v1/backfills", json=run).status_code == 201
+    worker.do_all("W")
+    answer = compare(client, "W:base", "W", panel="held").json()
+    assert (answer["a"]["policy"], answer["b"]["dates"]) == ("base", [str(day(1))])
+    assert (answer["headlines"], answer["a"]["lines"], answer["b"]["lines"]) == (3, 6, 6)
+    assert answer["b"]["look_ahead"] == 0
+    form = figures(answer)["form_score", "all"]
+    assert (form["a"], form["b"], form["low"], form["excludes_zero"]) == (0.5, 0.5, 0.0, False)
+    assert client.get("/v1/corpora/sample/panels/held").json()["runs"] == ["W"]
