@@ -49,7 +49,7 @@ def test_a_time_of_day_behind_the_date_counts_for_nothing(date: str) -> None:
         ({"problem": "the line is not CSV"}, "the line is not CSV"),
     ],
 )
-def test_a_bad_row_names_the_field_and_the_cure(changes: dict[str, str | None], said: str) -> None:
+def test_a_bad_row_names_the_field_and_the_cure(changes: dict[str, Any], said: str) -> None:
     with pytest.raises(InvalidInputError, match=said):
         check_price(raw(**changes))
 
