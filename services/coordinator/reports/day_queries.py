@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import fmean
 from typing import Any
@@ -22,6 +23,9 @@ class Sources:
     profiles: Counter[str] = field(default_factory=Counter)
 
 
+COMPARISONS = "comparisons"
+MEANS = frozenset({"first_option"})
+"""What a ranker says of itself that is a mean; the rest are counts."""
 Work = dict[str, tuple[float | None, int]]
 """Seconds and sampled tokens by kind of step."""
 
@@ -91,15 +95,19 @@ def work_by_day(session: Session, run: Run) -> dict[int, Work]:
 
 
 def ranker_figures(session: Session, run: Run) -> dict[str, float]:
-    """The numbers that the ranker gave with its steps, each as the mean over the chain's evaluate steps."""
+    """What the ranker said of itself over the chain's evaluate steps: counts summed, means weighted by comparisons."""
     query = (
-        select(Step.figures)
+        select(Step.figures["figures"])
         .join(Day, Day.id == Step.day_id)
         .where(Day.run_id == run.id, Day.role == "chain", Step.kind == "evaluate", Step.state == "done")
     )
-    said: dict[str, list[float]] = defaultdict(list)
-    for figures in session.scalars(query.order_by(Step.id)):
-        for name, value in figures.items():
-            if isinstance(value, int | float):
-                said[name].append(value)
-    return {name: fmean(values) for name, values in said.items()}
+    steps = [figures for figures in session.scalars(query.order_by(Step.id)) if figures]
+    return {name: _over_steps(name, steps) for name in dict.fromkeys(name for figures in steps for name in figures)}
+
+
+def _over_steps(name: str, steps: Sequence[Mapping[str, float]]) -> float:
+    known = [(figures[name], figures.get(COMPARISONS, 1.0)) for figures in steps if name in figures]
+    if name not in MEANS:
+        return sum(value for value, _ in known)
+    weights = [weight for _, weight in known]
+    return fmean([value for value, _ in known], weights) if sum(weights) else 0.0

@@ -110,7 +110,7 @@ def bias(report: Report) -> Iterator[str]:
     if report.ranker:
         said = ", ".join(f"{escaped(name.replace('_', ' '))} {brief(value)}" for name, value in report.ranker.items())
         yield ""
-        yield f"The ranker of itself, means over its steps: {said}."
+        yield f"The ranker of itself, over all its steps: {said}."
 
 
 def settled(report: Report) -> Iterator[str]:

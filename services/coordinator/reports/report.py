@@ -58,7 +58,7 @@ class RunFacts:
 
 @dataclass(frozen=True)
 class RunFigures:
-    """What is told of a run as a whole. `ranker` holds the means of what the evaluate steps' ranker said of itself;
+    """What is told of a run as a whole. `ranker` holds what the evaluate steps' ranker said of itself;
     `reliability` is None unless the run settles claims; `warm_start` is no day of the chain."""
 
     position_bias: PositionBias = UNKNOWN

@@ -121,8 +121,11 @@ def test_settled_claims_make_the_reliability_of_a_run_with_prices(client: TestCl
     assert found["calibration_error"] == 0.25
 
 
-def test_what_rankers_say_of_themselves_is_averaged_over_their_steps(client: TestClient, done: Sessions) -> None:
+def test_what_a_ranker_says_of_itself_is_counted_and_weighted_over_its_steps(
+    client: TestClient, done: Sessions
+) -> None:
     with done.begin() as session:
         for place, step in enumerate(session.scalars(select(Step).where(Step.kind == "evaluate").order_by(Step.id))):
-            step.figures = step.figures | {"first_option": 0.5 + 0.1 * place}
-    assert report(client)["ranker"] == {"first_option": pytest.approx(0.55)}
+            said = {"comparisons": 10 + 20 * place, "first_option": 0.5 + 0.1 * place}
+            step.figures = step.figures | {"figures": said}
+    assert report(client)["ranker"] == {"comparisons": 40, "first_option": pytest.approx(0.575)}

@@ -140,7 +140,6 @@ def test_what_a_run_does_not_have_is_left_out() -> None:
         "Averages",
         "Look-ahead",
         "Diversity and degeneration",
-        "Updates",
         "Policies and sources",
     ]
 
