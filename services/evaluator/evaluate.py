@@ -4,49 +4,81 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from statistics import fmean
 
-from services.evaluator.embedder import Cached, Embedder
+from services.evaluator.context import Context, Job, Tools
+from services.evaluator.embedder import Cached
 from services.evaluator.leak import leak_list
-from services.evaluator.ranking import make_ranker
-from services.evaluator.records import evaluations, read_group
-from shared.run_config import RunConfig
+from services.evaluator.rankers import Pool, Ranker, make_ranker
+from services.evaluator.reading import Reader
+from services.evaluator.records import evaluations, rewards_semantic
+from services.evaluator.similarity import NOTHING, similarities
+from shared.errors import InvalidInputError
 from shared.wire import EvaluateResult, EvaluateTask, EvaluationRecord, GroupToScore
 from shared.work import Lease
 
 log = logging.getLogger(__name__)
 
 
-def score_groups(
-    groups: Sequence[GroupToScore],
-    outcomes: Sequence[str],
-    config: RunConfig,
-    embedder: Embedder,
-    between: Callable[[], None] = lambda: None,
-) -> EvaluateResult:
-    """Score groups against the outcome headlines. `between` is called before each group and may raise to stop."""
+def pool_of(group: GroupToScore, job: Job) -> Pool:
+    """The texts of a group and of its reference, read; and the outcomes that they are held against."""
+    reader = Reader(group, job)
+    outcomes = job.outcomes if group.outcomes is None else group.outcomes
+    readings = reader.read(rollout.text for rollout in group.rollouts)
+    return Pool(group, readings, reader.read(group.reference), outcomes)
+
+
+def _semantic(pool: Pool, context: Context) -> list[float]:
+    """The semantic scores of a group for a reward that wants them where the ranker does not compute them."""
+    if not pool.outcomes:
+        raise InvalidInputError("reward_base: semantic needs the headlines of the outcome day, and there are none")
+    claims = [reading.claim for reading in pool.readings]
+    known = similarities(context.tools.embedder, pool.group.headline, claims, pool.outcomes)
+    return [known.get(claim, NOTHING).semantic for claim in claims]
+
+
+def score_group(group: GroupToScore, ranker: Ranker, context: Context) -> list[EvaluationRecord]:
+    """The evaluations of one group, in the order of its rollouts."""
+    pool = pool_of(group, context.job)
+    standing = ranker.rank(pool)
+    semantic = standing.semantic
+    if semantic is None and rewards_semantic(context.job.config):
+        semantic = _semantic(pool, context)
+    return evaluations(pool, standing, semantic, context.job)
+
+
+def _settled(records: Sequence[EvaluationRecord]) -> dict[str, float]:
+    settled = sum(record.settlement is not None for record in records)
+    return {"settled": settled, "unsettled": len(records) - settled}
+
+
+def score_groups(groups: Sequence[GroupToScore], job: Job, tools: Tools) -> EvaluateResult:
+    """Score groups. `job.between` is called before each group, and between questions to a model."""
     started = time.monotonic()
-    ranker = make_ranker(config.ranker, Cached(embedder))
+    context = Context(replace(tools, embedder=Cached(tools.embedder)), job)
+    ranker = make_ranker(job.config.ranker, context)
     records: list[EvaluationRecord] = []
     for group in groups:
-        between()
-        readings = read_group(group, config)
-        records += evaluations(readings, ranker.rank(group, readings, outcomes), config)
+        job.between()
+        records += score_group(group, ranker, context)
     return EvaluateResult(
         evaluations=records,
-        ranker=config.ranker,
-        leak_list=leak_list(config.preset),
+        ranker=job.config.ranker,
+        leak_list=leak_list(job.config.preset),
         seconds=time.monotonic() - started,
+        figures=ranker.figures() | (_settled(records) if job.prices else {}),
     )
 
 
-def evaluate(task: EvaluateTask, lease: Lease, embedder: Embedder) -> EvaluateResult:
+def evaluate(task: EvaluateTask, lease: Lease, tools: Tools) -> EvaluateResult:
     """Do an evaluate step. Raises StoppedError between groups if the coordinator wants no result."""
-    result = score_groups(task.groups, task.outcomes, task.config, embedder, lease.check)
+    job = Job(task.config, task.outcomes, task.bonus, task.prices, task.date, lease.check)
+    result = score_groups(task.groups, job, tools)
     scored = result.evaluations
     log.info(
-        "scored %d rollouts of %d groups against %d outcomes of %s by %s in %.1f s: composite %.4f, reward %.4f",
+        "scored %d rollouts of %d groups against %d outcomes of %s by %s in %.1f s: composite %.4f, reward %.4f%s",
         len(scored),
         len(task.groups),
         len(task.outcomes),
@@ -55,5 +87,6 @@ def evaluate(task: EvaluateTask, lease: Lease, embedder: Embedder) -> EvaluateRe
         result.seconds,
         fmean(r.composite for r in scored) if scored else 0.0,
         fmean(r.reward for r in scored) if scored else 0.0,
+        "".join(f", {name} {value:g}" for name, value in result.figures.items()),
     )
     return result

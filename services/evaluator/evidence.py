@@ -37,7 +37,9 @@ FUNCTION_WORDS: Final = frozenset(
 """Words that are never evidence of anything; a headline or the template cannot take them away from a phrase."""
 
 _EXTRA_TEMPLATE: Final = "falsifiable statement metric event placeholder"
-_WORD = re.compile(r"[$€£¥]?\d+(?:[.,]\d+)*%?|[^\W\d_]+(?:[&'’][^\W\d_]+)*")
+WORD: Final = re.compile(r"[$€£¥]?\d+(?:[.,]\d+)*%?|[^\W\d_]+(?:[&'’][^\W\d_]+)*")
+"""A word, or a number with what belongs to it."""
+
 _BORDER = re.compile(rf"(?P<key>\b(?:{'|'.join(KEYS)}|Probability)\s*[=:])|[;\n]", re.IGNORECASE)
 _EMPTY_SLOTS: Final = ("domain", "horizon", "prob", "confidence")
 
@@ -70,12 +72,12 @@ def _slots(text: str) -> Iterator[tuple[Word, ...]]:
     ends = [start for start, _, _ in borders[1:]] + [len(text)]
     for (_, start, key), end in zip(borders, ends, strict=True):
         if not key.startswith(_EMPTY_SLOTS):
-            yield tuple(Word(m.start(), m.end(), form(m[0])) for m in _WORD.finditer(text, start, end))
+            yield tuple(Word(m.start(), m.end(), form(m[0])) for m in WORD.finditer(text, start, end))
 
 
 TEMPLATE_WORDS: Final = frozenset(
     word
-    for word in (form(m[0]) for m in _WORD.finditer(" ".join((TEMPLATE, _EXTRA_TEMPLATE, *KEYS, *DOMAINS))))
+    for word in (form(m[0]) for m in WORD.finditer(" ".join((TEMPLATE, _EXTRA_TEMPLATE, *KEYS, *DOMAINS))))
     if word.isalpha()
 ) - {form(word) for word in FUNCTION_WORDS}
 _FUNCTION_FORMS: Final = frozenset(form(word) for word in FUNCTION_WORDS)
@@ -104,7 +106,7 @@ class Source:
         """The source of a group; an empty prompt leaves the headline and the template."""
         slots = _spoken(list(_slots(cleaned(f"{TEMPLATE}\n{prompt}"))))
         sequence = _forms([word for slot in slots for word in slot])
-        headline_words = frozenset(form(m[0]) for m in _WORD.finditer(cleaned(headline)))
+        headline_words = frozenset(form(m[0]) for m in WORD.finditer(cleaned(headline)))
         return cls(
             headline=headline_words - _FUNCTION_FORMS,
             words=frozenset(sequence) - _FUNCTION_FORMS,
@@ -131,7 +133,7 @@ class Evidence:
 
     def supports(self, start: int, end: int, *, specific: bool = False) -> bool:
         """Whether the stretch [start, end) of the text holds words, and all but its function words are its own."""
-        inside = [form(m[0]) for m in _WORD.finditer(self.text, start, end)]
+        inside = [form(m[0]) for m in WORD.finditer(self.text, start, end)]
         wanted = [word for word in inside if word not in _FUNCTION_FORMS]
         own = [word.form for word in self._own if start <= word.start and word.end <= end]
         own = [word for word in own if word not in _FUNCTION_FORMS and not (specific and word in self._source.words)]

@@ -6,9 +6,19 @@ import argparse
 import os
 from collections.abc import Sequence
 
+from services.evaluator.context import Tools
 from services.evaluator.embedder import MiniLm
+from services.evaluator.engine import HttpEngine
 from services.evaluator.settings import EvaluatorSettings
 from shared.logging import configure_logging
+
+
+def make_tools(settings: EvaluatorSettings, embedder: MiniLm) -> Tools:
+    """What both processes have. Neither the embedding model nor the engine is touched before it is needed."""
+    engine = HttpEngine.at(
+        settings.engine_url, settings.judge_model, settings.engine_timeout, settings.judge_concurrency
+    )
+    return Tools(embedder, engine)
 
 
 def run_worker(settings: EvaluatorSettings) -> None:
@@ -19,7 +29,7 @@ def run_worker(settings: EvaluatorSettings) -> None:
 
     app = make_celery(settings.broker_url)
     coordinator = HttpCoordinator.at(settings.coordinator_url, settings.request_timeout)
-    make_task(app, coordinator, make_handler(MiniLm(settings.embedder)))
+    make_task(app, coordinator, make_handler(make_tools(settings, MiniLm(settings.embedder))))
     options = ["-Q", "evaluate", "-c", "1", "--without-mingle", "--without-gossip", "-n", f"evaluate-{os.getpid()}@%h"]
     app.worker_main(["worker", *options, "--loglevel", settings.log_level])
 
@@ -31,7 +41,7 @@ def run_web(settings: EvaluatorSettings) -> None:
     from services.evaluator.app import create_app
 
     embedder = MiniLm(settings.embedder)
-    app = create_app(embedder, embedder.check, settings.evaluator_most_body)
+    app = create_app(make_tools(settings, embedder), embedder.check, settings.evaluator_most_body)
     uvicorn.run(app, host=settings.evaluator_host, port=settings.evaluator_port, log_config=None)
 
 

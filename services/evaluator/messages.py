@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import datetime as dt
+from itertools import pairwise
 from typing import Annotated
 
 from pydantic import Field, StringConstraints, model_validator
 
+from services.evaluator.context import Job
 from shared.run_config import RunConfig
-from shared.wire import EvaluateResult, GroupToScore, Message, RolloutToScore
+from shared.wire import EvaluateResult, GroupToScore, Message, PriceSeries, RolloutToScore
 
 MOST_ROLLOUTS = 64
 MOST_OUTCOMES = 2_000
 MOST_TEXT = 8_000
+MOST_SERIES = 1_000
 Text = Annotated[str, StringConstraints(max_length=MOST_TEXT)]
 Line = Annotated[str, StringConstraints(max_length=1_000)]
 
@@ -42,11 +46,34 @@ class ScoreRequest(Message):
         default_factory=list, max_length=MOST_ROLLOUTS, description="The group's forecasts with recorded ranks."
     )
 
+    reference: list[Text] = Field(
+        default_factory=list,
+        max_length=MOST_ROLLOUTS,
+        description="Texts of another policy on the same headline: the normalised score is the standing among them.",
+    )
+    prices: list[PriceSeries] = Field(
+        default_factory=list, max_length=MOST_SERIES, description="Daily closes that claims are settled against."
+    )
+    date: dt.date | None = Field(None, description="Day of the forecasts; needed where claims are to be settled.")
+
     @model_validator(mode="after")
     def _one_group(self) -> ScoreRequest:
         if bool(self.texts) == bool(self.rollouts):
             raise ValueError("give either texts or rollouts, with at least one entry")
         return self
+
+    @model_validator(mode="after")
+    def _settleable(self) -> ScoreRequest:
+        if self.prices and self.date is None:
+            raise ValueError("date: claims are settled from the close of the forecasts' day; give it with prices")
+        for series in self.prices:
+            if len(series.dates) != len(series.closes) or any(a >= b for a, b in pairwise(series.dates)):
+                raise ValueError(f"prices: {series.symbol} needs one close per date, and its dates ascending")
+        return self
+
+    def job(self) -> Job:
+        """What the group is scored by; the bonus is that of the configuration."""
+        return Job(self.config, self.outcomes, self.config.bonus, self.prices, self.date)
 
     def group(self) -> GroupToScore:
         """The group, its rollouts numbered from 0 in their order."""
@@ -56,6 +83,7 @@ class ScoreRequest(Message):
             headline=self.headline,
             prompt_text=self.prompt,
             rollouts=[RolloutToScore(rollout_id=i, **rollout.model_dump()) for i, rollout in enumerate(given)],
+            reference=self.reference,
         )
 
 

@@ -1,96 +1,63 @@
-"""From a group and its ranking to the group's evaluations. Pure."""
+"""From the readings of a group and its standing to the group's evaluations. Pure."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from typing import Final
 
 from services.evaluator import scoring
-from services.evaluator.evidence import Evidence, Source
+from services.evaluator.context import Job
 from services.evaluator.leak import leak_list, leaked_stems
 from services.evaluator.parts import Rubric
+from services.evaluator.rankers import Pool, Standing
+from services.evaluator.reading import Reading
 from services.evaluator.rubric import graded_evidence
 from services.evaluator.seed_rubric import seed_trade_thinking
-from shared.errors import InvalidInputError
-from shared.forecast import Judgement, judge
+from services.evaluator.signs import signs_of
 from shared.run_config import RunConfig
-from shared.wire import EvaluationRecord, GroupToScore, RolloutToScore
+from shared.wire import EvaluationRecord
+
+SEMANTIC: Final = "semantic"
 
 
-@dataclass(frozen=True)
-class Reading:
-    """What a rollout says, before it is compared with others.
+def rewards_semantic(config: RunConfig) -> bool:
+    """Whether the reward is made of the semantic score, whatever the ranker is."""
+    return config.reward_base == SEMANTIC or (
+        config.reward_base == "mix" and config.reward_weights.get(SEMANTIC, 0) > 0
+    )
 
-    `claim` is what a ranker compares with the outcomes: the Claim slot if there is a sound one, else the text; empty if
-    nothing in it is the text's own (empty text, template, headline, copied example) or if it abstains.
+
+def trade_of(reading: Reading, config: RunConfig) -> Rubric:
+    """Trade-thinking by the rubric of the run's preset."""
+    return seed_trade_thinking(reading.text) if config.preset == "seed" else graded_evidence(reading.evidence)
+
+
+def base_of(scores: dict[str, float], reading: Reading, config: RunConfig) -> float:
+    """The score, in [0, 1], that the reward is made of.
+
+    A text without a claim of its own earns none; for the composite that is so by its place.
     """
-
-    rollout: RolloutToScore
-    judgement: Judgement
-    trade: Rubric
-    claim: str
-    stems: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Standing:
-    """A ranker's verdict on a group: one entry per rollout, in its order.
-
-    `ranks` in [1, n] with 1 best, `normalized` and `semantic` (None from a ranker that does not compute it) in [0, 1].
-    """
-
-    ranks: list[float]
-    normalized: list[float]
-    semantic: list[float] | None = None
-
-
-def standing_by(scores: list[float], texts: list[str], semantic: list[float] | None = None) -> Standing:
-    """The standing of a group by scores of which higher is better; identical texts always tie."""
-    ranks = scoring.places(scoring.tied(texts, scores))
-    return Standing(ranks, [scoring.normalized_score(rank, len(ranks)) for rank in ranks], semantic)
-
-
-def _claim(rollout: RolloutToScore, judgement: Judgement, source: Source) -> str:
-    if judgement.verdict == "abstained":
-        return ""
-    claim = judgement.slots.get("Claim", rollout.text)
-    return claim if Evidence(claim, source).speaks else ""
-
-
-def read_group(group: GroupToScore, config: RunConfig) -> list[Reading]:
-    """Judge, grade and search each text of a group."""
-    source = Source.of(group.prompt_text, group.headline)
-    version = leak_list(config.preset)
-    readings = []
-    for rollout in group.rollouts:
-        judgement = judge(rollout.text, group.headline)
-        seed = config.preset == "seed"
-        trade = seed_trade_thinking(rollout.text) if seed else graded_evidence(Evidence(rollout.text, source))
-        stems = tuple(leaked_stems(rollout.text, version))
-        readings.append(Reading(rollout, judgement, trade, _claim(rollout, judgement, source), stems))
-    return readings
-
-
-def _base(reading: Reading, config: RunConfig, composite: float, normalized: float, semantic: float | None) -> float:
-    """The score that the reward is made of. A text without a claim of its own earns none, whatever place it shares."""
     if config.reward_base == "composite":
-        return composite
-    if config.reward_base == "normalized_score":
-        return normalized if reading.claim else 0.0
-    if semantic is None:
-        raise InvalidInputError(
-            f"reward_base: semantic is not computed by the ranker {config.ranker}; set ranker=semantic or another base"
-        )
-    return semantic
+        return scores["composite"]
+    if not reading.claim:
+        return 0.0
+    if config.reward_base == "mix":
+        return scoring.weighted_mean(scores, {name: w for name, w in config.reward_weights.items() if w > 0})
+    return scores[config.reward_base]
 
 
-def _record(reading: Reading, standing: Standing, i: int, config: RunConfig) -> EvaluationRecord:
-    judgement = reading.judgement
-    normalized = standing.normalized[i]
-    semantic = standing.semantic[i] if standing.semantic else None
-    composite = scoring.composite(normalized, reading.trade.total)
-    base = _base(reading, config, composite, normalized, semantic)
+def _record(i: int, pool: Pool, standing: Standing, semantic: float | None, job: Job) -> EvaluationRecord:
+    reading, config = pool.readings[i], job.config
+    judgement, trade, normalized = reading.judgement, trade_of(reading, config), standing.normalized[i]
+    stems = leaked_stems(reading.text, leak_list(config.preset))
+    scores = {
+        "composite": scoring.composite(normalized, trade.total),
+        "normalized_score": normalized,
+        "resolved": scoring.resolved_score(reading.brier),
+        "trade_thinking": trade.total,
+    } | ({SEMANTIC: semantic} if semantic is not None else {})
     return EvaluationRecord(
-        rollout_id=reading.rollout.rollout_id,
+        rollout_id=pool.group.rollouts[i].rollout_id,
         verdict=judgement.verdict,
         valid=judgement.valid,
         failed_slot=judgement.failed_slot,
@@ -98,20 +65,23 @@ def _record(reading: Reading, standing: Standing, i: int, config: RunConfig) -> 
         normalized_text=judgement.normalized_text,
         changes=list(judgement.changes),
         validity=scoring.validity(judgement.valid),
-        leak=bool(reading.stems),
-        leak_stems=list(reading.stems),
-        trade_thinking=reading.trade.total,
-        trade_parts=reading.trade.parts,
+        leak=bool(stems),
+        leak_stems=stems,
+        trade_thinking=trade.total,
+        trade_parts=trade.parts,
         semantic=semantic,
         rank=standing.ranks[i],
         normalized_score=normalized,
         outcome_score=scoring.outcome_score(normalized),
-        composite=composite,
-        reward=scoring.reward(base, judgement.valid, config.gate, config.bonus),
-        form_score=scoring.validity(judgement.valid),
+        composite=scores["composite"],
+        reward=scoring.reward(base_of(scores, reading, config), judgement.valid, config.gate, job.bonus),
+        form_score=reading.form_score,
+        signs=signs_of(reading.text, reading.said, pool.group.headline, [r.text for r in pool.readings[:i]]),
+        settlement=reading.settlement,
     )
 
 
-def evaluations(readings: list[Reading], standing: Standing, config: RunConfig) -> list[EvaluationRecord]:
-    """The records of a group, in the order of its rollouts."""
-    return [_record(reading, standing, i, config) for i, reading in enumerate(readings)]
+def evaluations(pool: Pool, standing: Standing, semantic: Sequence[float] | None, job: Job) -> list[EvaluationRecord]:
+    """The records of a group, in the order of its rollouts. `semantic` has its scores where they were computed."""
+    scores: Sequence[float | None] = semantic or [None] * len(pool.readings)
+    return [_record(i, pool, standing, score, job) for i, score in enumerate(scores)]

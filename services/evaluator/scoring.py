@@ -5,11 +5,21 @@ Source of each: docs/scoring.md, "Scores of one rollout" and "Reward".
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Literal
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, Protocol, TypeVar
 
 RANK_WEIGHT = 0.7
 TRADE_WEIGHT = 0.3
+Key = tuple[float, ...]
+"""What texts are ordered by: compared from its first number on, higher is better; the empty key is below all."""
+
+
+class _Ordered(Protocol):
+    def __gt__(self, other: Any, /) -> bool: ...
+
+
+K = TypeVar("K", bound=_Ordered)
 
 
 def validity(valid: bool) -> float:
@@ -26,16 +36,38 @@ def semantic_score(claim: float, headline: float) -> float:
     return round(min(1.0, max(0.0, claim - max(0.0, headline))), 6)
 
 
-def tied(texts: Sequence[str], scores: Sequence[float]) -> list[float]:
-    """Scores in which identical texts (surrounding space aside) have the same value: the mean of theirs."""
-    same: dict[str, list[float]] = {}
-    for text, score in zip(texts, scores, strict=True):
-        same.setdefault(text.strip(), []).append(score)
-    value = {text: s[0] if len(set(s)) == 1 else sum(sorted(s)) / len(s) for text, s in same.items()}
+def beyond_headline(relevance: float, residual: float) -> float:
+    """What a claim says of the outcomes beyond its headline: √max(0, relevance) · max(0, residual), in [0, 1].
+
+    With unit vectors c of the claim, h of the headline and o of the outcomes, relevance is c·h and residual the
+    highest r·o of r = c − (c·h)h, what is left of the claim once its headline is taken out. A restated headline
+    has r ≈ 0, a text on something else relevance ≈ 0. Rounded to 6 decimals, as semantic_score is.
+    """
+    return round(math.sqrt(min(1.0, max(0.0, relevance))) * min(1.0, max(0.0, residual)), 6)
+
+
+def balanced_win(first: float, second: float) -> float:
+    """The share of a win, in [0, 1], of a text that is chosen with probability `first` where it stands first.
+
+    `second` is the probability that the other is chosen where that one stands first: a prior for what stands first
+    adds to both and cancels.
+    """
+    return 0.5 + (first - second) / 2
+
+
+def tied(texts: Sequence[str], keys: Sequence[Key]) -> list[Key]:
+    """Keys in which identical texts (surrounding space aside) have the same: number by number the mean of theirs."""
+    same: dict[str, list[Key]] = {}
+    for text, key in zip(texts, keys, strict=True):
+        same.setdefault(text.strip(), []).append(key)
+    value = {
+        text: of[0] if len(set(of)) == 1 else tuple(sum(sorted(n)) / len(of) for n in zip(*of, strict=True))
+        for text, of in same.items()
+    }
     return [value[text.strip()] for text in texts]
 
 
-def places(scores: Sequence[float]) -> list[float]:
+def places(scores: Sequence[K]) -> list[float]:
     """Places from 1 (the highest score) to n; ties share the mean of their places.
 
     A score that `a` others beat and that `t` share, itself included, has place a + (t + 1) / 2.
@@ -43,6 +75,14 @@ def places(scores: Sequence[float]) -> list[float]:
     return [
         sum(other > score for other in scores) + (sum(other == score for other in scores) + 1) / 2 for score in scores
     ]
+
+
+def standing(score: K, others: Sequence[K]) -> float:
+    """The share of the others, at least one, that are below the score, ties counting half; in [0, 1].
+
+    Among the rest of a group this is the normalized score of the place in the group.
+    """
+    return (sum(score > other for other in others) + sum(score == other for other in others) / 2) / len(others)
 
 
 def normalized_score(rank: float, n: int) -> float:
@@ -55,6 +95,11 @@ def outcome_score(normalized: float) -> float:
     return 10 * normalized
 
 
+def resolved_score(brier: float | None) -> float:
+    """1 − Brier, in [0, 1]; 0 of what could not be settled (None)."""
+    return 0.0 if brier is None else 1 - brier
+
+
 def composite(normalized: float, trade: float) -> float:
     """normalized^0.7 × trade_thinking^0.3, in [0, 1] for arguments in [0, 1]; 0 if either is."""
     return float(normalized**RANK_WEIGHT * trade**TRADE_WEIGHT)
@@ -64,3 +109,8 @@ def reward(base: float, valid: bool, gate: Literal["validity", "off"], bonus: fl
     """gate · base + bonus · validity, in [0, 1 + bonus]; the gate `validity` is 0 for an invalid rollout."""
     opened = 1.0 if gate == "off" else validity(valid)
     return opened * base + bonus * validity(valid)
+
+
+def weighted_mean(values: Mapping[str, float], weights: Mapping[str, float]) -> float:
+    """The mean of the weighted values, in [0, 1] for values in [0, 1]; the weights are ≥ 0, at least one above 0."""
+    return sum(values[name] * weight for name, weight in weights.items()) / sum(weights.values())

@@ -14,6 +14,14 @@ class EvaluatorSettings(WorkerSettings):
         "",
         description="Folder or hub id of the sentence-embedding model; the pinned all-MiniLM-L6-v2 wheel when empty.",
     )
+    engine_url: str = Field(
+        "http://127.0.0.1:8701", description="Base URL of the OpenAI-compatible engine that the ranker judge asks."
+    )
+    engine_timeout: float = Field(600.0, gt=0, description="Seconds one call to the engine may take.")
+    judge_model: str = Field("base", min_length=1, description="Name under which the engine serves the judge.")
+    judge_concurrency: int = Field(
+        8, ge=1, le=1024, description="Questions that the judge keeps in flight, for the engine to batch."
+    )
     evaluator_host: str = Field("127.0.0.1", description="Address the REST endpoint listens on.")
     evaluator_port: int = Field(8702, ge=1, le=65_535, description="Port the REST endpoint listens on.")
     evaluator_most_body: int = Field(4_194_304, ge=1_024, description="Bytes a request to the endpoint may have.")

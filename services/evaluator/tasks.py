@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from celery import Celery, Task
 
-from services.evaluator.embedder import Embedder
+from services.evaluator.context import Tools
 from services.evaluator.evaluate import evaluate
 from shared.errors import InvalidInputError
 from shared.queue import task_name
@@ -13,13 +13,13 @@ from shared.wire import Task as Step
 from shared.work import Coordinator, Handler, Lease, work_on
 
 
-def make_handler(embedder: Embedder) -> Handler:
-    """The handler of evaluate steps with its embedder."""
+def make_handler(tools: Tools) -> Handler:
+    """The handler of evaluate steps with what its process has."""
 
     def handle(step: Step, lease: Lease) -> Result:
         if not isinstance(step, EvaluateTask):
             raise InvalidInputError(f"kind: an evaluator was given a step of kind {step.kind}")
-        return evaluate(step, lease, embedder)
+        return evaluate(step, lease, tools)
 
     return handle
 

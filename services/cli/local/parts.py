@@ -140,7 +140,7 @@ def worker_parts(wiring: Wiring) -> list[Part]:
         return Part(name, command, environment, Path.cwd(), ready_line=ready_line, cure=_cure(extra), nice=nice)
 
     address = {"MORROW_EVALUATOR_HOST": HOST, "MORROW_EVALUATOR_PORT": str(wiring.evaluator_port)}
-    web = base_environment() | one | address
+    web = base_environment() | engine | one | address
     return [
         part("syncer", _python("services.inference.syncer_main"), coordinator | engine | model, "inference", ""),
         part(
@@ -150,7 +150,13 @@ def worker_parts(wiring: Wiring) -> list[Part]:
             "inference",
             _CELERY_READY,
         ),
-        part("evaluator", _python("services.evaluator.main", "worker"), broker | one, "evaluator", _CELERY_READY),
+        part(
+            "evaluator",
+            _python("services.evaluator.main", "worker"),
+            broker | engine | one,
+            "evaluator",
+            _CELERY_READY,
+        ),
         Part(
             "evaluator-web",
             _python("services.evaluator.main", "web"),

@@ -4,42 +4,45 @@ from __future__ import annotations
 
 import pytest
 
+from services.evaluator.context import Job
 from services.evaluator.leak import leaked_stems
-from services.evaluator.records import read_group
-from services.evaluator.rubric import trade_thinking
+from services.evaluator.reading import Reader
+from services.evaluator.rubric import graded_evidence, trade_thinking
 from services.inference.prompts import messages
 from shared.forecast import format_named
 from shared.run_config import HORIZON_DAYS, Horizon, RunConfig
-from shared.wire import GroupToScore, RolloutToScore
+from shared.wire import GroupToScore
 
-FORM = format_named("one_line")
+FORMS = ["one_line", "paragraph"]
 HEADLINE = "Utility orders two reactors after a power shortage"
 HORIZONS: list[Horizon] = ["1d", "1w", "1m", "1q"]
 
 
-def turns(horizon: Horizon) -> list[str]:
-    return [turn["content"] for turn in messages(HEADLINE, horizon, FORM)]
+def turns(horizon: Horizon, form: str = "one_line") -> list[str]:
+    return [turn["content"] for turn in messages(HEADLINE, horizon, format_named(form))]
 
 
-def prompt(horizon: Horizon) -> str:
-    return "".join(f"<|im_start|>{t['role']}\n{t['content']}<|im_end|>\n" for t in messages(HEADLINE, horizon, FORM))
+def prompt(horizon: Horizon, form: str = "one_line") -> str:
+    asked = messages(HEADLINE, horizon, format_named(form))
+    return "".join(f"<|im_start|>{turn['role']}\n{turn['content']}<|im_end|>\n" for turn in asked)
 
 
 def test_all_horizons_are_tried() -> None:
     assert list(HORIZON_DAYS) == HORIZONS
 
 
+@pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("horizon", HORIZONS)
-def test_no_turn_of_the_prompt_earns_trade_thinking_or_makes_a_claim(horizon: Horizon) -> None:
-    texts = [*turns(horizon), prompt(horizon), " ".join(turns(horizon)).upper()]
-    assert [trade_thinking(text, HEADLINE, prompt(horizon)).total for text in texts] == [0.0] * len(texts)
-    group = GroupToScore(
-        group_id=1,
-        headline=HEADLINE,
-        prompt_text=prompt(horizon),
-        rollouts=[RolloutToScore(rollout_id=i, text=text) for i, text in enumerate(texts)],
-    )
-    assert {reading.claim for reading in read_group(group, RunConfig.model_validate({}))} == {""}
+def test_no_turn_of_the_prompt_earns_trade_thinking_or_makes_a_claim(horizon: Horizon, form: str) -> None:
+    asked = prompt(horizon, form)
+    said = turns(horizon, form)
+    texts = [*said, asked, " ".join(said).upper(), format_named(form).template]
+    assert [trade_thinking(text, HEADLINE, asked).total for text in texts[:-1]] == [0.0] * len(texts[:-1])
+    group = GroupToScore(group_id=1, headline=HEADLINE, prompt_text=asked, rollouts=[])
+    reader = Reader(group, Job(RunConfig.model_validate({"format": form}), [], bonus=0.1))
+    readings = reader.read(texts)
+    assert {reading.claim for reading in readings} == {""}
+    assert {graded_evidence(reading.evidence).total for reading in readings} == {0.0}
 
 
 @pytest.mark.parametrize("horizon", HORIZONS)
@@ -51,9 +54,11 @@ def test_the_form_of_an_example_filled_with_ones_own_words_earns_all(horizon: Ho
     assert trade_thinking(own, HEADLINE, prompt(horizon)).total == 1.0
 
 
-def test_every_sentence_of_the_instructions_is_known_as_a_leak() -> None:
-    assert all(leaked_stems(sentence) for sentence in FORM.system.split(". "))
+@pytest.mark.parametrize("form", FORMS)
+def test_every_sentence_of_the_instructions_is_known_as_a_leak(form: str) -> None:
+    assert all(leaked_stems(sentence) for sentence in format_named(form).system.split(". "))
 
 
-def test_no_worked_example_is_taken_for_a_leak() -> None:
-    assert [leaked_stems(example.answer) for example in FORM.examples("1d")] == [[], []]
+@pytest.mark.parametrize("form", FORMS)
+def test_no_worked_example_is_taken_for_a_leak(form: str) -> None:
+    assert [leaked_stems(example.answer) for example in format_named(form).examples("1d")] == [[], []]

@@ -10,6 +10,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from services.evaluator.app import create_app
+from services.evaluator.context import Tools
 from services.evaluator.embedder import MiniLm
 
 HEADLINE = "Central bank meets on Wednesday with a cut in doubt"
@@ -32,7 +33,7 @@ TEXTS = [
 @pytest.fixture(scope="module")
 def client() -> Iterator[TestClient]:
     embedder = MiniLm(os.environ.get("MORROW_EMBEDDER", ""))
-    with TestClient(create_app(embedder, embedder.check, 1_000_000)) as client:
+    with TestClient(create_app(Tools(embedder), embedder.check, 1_000_000)) as client:
         yield client
 
 
@@ -49,6 +50,8 @@ def test_a_claim_about_the_outcome_beats_the_unrelated_the_restated_and_the_empt
     assert unrelated["semantic"] < 0.05
     assert restated["semantic"] == empty["semantic"] == 0.0
     assert (claim["rank"], line["rank"]) == (1.0, 2.0)
+    assert restated["rank"] == empty["rank"] == 5.5
+    assert restated["normalized_score"] == empty["normalized_score"] == 0.0
     assert unrelated["rank"] == twin["rank"]
     assert line["verdict"] == "strict"
     assert line["reward"] > claim["reward"] == empty["reward"] == 0.0
@@ -57,7 +60,7 @@ def test_a_claim_about_the_outcome_beats_the_unrelated_the_restated_and_the_empt
 def test_the_real_model_does_not_care_for_positions_either(client: TestClient) -> None:
     turned = score(client, TEXTS[::-1])[::-1]
     for one, other in zip(score(client, TEXTS), turned, strict=True):
-        assert one | {"rollout_id": 0} == other | {"rollout_id": 0}
+        assert one | {"rollout_id": 0, "signs": []} == other | {"rollout_id": 0, "signs": []}
 
 
 def test_it_is_ready_with_its_model(client: TestClient) -> None:

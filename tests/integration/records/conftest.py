@@ -14,9 +14,11 @@ from fastapi.testclient import TestClient
 from services.coordinator.app import create_app
 from services.coordinator.backoff import Backoff
 from services.coordinator.database import Sessions
-from services.evaluator.evaluate import score_groups
+from services.evaluator.context import Tools
+from services.evaluator.evaluate import evaluate
 from shared.checkpoints import CheckpointStore
 from shared.wire import EvaluateTask, Result, Task
+from shared.work import Lease
 from tests.fakes import FakeWorker
 
 
@@ -33,7 +35,7 @@ class Scorer(FakeWorker):
 
     def result(self, task: Task) -> Result:
         if isinstance(task, EvaluateTask):
-            return score_groups(task.groups, task.outcomes, task.config, NoEmbedder())
+            return evaluate(task, Lease(task.step_id, task.fence), Tools(NoEmbedder()))
         return super().result(task)
 
 

@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import datetime as dt
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from hypothesis import settings
 
+from services.evaluator.context import Context, Job, Tools
 from services.evaluator.embedder import Vectors
+from services.evaluator.evaluate import pool_of
+from services.evaluator.rankers import Pool, Standing, make_ranker
 from shared.forecast import TEMPLATE
-from shared.wire import GroupToScore, RolloutToScore
+from shared.run_config import RunConfig
+from shared.wire import GroupToScore, PriceSeries, RolloutToScore
 
 unhurried = settings(deadline=None)
 """Hypothesis without a limit per example: a busy machine is no failure."""
+
+few = settings(deadline=None, max_examples=25)
+"""The same for what costs more."""
 
 FIRST_EXAMPLE = (
     "Domain=MarketMove; Proxy=XLE; Horizon=1d; Prob=62%; Claim=XLE closes above 91 tomorrow; "
@@ -42,6 +53,60 @@ def group(*texts: str, headline: str = HEADLINE, prompt: str = PROMPT) -> GroupT
     """A group of these texts, numbered from 0."""
     rollouts = [RolloutToScore(rollout_id=i, text=text) for i, text in enumerate(texts)]
     return GroupToScore(group_id=1, headline=headline, prompt_text=prompt, rollouts=rollouts)
+
+
+DAY = dt.date(2025, 8, 18)
+"""A Monday."""
+
+
+def closes(symbol: str, *values: float, aliases: Sequence[str] = (), first: dt.date = DAY) -> PriceSeries:
+    """A series of one close a day from `first` on."""
+    dates = [first + dt.timedelta(days=i) for i in range(len(values))]
+    return PriceSeries(symbol=symbol, aliases=list(aliases), dates=dates, closes=list(values))
+
+
+def job(outcomes: Sequence[str] = ("Rivals see profit",), **config: Any) -> Job:
+    """A job of a configuration with these changes."""
+    settings = RunConfig.model_validate(config)
+    return Job(settings, outcomes, settings.bonus)
+
+
+def ranked(asked: GroupToScore, of: Job, tools: Tools | None = None) -> Standing:
+    """The standing of a group by the ranker that its job names."""
+    context = Context(tools or Tools(WordEmbedder()), of)
+    return make_ranker(of.config.ranker, context).rank(pool_of(asked, of))
+
+
+def pool(*texts: str, reference: Sequence[str] = (), of: Job | None = None) -> Pool:
+    """The pool of a group of these texts."""
+    return pool_of(group(*texts).model_copy(update={"reference": list(reference)}), of or job())
+
+
+def priced(of: Job, *series: PriceSeries) -> Job:
+    """The job with prices, on DAY."""
+    return replace(of, prices=series, date=DAY)
+
+
+class LeaningEngine:
+    """A judge that prefers what holds more of its words, and leans to the letter A by `prior` (in log-odds)."""
+
+    def __init__(self, prior: float = 0.0, words: Sequence[str] = ("rivals", "profit", "shares", "weather")) -> None:
+        self.prior, self.words = prior, words
+        self.asked: list[str] = []
+
+    def merit(self, text: str) -> float:
+        """How much the judge likes a text."""
+        return sum(word in text.casefold() for word in self.words) + len(text) % 7 / 10
+
+    def first_letter(self, prompts: Sequence[str], between: Callable[[], None]) -> list[float]:
+        """Logistic in prior and difference of merits."""
+        shares = []
+        for prompt in prompts:
+            between()
+            first, second = (part.split("<<<")[1].split(">>>")[0] for part in prompt.split("Forecast (")[1:3])
+            shares.append(1 / (1 + math.exp(-self.prior - self.merit(first) + self.merit(second))))
+        self.asked += prompts
+        return shares
 
 
 class WordEmbedder:

@@ -8,8 +8,9 @@ import pytest
 from fastapi.testclient import TestClient
 
 from services.evaluator.app import create_app
+from services.evaluator.context import Tools
 from shared.errors import UnavailableError
-from tests.unit.evaluator.group_texts import HEADLINE, OWN, PROMPT, WordEmbedder
+from tests.unit.evaluator.group_texts import DAY, HEADLINE, OWN, PROMPT, LeaningEngine, WordEmbedder, closes
 
 BODY: dict[str, Any] = {
     "headline": HEADLINE,
@@ -19,13 +20,19 @@ BODY: dict[str, Any] = {
 }
 
 
+TOOLS = Tools(WordEmbedder(), LeaningEngine())
+
+
 def ready() -> None:
     """Always ready."""
 
 
 @pytest.fixture
 def client() -> TestClient:
-    return TestClient(create_app(WordEmbedder(), ready, 50_000))
+    return TestClient(create_app(TOOLS, ready, 50_000))
+
+
+KHC = closes("KHC", *[100.0] * 7, 96.0).model_dump(mode="json")
 
 
 def problem(client: TestClient, **changed: Any) -> dict[str, Any]:
@@ -41,7 +48,7 @@ def test_a_posted_group_is_scored_in_its_order(client: TestClient) -> None:
     assert answer.status_code == 200
     first, second, third = answer.json()["evaluations"]
     assert [first["rollout_id"], second["rollout_id"], third["rollout_id"]] == [0, 1, 2]
-    assert [first["rank"], second["rank"], third["rank"]] == [2.5, 1.0, 2.5]
+    assert [first["rank"], second["rank"], third["rank"]] == [2.0, 1.0, 3.0]
     assert first["valid"]
     assert third["reward"] == 0.0
 
@@ -59,6 +66,24 @@ def test_recorded_ranks_need_no_outcomes(client: TestClient) -> None:
     assert [e["normalized_score"] for e in answer["evaluations"]] == [0.0, 1.0]
 
 
+def test_posted_prices_settle_claims(client: TestClient) -> None:
+    config = {"ranker": "resolved", "reward_base": "resolved", "prices": "mine", "horizon": "1w"}
+    answer = client.post("/v1/score", json=BODY | {"config": config, "prices": [KHC], "date": str(DAY)}).json()
+    assert answer["evaluations"][0]["settlement"]["brier"] == 0.16
+    assert answer["evaluations"][0]["reward"] == pytest.approx(0.84 + 0.1)
+    assert answer["figures"] == {"settled": 1, "unsettled": 2}
+
+
+def test_a_posted_group_is_judged_by_the_engine(client: TestClient) -> None:
+    answer = client.post("/v1/score", json=BODY | {"config": {"ranker": "judge"}}).json()
+    assert answer["figures"]["comparisons"] == 2
+
+
+def test_posted_reference_texts_are_what_the_group_stands_among(client: TestClient) -> None:
+    answer = client.post("/v1/score", json=BODY | {"reference": [OWN, ""]}).json()
+    assert [e["normalized_score"] for e in answer["evaluations"]] == [0.75, 1.0, 0.0]
+
+
 @pytest.mark.parametrize(
     ("changed", "field"),
     [
@@ -71,6 +96,9 @@ def test_recorded_ranks_need_no_outcomes(client: TestClient) -> None:
         ({"config": {"bonus": 2}}, "body.config.bonus"),
         ({"config": {"temperature": 1}}, "body.config.temperature"),
         ({"color": "red"}, "body.color"),
+        ({"prices": [KHC]}, "date: claims are settled from"),
+        ({"prices": [KHC | {"closes": [1.0]}], "date": str(DAY)}, "prices: KHC needs one close per date"),
+        ({"prices": [KHC | {"dates": KHC["dates"][::-1]}], "date": str(DAY)}, "prices: KHC needs one close per date"),
     ],
 )
 def test_bad_input_is_refused_and_the_field_named(client: TestClient, changed: dict[str, Any], field: str) -> None:
@@ -103,6 +131,6 @@ def test_it_is_not_ready_without_its_model() -> None:
     def missing() -> None:
         raise UnavailableError("the embedding model is not installed")
 
-    client = TestClient(create_app(WordEmbedder(), missing, 50_000))
+    client = TestClient(create_app(TOOLS, missing, 50_000))
     assert client.get("/readyz").status_code == 503
     assert client.get("/healthz").status_code == 200

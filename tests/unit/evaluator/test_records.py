@@ -2,25 +2,49 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from services.evaluator.records import Standing, evaluations, read_group
+from services.evaluator.context import Job, Tools
+from services.evaluator.evaluate import pool_of, score_groups
+from services.evaluator.rankers import Standing
+from services.evaluator.records import evaluations
 from services.evaluator.scoring import composite
 from shared.errors import InvalidInputError
 from shared.forecast import TEMPLATE
-from shared.run_config import RunConfig
-from shared.wire import EvaluationRecord
-from tests.unit.evaluator.group_texts import FIRST_EXAMPLE, HEADLINE, OWN, group
+from shared.wire import EvaluationRecord, GroupToScore
+from tests.unit.evaluator.group_texts import (
+    FIRST_EXAMPLE,
+    HEADLINE,
+    OWN,
+    LeaningEngine,
+    WordEmbedder,
+    closes,
+    group,
+    job,
+    priced,
+)
 
 NEAR_MISS = OWN.replace("Prob=60%", "Prob=60")
 STANDING = Standing([1.0, 2.0], [1.0, 0.25], [0.4, 0.1])
+TOOLS = Tools(WordEmbedder(), LeaningEngine())
+PARAGRAPH = (
+    "KHC shares should fall by at least 3% by Monday. The move is driven by weak earnings at rivals. "
+    "The main risk is a takeover bid."
+)
 
 
-def score(*texts: str, standing: Standing = STANDING, **config: Any) -> list[EvaluationRecord]:
-    settings = RunConfig.model_validate(config)
-    return evaluations(read_group(group(*texts), settings), standing, settings)
+def score(*texts: str, standing: Standing = STANDING, of: Job | None = None, **config: Any) -> list[EvaluationRecord]:
+    of = of or job(**config)
+    return evaluations(pool_of(group(*texts), of), standing, standing.semantic, of)
+
+
+def live(*texts: str, **config: Any) -> list[EvaluationRecord]:
+    """What the whole evaluator makes of a group, with prices under which KHC fell by 4 %."""
+    of = priced(job(prices="made-up", horizon="1w", **config), closes("KHC", *[100.0] * 7, 96.0))
+    return score_groups([group(*texts)], of, TOOLS).evaluations
 
 
 def test_the_default_reward_is_the_gated_composite_plus_the_bonus() -> None:
@@ -34,6 +58,10 @@ def test_the_default_reward_is_the_gated_composite_plus_the_bonus() -> None:
     assert second.reward == 0.0
 
 
+def test_the_bonus_is_the_days() -> None:
+    assert score(OWN, OWN, of=replace(job(bonus=0.1), bonus=0.05))[0].reward == 1.05
+
+
 def test_a_near_miss_is_valid_and_says_what_was_changed() -> None:
     record = score(NEAR_MISS, "")[0]
     assert (record.verdict, record.valid, record.normalized_text) == ("normalized", True, OWN)
@@ -45,17 +73,36 @@ def test_both_scales_of_the_outcome_are_written() -> None:
     assert [(r.rank, r.normalized_score, r.outcome_score) for r in records] == [(1, 1.0, 10.0), (2, 0.25, 2.5)]
 
 
-@pytest.mark.parametrize("base", ["composite", "normalized_score", "semantic"])
+def test_a_forms_score_is_the_share_that_is_kept() -> None:
+    assert [record.form_score for record in score(OWN, "Domain=CompanyEvent; Horizon=1w")] == [1.0, 0.25]
+    assert score("", "")[0].form_score == 0.0
+
+
+def test_a_paragraph_is_judged_and_compared_as_one() -> None:
+    record, nothing = score(PARAGRAPH, "<asset> should <rise or fall> by <size> <by when>.", format="paragraph")
+    assert (record.verdict, record.form_score) == ("strict", 1.0)
+    assert record.trade_thinking >= 0.7
+    assert record.reward == record.composite + 0.1
+    assert (nothing.valid, nothing.trade_thinking, nothing.signs) == (False, 0.0, ["placeholder"])
+
+
+def test_signs_are_stored_with_the_text_that_shows_them() -> None:
+    records = live(OWN, OWN, "", TEMPLATE, OWN.replace("KHC falls at least 3% by Monday", f"{HEADLINE} again"))
+    assert [record.signs for record in records] == [[], ["duplicate"], ["empty"], ["placeholder"], ["restated"]]
+
+
+@pytest.mark.parametrize("ranker", ["semantic", "judge", "resolved"])
+@pytest.mark.parametrize("base", ["composite", "normalized_score", "semantic", "resolved", "mix"])
 @pytest.mark.parametrize("gate", ["off", "validity"])
 @pytest.mark.parametrize("text", ["", " ", TEMPLATE, HEADLINE])
-def test_saying_nothing_is_rewarded_with_nothing(text: str, gate: str, base: str) -> None:
-    tie = Standing([1.5, 1.5], [0.5, 0.5], [0.0, 0.0])
-    record = score(text, text, standing=tie, gate=gate, reward_base=base)[0]
-    assert (record.trade_thinking, record.composite, record.semantic, record.reward) == (0.0, 0.0, 0.0, 0.0)
+def test_saying_nothing_is_rewarded_with_nothing(text: str, gate: str, base: str, ranker: str) -> None:
+    weights = {"semantic": 1, "trade_thinking": 1} if base == "mix" else {}
+    for record in live(text, text, gate=gate, reward_base=base, ranker=ranker, reward_weights=weights):
+        assert (record.trade_thinking, record.composite, record.semantic or 0.0, record.reward) == (0.0, 0.0, 0.0, 0.0)
 
 
 def test_a_copied_example_earns_the_bonus_for_its_form_and_nothing_else() -> None:
-    record = score(FIRST_EXAMPLE, OWN, reward_base="normalized_score")[0]
+    record = live(FIRST_EXAMPLE, OWN, reward_base="normalized_score")[0]
     assert (record.verdict, record.trade_thinking, record.composite, record.reward) == ("strict", 0.0, 0.0, 0.1)
 
 
@@ -64,9 +111,35 @@ def test_the_base_of_the_reward_can_be_chosen() -> None:
     assert score(OWN, OWN, reward_base="semantic", bonus=0)[1].reward == 0.1
 
 
-def test_a_base_that_the_ranker_does_not_compute_is_refused() -> None:
-    with pytest.raises(InvalidInputError, match="reward_base: semantic is not computed by the ranker recorded"):
-        score(OWN, OWN, standing=Standing([1, 2], [1, 0]), ranker="recorded", reward_base="semantic")
+@pytest.mark.parametrize("ranker", ["semantic", "resolved"])
+def test_a_settled_claim_earns_one_minus_brier_whatever_the_ranker(ranker: str) -> None:
+    likely = OWN.replace("Prob=60%", "Prob=90%")
+    wrong = OWN.replace("at least 3%", "at least 5%")
+    unsettled = OWN.replace("Proxy=KHC", "Proxy=XLE")
+    records = live(likely, OWN, wrong, unsettled, reward_base="resolved", bonus=0, ranker=ranker)
+    assert [record.reward for record in records] == pytest.approx([0.99, 0.84, 0.64, 0.0])  # 1 − .1², .4², .6²
+    assert [record.settlement is not None for record in records] == [True, True, True, False]
+
+
+def test_a_mix_is_the_weighted_mean_of_its_parts() -> None:
+    weights = {"resolved": 3, "trade_thinking": 1, "semantic": 0}
+    assert live(OWN, "", reward_base="mix", reward_weights=weights, bonus=0)[0].reward == pytest.approx(0.88)
+
+
+def test_a_reward_of_the_semantic_score_is_computed_whatever_the_ranker() -> None:
+    texts = ("rivals see profit", "other")
+    by_judge = live(*texts, ranker="judge", reward_base="semantic")
+    assert [r.semantic for r in by_judge] == [r.semantic for r in live(*texts)]
+    assert live(*texts, ranker="judge")[0].semantic is None
+
+
+def test_a_base_that_cannot_be_computed_is_refused() -> None:
+    recorded = GroupToScore.model_validate(
+        {"group_id": 1, "headline": HEADLINE, "prompt_text": "", "rollouts": [
+            {"rollout_id": 0, "text": OWN, "recorded_rank": 1.0}]}
+    )  # fmt: skip
+    with pytest.raises(InvalidInputError, match="reward_base: semantic needs the headlines of the outcome day"):
+        score_groups([recorded], job((), ranker="recorded", reward_base="semantic"), TOOLS)
 
 
 def test_the_seed_preset_reads_raw_text_and_has_no_gate() -> None:

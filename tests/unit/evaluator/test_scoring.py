@@ -7,14 +7,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.evaluator.scoring import (
+    balanced_win,
+    beyond_headline,
     composite,
     normalized_score,
     outcome_score,
     places,
+    resolved_score,
     reward,
     semantic_score,
+    standing,
     tied,
     validity,
+    weighted_mean,
 )
 from tests.unit.evaluator.group_texts import unhurried
 
@@ -40,8 +45,47 @@ def test_ties_share_the_mean_of_their_places() -> None:
 
 
 def test_identical_texts_tie_whatever_they_were_given() -> None:
-    assert tied(["a", "b", " a"], [0.2, 0.5, 0.4]) == pytest.approx([0.3, 0.5, 0.3])
-    assert tied(["a", "a", "a"], [0.1, 0.1, 0.1]) == [0.1] * 3
+    assert tied(["a", "b", " a"], [(0.25,), (0.5,), (0.75,)]) == [(0.5,)] * 3
+    assert tied(["a", "a", "b"], [(0.25, 1.0), (0.75, 0.0), (0.1, 0.2)]) == [(0.5, 0.5), (0.5, 0.5), (0.1, 0.2)]
+    assert tied(["a", "a", "a"], [(0.1,), (0.1,), (0.1,)]) == [(0.1,)] * 3
+    assert tied(["", "a"], [(), (0.1,)]) == [(), (0.1,)]
+
+
+def test_keys_are_compared_number_by_number_and_the_empty_one_is_last() -> None:
+    assert places([(0.5, 0.1), (0.5, 0.2), (), (0.4, 0.9)]) == [2, 1, 4, 3]
+
+
+@pytest.mark.parametrize(
+    ("score", "others", "expected"),
+    [(0.5, [0.1, 0.2, 0.5, 0.9], 0.625), (0.5, [0.5, 0.5], 0.5), (0.0, [0.1], 0.0), (1.0, [0.1, 0.2], 1.0)],
+)
+def test_a_standing_is_the_share_below_and_half_of_the_ties(score: float, others: list[float], expected: float) -> None:
+    assert standing(score, others) == expected
+
+
+@pytest.mark.parametrize(
+    ("relevance", "residual", "expected"),
+    [(0.25, 0.5, 0.25), (1.0, 0.0, 0.0), (0.0, 0.9, 0.0), (-0.3, 0.9, 0.0), (0.49, -0.1, 0.0), (0.5, 0.5, 0.353553)],
+)
+def test_beyond_weighs_what_is_new_by_how_much_it_is_about_the_headline(
+    relevance: float, residual: float, expected: float
+) -> None:
+    assert beyond_headline(relevance, residual) == expected
+
+
+def test_a_win_in_both_orders_is_free_of_what_the_first_place_adds() -> None:
+    assert balanced_win(0.75, 0.25) == 0.75
+    assert balanced_win(0.9, 0.9) == 0.5
+    assert balanced_win(1.0, 0.5) == 0.75
+
+
+def test_the_resolved_score_is_one_minus_brier_and_nothing_where_nothing_was_settled() -> None:
+    assert resolved_score(0.1444) == 0.8556
+    assert resolved_score(None) == 0.0
+
+
+def test_a_mix_is_the_mean_of_its_weighted_scores() -> None:
+    assert weighted_mean({"a": 0.5, "b": 1.0, "c": 0.0}, {"a": 3.0, "b": 1.0}) == 0.625
 
 
 @pytest.mark.parametrize(

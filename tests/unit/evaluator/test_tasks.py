@@ -7,10 +7,11 @@ import logging
 
 import pytest
 
+from services.evaluator.context import Tools
 from services.evaluator.evaluate import evaluate
 from services.evaluator.main import main
 from services.evaluator.tasks import make_handler, make_task
-from shared.errors import InvalidInputError, StoppedError
+from shared.errors import InvalidInputError, StoppedError, UnavailableError
 from shared.queue import make_celery, task_name
 from shared.run_config import RunConfig
 from shared.wire import (
@@ -25,10 +26,10 @@ from shared.wire import (
     RenewAnswer,
 )
 from shared.work import Lease
-from tests.unit.evaluator.group_texts import OWN, WordEmbedder, group
+from tests.unit.evaluator.group_texts import DAY, OWN, WordEmbedder, closes, group
 
-DAY = dt.date(2025, 8, 18)
 CONFIG = RunConfig.model_validate({})
+TOOLS = Tools(WordEmbedder())
 
 
 def evaluate_task(groups: int = 1) -> EvaluateTask:
@@ -68,17 +69,51 @@ class FakeCoordinator:
 
 
 def test_every_rollout_of_every_group_gets_one_record() -> None:
-    result = evaluate(evaluate_task(groups=3), Lease(7, 1), WordEmbedder())
+    result = evaluate(evaluate_task(groups=3), Lease(7, 1), TOOLS)
     assert [record.rollout_id for record in result.evaluations] == [0, 1, 2] * 3
     assert (result.ranker, result.leak_list) == ("semantic", "morrow-1")
     assert result.seconds >= 0
+
+
+def test_the_bonus_is_the_days_and_not_the_configurations() -> None:
+    task = evaluate_task().model_copy(update={"bonus": 0.025})
+    record = evaluate(task, Lease(7, 1), TOOLS).evaluations[0]
+    assert record.reward == record.composite + 0.025
+
+
+def test_claims_are_settled_from_the_tasks_day_whatever_the_ranker() -> None:
+    config = RunConfig.model_validate({"horizon": "1w", "prices": "made-up"})
+    task = evaluate_task().model_copy(update={"config": config, "prices": [closes("KHC", *[100.0] * 7, 96.0)]})
+    result = evaluate(task, Lease(7, 1), TOOLS)
+    settled = result.evaluations[0].settlement
+    assert settled is not None
+    assert (settled.start_date, settled.brier) == (DAY, 0.16)
+    assert result.figures == {"settled": 1, "unsettled": 2}
+
+
+def test_a_panels_group_is_settled_from_its_own_day_or_not_at_all() -> None:
+    config = RunConfig.model_validate({"horizon": "1w", "prices": "made-up"})
+    task = evaluate_task().model_copy(update={"config": config, "prices": [closes("KHC", *[100.0] * 8, 96.0)]})
+    elsewhere = task.groups[0].model_copy(update={"outcomes": ["Weather"]})
+    dated = elsewhere.model_copy(update={"date": DAY + dt.timedelta(days=1)})
+    records = evaluate(task.model_copy(update={"groups": [elsewhere, dated]}), Lease(7, 1), TOOLS).evaluations
+    assert records[0].settlement is None
+    assert records[3].settlement is not None
+    assert records[3].settlement.start_date == DAY + dt.timedelta(days=1)
+
+
+def test_a_series_that_has_not_come_to_its_day_makes_the_step_wait() -> None:
+    config = RunConfig.model_validate({"horizon": "1w", "prices": "made-up"})
+    task = evaluate_task().model_copy(update={"config": config, "prices": [closes("KHC", 100.0)]})
+    with pytest.raises(UnavailableError, match="price set made-up"):
+        evaluate(task, Lease(7, 1), TOOLS)
 
 
 def test_a_revoked_lease_stops_the_work_before_the_next_group() -> None:
     embedder, lease = WordEmbedder(), Lease(7, 1)
     lease.revoke("cancelled")
     with pytest.raises(StoppedError, match="cancelled"):
-        evaluate(evaluate_task(), lease, embedder)
+        evaluate(evaluate_task(), lease, Tools(embedder))
     assert embedder.asked == []
 
 
@@ -86,7 +121,7 @@ def test_the_task_posts_what_was_scored_under_its_fence(caplog: pytest.LogCaptur
     caplog.set_level(logging.INFO)
     coordinator = FakeCoordinator(evaluate_task())
     app = make_celery("memory://")
-    task = make_task(app, coordinator, make_handler(WordEmbedder()))
+    task = make_task(app, coordinator, make_handler(TOOLS))
     assert task.name == task_name("evaluate")
     assert task(7) == "accepted"
     result = coordinator.completed[0].result
@@ -101,7 +136,7 @@ def test_a_step_of_another_kind_is_refused() -> None:
         step_id=7, fence=1, run="RUN", date=DAY, config=CONFIG, policy=PolicyRef(), profile="tight", headlines=[]
     )
     with pytest.raises(InvalidInputError, match="a step of kind generate"):
-        make_handler(WordEmbedder())(other, Lease(7, 1))
+        make_handler(TOOLS)(other, Lease(7, 1))
 
 
 def test_an_unknown_process_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
