@@ -73,7 +73,7 @@ def _prob(value: str) -> Repaired:
 def _cut(key: str, value: str) -> Repaired:
     limit = WORD_LIMITS[key]
     words = value.split()
-    if not limit < len(words) <= limit + limit // 2:
+    if not limit < len(words) <= limit + limit // 2 or placeholder(key, value):
         return value, []
     return " ".join(words[:limit]).rstrip(_LOOSE_END), [f"{key} cut from {len(words)} to {limit} words"]
 

@@ -1,7 +1,10 @@
 """The line and its slots as regular expressions for a constrained decoder: no lookaround, every repetition bounded.
 
-Narrower than the grammar on purpose: what it generates is strict and short, and never a placeholder by construction
-(no angle brackets, no ellipsis, no `=` inside a slot, slots of several words that begin with a letter).
+Narrower than the grammar on purpose, so that what it generates is strict and short. Its bounds: a word begins with a
+letter or is a number, a phrase has single spaces, begins with a letter and may have commas inside, Proxy begins with a
+capital and not with `Pr`. Inside a slot there are no angle brackets, ellipsis, `=` or semicolon. What no expression can
+know stays for the verdict: that a slot is the headline, or says nothing but its own key or the template's words
+(`Claim=my claim is this text`).
 """
 
 from __future__ import annotations

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import Final, get_args
 
-from shared.run_config import HORIZON_DAYS
+from shared.run_config import Horizon
 
 Slots = dict[str, str]
 """Values by key, as they stand in a line: Prob with its %, numbers as text."""
@@ -22,7 +22,7 @@ DOMAINS: Final = (
     "CompanyEvent",
     "PublicHealth",
 )
-HORIZONS: Final = tuple(HORIZON_DAYS)
+HORIZONS: Final[tuple[Horizon, ...]] = get_args(Horizon)
 WORD_LIMITS: Final = {"Rationale": 18, "Risk": 6}
 """Most words (runs of characters between spaces) of a slot; the others have no limit of their own."""
 

@@ -53,8 +53,13 @@ _ASSETS: Final = """
     renminbi rouble ruble rupee russell s&p share shares silver soybean soybeans steel sterling stock stocks
     stoxx sugar treasuries treasury uranium wheat won wti yen yield yields yuan
 """
-_NOT_TICKERS: Final = "AI AND ARE BY CEO CFO CPI EPS EU FBI FOR GDP IN IPO IT NATO NOT OF OR PPI THE TO UK UN US USA"
-_DIRECTION_WORDS, _ASSET_WORDS = frozenset(_DIRECTIONS.split()), frozenset(_ASSETS.split())
+_NOT_TICKERS: Final = """
+    AI AND ARE BY BOE BOJ CDC CEO CFO CPI ECB EPA EPS EU FBI FDA FED FOR FTC GDP IMF IN IPO IT NATO NOT OF OPEC
+    OR PCE PMI PPI SEC THE TO UAE UK UN US USA WHO WTO
+"""
+_DIRECTION_WORDS, _ASSET_WORDS, _NOT_TICKER_WORDS = (
+    frozenset(words.split()) for words in (_DIRECTIONS, _ASSETS, _NOT_TICKERS)
+)
 _SIZE = re.compile(
     r"[$€£¥] ?\d[\d,.]{0,14}|\d[\d,]{0,14}(?:\.\d{1,6})? ?(?:%|(?:percent|per cent|bps?|basis points?|points?|cents?|"
     r"dollars?|pips?)\b)(?! (?:chance|probability|likelihood|odds|confidence))"
@@ -107,8 +112,7 @@ def _asset(words: list[str]) -> str | None:
         (
             word
             for word in bare
-            if word.casefold() in _ASSET_WORDS
-            or (mixed and _TICKER.fullmatch(word) and word not in _NOT_TICKERS.split())
+            if word.casefold() in _ASSET_WORDS or (mixed and _TICKER.fullmatch(word) and word not in _NOT_TICKER_WORDS)
         ),
         None,
     )

@@ -91,6 +91,11 @@ def test_a_bad_field_is_named(client: TestClient, changes: dict[str, Any], field
         ({"from": "20250820", "to": "20250818"}, 422, "from: 2025-08-20 lies after to"),
         ({"from": "20250819", "to": "20250819"}, 422, "no day of the range can be run. 2025-08-19: no headline has"),
         ({"config": {"ranker": "recorded"}}, 422, "config.ranker"),
+        (
+            {"config": {"format": "haiku"}},
+            422,
+            "config.format: 'haiku' does not exist; choose one of one_line, paragraph",
+        ),
     ],
 )
 def test_a_run_that_cannot_be_is_refused_with_the_reason(

@@ -1,14 +1,11 @@
-"""What holds for every text."""
+"""What holds for every line of eight slots."""
 
 from __future__ import annotations
 
-import re
-
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.forecast import DOMAINS, HORIZONS, KEYS, judge, line_regex, render
+from shared.forecast import DOMAINS, HORIZONS, KEYS, judge, render
 
 words = st.from_regex(r"[A-Za-z0-9$&%.,'()–-]{1,12}", fullmatch=True).filter(lambda word: "..." not in word)
 
@@ -53,7 +50,7 @@ def test_a_rendered_line_is_strict_and_parses_back(values: dict[str, str]) -> No
     assert (judgement.verdict, judgement.slots) == ("strict", values)
 
 
-@settings(max_examples=400)
+@settings(max_examples=150)
 @given(
     st.one_of(st.text(), lines_nearly, mangled(), st.binary().map(lambda raw: raw.decode("utf8", "surrogateescape")))
 )
@@ -67,18 +64,3 @@ def test_every_text_gets_a_verdict_and_normalising_twice_is_normalising_once(tex
     elif judgement.verdict == "malformed":
         assert judgement.failure
     assert (judgement.normalized_text is not None) == judgement.valid
-
-
-@settings(max_examples=150)
-@pytest.mark.parametrize("horizon", [None, "1w"])
-@given(data=st.data())
-def test_what_the_decoders_expression_generates_is_strict_and_short(horizon: str | None, data: st.DataObject) -> None:
-    line = data.draw(st.from_regex(re.compile(line_regex(horizon), re.ASCII), fullmatch=True))
-    judgement = judge(line)
-    assert judgement.verdict == "strict", judgement.failure
-    assert horizon is None or judgement.slots["Horizon"] == horizon
-
-
-def test_hostile_texts_are_judged_in_linear_time() -> None:
-    for unit in ("<", ";", "Domain=", "Claim =", " ", "..", "No forecast:", "\u2028"):
-        judge(unit * 20_000, headline="x" * 1000)

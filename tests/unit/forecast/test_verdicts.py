@@ -97,6 +97,11 @@ def test_word_limits_may_be_exceeded_by_half_and_are_then_cut() -> None:
     ("text", "slot", "failure"),
     [
         (with_slots(Claim="<claim>"), "Claim", "Claim holds a placeholder in angle brackets"),
+        (
+            with_slots(Risk="<what would break it, at most 6 words>"),
+            "Risk",
+            "Risk holds a placeholder in angle brackets",
+        ),
         (with_slots(Claim="Gold rises ..."), "Claim", "Claim holds an ellipsis where text should stand"),
         (with_slots(Claim="Gold rises…"), "Claim", "Claim holds an ellipsis where text should stand"),
         (with_slots(Risk="Risk"), "Risk", "Risk repeats its own key"),

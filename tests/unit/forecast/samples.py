@@ -1,0 +1,154 @@
+"""Texts for the properties of formats: samples of a regular expression, lines within its bounds, and damaged texts."""
+
+from __future__ import annotations
+
+import re
+import string
+from functools import cache
+from random import Random
+from typing import Any
+
+from shared.forecast import DOMAINS, HORIZONS, KEYS, Slots, render
+
+ALPHANUMERIC = string.ascii_letters + string.digits
+JOINTS = ".'&/-"
+
+
+def sample(regex: str, random: Random) -> str:
+    """A string of a regular expression of literals, classes, groups, choices and bounded repetitions."""
+    return _walk(_parsed(regex), random)
+
+
+@cache
+def _parsed(regex: str) -> Any:
+    return re._parser.parse(regex)  # type: ignore[attr-defined]
+
+
+def _walk(nodes: Any, random: Random) -> str:
+    return "".join(_one(str(kind), argument, random) for kind, argument in nodes)
+
+
+def _one(kind: str, argument: Any, random: Random) -> str:
+    match kind:
+        case "LITERAL":
+            return chr(argument)
+        case "IN":
+            kind, chosen = random.choice(argument)
+            return chr(chosen if str(kind) == "LITERAL" else random.randint(*chosen))
+        case "SUBPATTERN":
+            return _walk(argument[3], random)
+        case "BRANCH":
+            return _walk(random.choice(argument[1]), random)
+        case "MAX_REPEAT":
+            least, most, body = argument
+            times = random.choice((least, most, random.randint(least, most)))
+            return "".join(_walk(body, random) for _ in range(times))
+    raise AssertionError(f"the expression holds {kind}, for which there is no sample")
+
+
+def name(random: Random, most: int = 14) -> str:
+    """A word that begins with a letter, of at most `most` letters and digits before at most two joints."""
+    head = random.choice(string.ascii_letters) + "".join(random.choices(ALPHANUMERIC, k=random.randrange(most)))
+    tails = ["".join(random.choices(ALPHANUMERIC, k=random.randint(1, 9))) for _ in range(random.choice((0, 0, 1, 2)))]
+    return head + "".join(random.choice(JOINTS) + tail for tail in tails)
+
+
+def number(random: Random) -> str:
+    """A number: sign, thousands, decimals, and a unit."""
+    thousands = "".join(f",{random.randrange(1000):03}" for _ in range(random.choice((0, 0, 1, 2))))
+    decimals = random.choice(("", f".{random.randrange(10_000)}"))
+    unit = random.choice(("", "%", "bn", "bps", "-day"))
+    return f"{random.choice(('', '$', '+', '-'))}{random.randrange(10_000)}{thousands}{decimals}{unit}"
+
+
+def phrase(random: Random, least: int, most: int) -> str:
+    """A phrase of `least` to `most` words within the bounds of the expression."""
+    words = [name(random) if random.random() < 0.8 else number(random) for _ in range(random.randint(least, most) - 1)]
+    commas = [word + random.choice(("", "", ",")) for word in words[:-1]] + words[-1:]
+    return " ".join([name(random), *commas])
+
+
+def line_slots(random: Random) -> Slots:
+    """The slots of a line within the bounds of the expression."""
+    first = random.choice("ABCDEFGHIJKLMNOQRSTUVWXYZ") + name(random, 12)[1:]
+    more = [name(random) if random.random() < 0.8 else number(random) for _ in range(random.randrange(4))]
+    return {
+        "Domain": random.choice(DOMAINS),
+        "Proxy": " ".join([first, *more]),
+        "Horizon": random.choice(HORIZONS),
+        "Prob": f"{random.randint(0, 100)}%",
+        "Claim": phrase(random, 5, 16),
+        "Rationale": phrase(random, 4, 16),
+        "Risk": phrase(random, 2, 6),
+        "Confidence": random.choice("0123"),
+    }
+
+
+PIECES = (
+    *(f"{key}=" for key in KEYS),
+    *(
+        "; ",
+        ";",
+        " ",
+        "  ",
+        "=",
+        "<",
+        ">",
+        "...",
+        "…",
+        "\n",
+        "\t",
+        "\x00",
+        ".",
+        ",",
+        "%",
+        "60",
+        "101%",
+        "é",
+        "2",
+        "-",
+        "$",
+    ),
+    *(
+        "a",
+        "Z",
+        "the",
+        "Prob",
+        "MarketMove",
+        "1w",
+        "Oil",
+        "No forecast: ",
+        ". ",
+        "! ",
+        "U.S. ",
+        "by tomorrow",
+        "falls 2%",
+    ),
+)
+
+
+def damaged(text: str, random: Random) -> str:
+    """The text after one to three edits: a stretch dropped, doubled, moved, or replaced by something that matters."""
+    for _ in range(random.randint(1, 3)):
+        start = random.randint(0, len(text))
+        end = min(len(text), start + random.choice((0, 0, 1, 1, 2, 5, 12, 60)))
+        stretch = text[start:end]
+        match random.randrange(5):
+            case 0:
+                text = text[:start] + text[end:]
+            case 1:
+                text = text[:end] + stretch + text[end:]
+            case 2:
+                place = random.randint(0, len(text) - len(stretch))
+                rest = text[:start] + text[end:]
+                text = rest[:place] + stretch + rest[place:]
+            case 3:
+                text = text[:start] + stretch.swapcase() + text[end:]
+            case _:
+                text = text[:start] + random.choice(PIECES) + text[end:]
+    return text
+
+
+def damaged_line(random: Random) -> str:
+    """A line within the bounds of the expression that has been edited."""
+    return damaged(render(line_slots(random)), random)
