@@ -6,8 +6,11 @@ import datetime as dt
 from collections.abc import Sequence
 from typing import Any
 
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
 from services.coordinator.database import Sessions
-from services.coordinator.models import Corpus, Headline
+from services.coordinator.models import Close, Corpus, Headline, Instrument, Panel, PriceSet
 from shared.checkpoints import CheckpointStore
 from shared.wire import (
     CheckpointRecord,
@@ -65,6 +68,39 @@ def make_corpus(
             for position in range(per_day)
         )
         return corpus.id
+
+
+def make_panel(
+    sessions: Sessions, corpus_id: int, dates: Sequence[dt.date], *, per_day: int = 1, name: str = "held-out"
+) -> list[int]:
+    """Store a panel of the last `per_day` headlines of each of these dates; answers their ids."""
+    with sessions.begin() as session:
+        ids = [headline_id for date in dates for headline_id in _last(session, corpus_id, date, per_day)]
+        session.add(Panel(corpus_id=corpus_id, name=name, headline_ids=ids, first=min(dates), last=max(dates), seed=0))
+    return ids
+
+
+def _last(session: Session, corpus_id: int, date: dt.date, number: int) -> list[int]:
+    query = select(Headline.id).where(Headline.corpus_id == corpus_id, Headline.date == date)
+    return list(session.scalars(query.order_by(Headline.position)))[-number:]
+
+
+def make_closes(sessions: Sessions, closes: dict[str, dict[dt.date, float]], name: str = "closes") -> None:
+    """Store closes by symbol and date, in a new price set or in the one of that name."""
+    with sessions.begin() as session:
+        found = session.scalars(select(PriceSet).where(PriceSet.name == name)).one_or_none()
+        price_set = found or PriceSet(name=name)
+        session.add(price_set)
+        session.flush()
+        known = select(Instrument).where(Instrument.set_id == price_set.id)
+        instruments = {instrument.symbol: instrument for instrument in session.scalars(known)}
+        for symbol, series in closes.items():
+            instrument = instruments.get(symbol) or Instrument(set_id=price_set.id, symbol=symbol, aliases=[])
+            session.add(instrument)
+            session.flush()
+            session.add_all(
+                Close(instrument_id=instrument.id, date=date, close=close) for date, close in series.items()
+            )
 
 
 def make_rollout(task: GenerateTask, index: int, **overrides: Any) -> RolloutRecord:

@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 import redis
 from fastapi.testclient import TestClient
+from sqlalchemy import inspect, text
 
 from services.coordinator.database import make_engine, make_sessions
 from services.coordinator.main import build_app, main
+from services.coordinator.models import Base
 from services.coordinator.settings import CoordinatorSettings
 from tests.factories import day, make_corpus
 
@@ -38,4 +40,11 @@ def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> 
 def test_the_migrate_command_migrates_and_ends(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MORROW_DATABASE_URL", database_url)
     monkeypatch.setattr("services.coordinator.main.configure_logging", lambda _: None)
+    engine = make_engine(database_url)
+    with engine.begin() as connection:
+        connection.execute(text("drop schema public cascade"))
+        connection.execute(text("create schema public"))
+    assert inspect(engine).get_table_names() == []
     main(["migrate"])
+    assert set(inspect(engine).get_table_names()) == {*Base.metadata.tables, "alembic_version"}
+    engine.dispose()
