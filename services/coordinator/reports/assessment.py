@@ -13,7 +13,8 @@ from services.coordinator.reports.position_bias import PositionBias
 
 Outcome = Literal["pass", "fail", "not_applicable"]
 LEAST_GROUPS = 100
-"""Groups from which a position bias is judged: the mean over fewer strays further than the bound by chance."""
+"""Groups from which a position bias can pass: the mean over fewer strays further than the bound by chance."""
+MOST_BIAS = 0.05
 
 
 @dataclass(frozen=True)
@@ -103,9 +104,13 @@ def _dropped(day: DayFigures) -> float | None:
 
 
 def _bias(found: Findings) -> Reading | None:
+    """The absolute bias of enough groups; of fewer only if their whole interval lies beyond the bound."""
     bias = found.position_bias
-    enough = bias.mean is not None and bias.groups >= LEAST_GROUPS
-    return Reading(abs(bias.mean or 0.0), f"{bias.groups} groups") if enough else None
+    if bias.mean is None:
+        return None
+    beyond = bias.low is not None and bias.high is not None and (bias.low > MOST_BIAS or bias.high < -MOST_BIAS)
+    judged = bias.groups >= LEAST_GROUPS or beyond
+    return Reading(abs(bias.mean), f"{bias.groups} groups") if judged else None
 
 
 def _last_panel(figure: Callable[[PanelFigures], float | None]) -> Callable[[Findings], Reading | None]:
@@ -141,7 +146,7 @@ def _collapses(sign: str) -> Callable[[Findings], Reading | None]:
 RULES = (
     Rule("final validity, least day", least(lambda day: day.final_validity), low=0.99),
     Rule("look-ahead, rollouts", lambda f: None if f.look_ahead is None else Reading(f.look_ahead), high=0),
-    Rule("position bias, absolute", _bias, high=0.05),
+    Rule("position bias, absolute", _bias, high=MOST_BIAS),
     Rule("empty texts, worst day", greatest(lambda day: day.signs.empty), high=0.01),
     Rule("placeholder echo, worst day", greatest(lambda day: day.signs.placeholder), high=0.02),
     Rule("duplicates within groups, worst day", greatest(lambda day: day.signs.duplicate), high=0.10),

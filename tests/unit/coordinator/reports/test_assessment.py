@@ -73,10 +73,12 @@ def test_a_single_rollout_that_looked_ahead_fails() -> None:
     [
         (-0.04, 100, (0.04, "pass", "100 groups")),
         (-0.06, 100, (0.06, "fail", "100 groups")),
-        (0.5, 99, (None, "not_applicable", "")),
+        (0.03, 99, (None, "not_applicable", "")),
+        (0.055, 99, (None, "not_applicable", "")),
+        (-0.9, 50, (0.9, "fail", "50 groups")),
     ],
 )
-def test_a_position_bias_counts_either_way_and_from_a_hundred_groups_on(
+def test_a_position_bias_counts_either_way_and_fewer_than_a_hundred_groups_can_only_fail(
     mean: float, groups: int, expected: tuple[float | None, str, str]
 ) -> None:
     bias = PositionBias(mean, mean - 0.01, mean + 0.01, groups, groups)
