@@ -22,8 +22,8 @@ TEMPLATE = (
 )
 
 
-def tiny_tokenizer() -> Any:
-    """Byte-level BPE with a few merges and the special tokens of ChatML; <|im_end|> ends an answer."""
+def tiny_tokenizer(texts: list[str], vocabulary: int) -> Any:
+    """Byte-level BPE, merged as in the texts, with the special tokens of ChatML; <|im_end|> ends an answer."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast
 
@@ -31,12 +31,12 @@ def tiny_tokenizer() -> Any:
     raw.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     raw.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
-        vocab_size=320,
+        vocab_size=vocabulary,
         special_tokens=["<|endoftext|>", "<|im_start|>", "<|im_end|>"],
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
-    raw.train_from_iterator(TEXT * 4, trainer)
+    raw.train_from_iterator(texts * 4, trainer)
     return PreTrainedTokenizerFast(
         tokenizer_object=raw,
         bos_token="<|im_start|>",
@@ -47,11 +47,11 @@ def tiny_tokenizer() -> Any:
     )
 
 
-def write_model(folder: Path) -> Path:
+def write_model(folder: Path, texts: list[str] = TEXT, vocabulary: int = 320, context: int = 1024) -> Path:
     """Two layers, hidden size 64, float32; weights large enough for uneven distributions."""
     from transformers import LlamaConfig, LlamaForCausalLM
 
-    tokenizer = tiny_tokenizer()
+    tokenizer = tiny_tokenizer(texts, vocabulary)
     config = LlamaConfig(
         vocab_size=len(tokenizer),
         hidden_size=64,
@@ -60,7 +60,7 @@ def write_model(folder: Path) -> Path:
         num_attention_heads=4,
         num_key_value_heads=2,
         head_dim=32,
-        max_position_embeddings=1024,
+        max_position_embeddings=context,
         initializer_range=0.15,
         tie_word_embeddings=True,
         bos_token_id=tokenizer.bos_token_id,

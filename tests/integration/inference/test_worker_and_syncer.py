@@ -18,7 +18,7 @@ from shared.errors import UnavailableError
 from shared.forecast import judge
 from shared.wire import CheckpointRecord, GenerateResult, GenerateTask
 from shared.work import Lease
-from tests.integration.inference.tiny_model import make_adapter
+from tests.integration.engine_contract.tiny import write_adapter
 from tests.unit.inference.fakes import FakeServing, generate_task
 
 HEADLINES = ["Oil climbs as supply falls", "Chip maker raises guidance"]
@@ -40,7 +40,8 @@ def generated(settings: InferenceSettings, task: GenerateTask) -> GenerateResult
 
 def published(store: CheckpointStore, model: Path, task: GenerateTask) -> CheckpointRecord:
     folder = store.stage("made-up", task.date, 1)
-    make_adapter(model, folder)
+    write_adapter(model, folder)
+    (folder / "README.md").unlink()
     name = task.config.base_model
     return store.publish(folder, run="made-up", date=task.date, fence=1, parent=None, base_model=name, adapter="lora")
 
