@@ -23,6 +23,8 @@ from services.inference.cpu_engine.protocol import (
     LoadAdapter,
     ModelCard,
     ModelList,
+    Tokenized,
+    TokenizeRequest,
     UnloadAdapter,
 )
 from services.inference.cpu_engine.sequence import Request as Work
@@ -42,7 +44,7 @@ def create_app(engine: Engine, intake: Intake, answerer: Answerer) -> FastAPI:
     app = FastAPI(title="Morrow CPU engine", lifespan=lifespan)
     app.state.engine = engine
     install_errors(app)
-    _install_status(app, engine, intake.context)
+    _install_status(app, engine, intake)
     _install_generation(app, engine, intake, answerer)
     _install_adapters(app, engine)
     return app
@@ -76,7 +78,7 @@ def _install_adapters(app: FastAPI, engine: Engine) -> None:
         return PlainTextResponse(f"Success: LoRA adapter '{asked.lora_name}' removed successfully.")
 
 
-def _install_status(app: FastAPI, engine: Engine, context: int) -> None:
+def _install_status(app: FastAPI, engine: Engine, intake: Intake) -> None:
     started = int(time.time())
 
     @app.get("/health")
@@ -90,10 +92,16 @@ def _install_status(app: FastAPI, engine: Engine, context: int) -> None:
         """The policies on offer."""
         return ModelList(
             data=[
-                ModelCard(id=p.name, created=started, root=p.root, parent=p.parent, max_model_len=context)
+                ModelCard(id=p.name, created=started, root=p.root, parent=p.parent, max_model_len=intake.context)
                 for p in engine.policies.all()
             ]
         )
+
+    @app.post("/tokenize")
+    def tokenize(asked: TokenizeRequest) -> Tokenized:
+        """The tokens of a text, so that a client can see beforehand whether its prompt fits."""
+        tokens = intake.tokenize(asked.prompt)
+        return Tokenized(count=len(tokens), max_model_len=intake.context, tokens=tokens)
 
     @app.get("/metrics")
     async def metrics() -> Response:

@@ -17,10 +17,14 @@ class Intake:
         self._tokenizer, self._grammars = tokenizer, grammars
         self._vocabulary, self.context = vocabulary, context
 
+    def tokenize(self, text: str) -> list[int]:
+        """The token ids of a prompt that is given as text."""
+        return list(self._tokenizer(text).input_ids)
+
     def completion(self, asked: CompletionRequest) -> Request:
         """The request of /v1/completions; raises InvalidInputError. May take a second: a grammar is compiled."""
         if isinstance(asked.prompt, str):
-            ids = self._tokenizer(asked.prompt).input_ids
+            ids = self.tokenize(asked.prompt)
         else:
             ids = asked.prompt
             if not all(0 <= token < self._vocabulary for token in ids):

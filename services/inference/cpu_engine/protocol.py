@@ -70,6 +70,21 @@ class ChatRequest(GenerationRequest):
     top_logprobs: int = Field(0, ge=0, le=MOST_LOGPROBS)
 
 
+class TokenizeRequest(_Body):
+    """POST /tokenize."""
+
+    model: str | None = None
+    prompt: str = Field(description="Text, counted as /v1/completions would count it.")
+
+
+class Tokenized(BaseModel):
+    """The answer of /tokenize."""
+
+    count: int
+    max_model_len: int
+    tokens: list[int]
+
+
 class LoadAdapter(_Body):
     """POST /v1/load_lora_adapter. Loading in place is refused: requests in flight would change policy unnoticed."""
 
