@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 import datetime as dt
-import random
 from collections import Counter
 from dataclasses import replace
 from typing import cast
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from services.coordinator.corpus import DayCount
 from services.coordinator.day import DayState, Role, RunState, StepState
 from services.coordinator.graph import DayView, Move, ready_moves, run_state, stage_of_failed
-from services.coordinator.planning import plan
 from shared.run_config import RunConfig
 from shared.wire import StepKind
 
 START = dt.date(2025, 8, 1)
-STAGES: dict[str, StepKind] = {"generating": "generate", "evaluating": "evaluate", "training": "train"}
 
 
 def date(number: int) -> dt.date:
@@ -205,71 +199,3 @@ def test_the_state_of_a_run_follows_from_its_days(days: list[DayView], now: RunS
 )
 def test_a_failed_day_takes_up_the_stage_it_failed_in(steps: dict[str, str], stage: str) -> None:
     assert stage_of_failed(view(0, "failed", None, **steps)) == stage
-
-
-class Simulation:
-    """A run in memory whose steps end in a random order; each stage is one step."""
-
-    def __init__(self, days: int, config: RunConfig, seed: int) -> None:
-        self.config, self.random = config, random.Random(seed)  # noqa: S311 - an order, no secret
-        planned = plan([DayCount(date(n), 1, 0, 0) for n in range(days + 1)], None, date(days - 1), config)
-        ids = {day.date: number for number, day in enumerate(planned)}
-        self.days = {
-            ids[day.date]: DayView(
-                ids[day.date], day.date, day.position, "pending", policy=ids[day.policy] if day.policy else None
-            )
-            for day in planned
-        }
-        self.finished: list[tuple[int, str]] = []
-
-    def settle(self) -> None:
-        while found := ready_moves(list(self.days.values()), self.config, begin=True):
-            for move in found:
-                self._make(move)
-
-    def _make(self, move: Move) -> None:
-        day = self.days[move.id]
-        kind = STAGES.get(move.to)
-        steps = dict(day.steps) | ({kind: Counter({"queued": 1})} if kind else {})
-        self.days[move.id] = replace(day, state=move.to, steps=steps)
-
-    def open(self) -> list[DayView]:
-        return [day for day in self.days.values() if day.has("queued")]
-
-    def end_one(self) -> None:
-        day = self.random.choice(self.open())
-        kind = STAGES[day.state]
-        self.finished.append((day.id, kind))
-        self.days[day.id] = replace(day, steps=dict(day.steps) | {kind: Counter({"done": 1})})
-
-    def could_move(self, day: DayView) -> bool:
-        """Whether everything that the design asks for is there for the day to move."""
-        before = self.days.get(day.id - 1)
-        trained = before is None or before.state == "published" or not self.config.train
-        waiting = {
-            "pending": day.policy is None or self.days[day.policy].state == "published",
-            "generating": day.done("generate"),
-            "evaluating": day.done("evaluate") and trained,
-            "training": day.done("train"),
-        }
-        return waiting.get(day.state, False)
-
-
-@settings(max_examples=60)
-@given(st.integers(1, 8), st.integers(0, 3), st.booleans(), st.integers(1, 4), st.integers(0, 10_000))
-def test_in_any_order_nothing_waits_that_the_graph_does_not_hold_back(
-    days: int, lag: int, train: bool, parallel: int, seed: int
-) -> None:
-    config = RunConfig(lag=lag, train=train, max_parallel_days=parallel)
-    run = Simulation(days, config, seed)
-    run.settle()
-    while run.open():
-        busy = sum(day.state in STAGES for day in run.days.values())
-        held_back = [day for day in run.days.values() if run.could_move(day)]
-        assert busy <= parallel
-        assert not held_back or (busy == parallel and all(day.state == "pending" for day in held_back))
-        run.end_one()
-        run.settle()
-    assert run_state(list(run.days.values()), "running") == "completed"
-    trained = [when for when, kind in run.finished if kind == "train"]
-    assert trained == (sorted(run.days) if train else [])
