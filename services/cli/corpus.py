@@ -151,7 +151,7 @@ def show(name: CorpusName, as_json: AsJson = False) -> None:
     if as_json:
         print_json(corpus | {"by_day": days})
         return
-    used = "used by a run, so it takes no more headlines" if corpus["used"] else "not used yet"
+    used = "used by a run, so it takes headlines of later days only" if corpus["used"] else "not used yet"
     out().print(f"{corpus['name']}: {corpus['headlines']} headlines, time zone {corpus['timezone']}, {used}")
     rows = [(day(d["date"]), str(d["headlines"]), str(d["late"] or "–"), str(d["stale"] or "–")) for d in days]
     out().print(table(("day", "headlines", "late", "stale"), rows, numbers=("headlines", "late", "stale")))

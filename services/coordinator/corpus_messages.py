@@ -69,7 +69,7 @@ class Flagged(Message):
 
 
 class CorpusView(Message):
-    """A corpus. `used` says that a run was made over it: it takes no more headlines."""
+    """A corpus. `used` says that a run was made over it: it takes only headlines of days after those in use."""
 
     name: str
     timezone: str

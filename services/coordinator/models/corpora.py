@@ -15,7 +15,7 @@ from services.coordinator.models.base import Base
 
 
 class Corpus(Base):
-    """A named set of headlines. `used_at` is set by the first run over it; from then on it takes no more headlines."""
+    """A named set of headlines. `used_at` is set by the first run over it; from then on it takes only later days'."""
 
     __tablename__ = "corpora"
 

@@ -60,7 +60,7 @@ class Day(Base):
     policy_day_id: Mapped[int | None] = mapped_column(ForeignKey("days.id"))
     headline_ids: Mapped[list[int]]
     left_out: Mapped[Json] = mapped_column(server_default=sql("'{}'::jsonb"))
-    """Headline ids that the run does not use, each with its reason: late, stale or look_ahead."""
+    """Headline ids that the run does not use, each with its reason: late, stale, look_ahead or panel."""
     profile: Mapped[str]
     bonus: Mapped[float | None]
     learning_rate: Mapped[float | None]
