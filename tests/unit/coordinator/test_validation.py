@@ -18,6 +18,7 @@ from shared.wire import (
     GenerateTask,
     HeadlineItem,
     PolicyRef,
+    Settlement,
     StepHead,
 )
 from tests.factories import STATS, generated, make_evaluation
@@ -93,6 +94,36 @@ def test_scores_must_be_finite(field: str) -> None:
         check_evaluated(evaluations(1, **{field: float("inf")}), [1], 0.1)
 
 
+@pytest.mark.parametrize(("reward", "bonus"), [(0.0, 0.0), (1.0, 0.0), (1.25, 0.25), (1.1 + 1e-12, 0.1)])
+def test_a_reward_within_the_days_range_passes(reward: float, bonus: float) -> None:
+    check_evaluated(evaluations(1, reward=reward), [1], bonus)
+
+
+@pytest.mark.parametrize(("reward", "bonus"), [(-0.01, 0.1), (1.05, 0.0), (1.2, 0.1)])
+def test_a_reward_beyond_the_days_range_is_refused(reward: float, bonus: float) -> None:
+    with pytest.raises(InvalidInputError, match=r"evaluations\.1\.reward: it is .* from 0 to 1 \+ the day's bonus"):
+        check_evaluated(evaluations(1, reward=reward), [1], bonus)
+
+
+def test_settlements_and_the_rankers_figures_must_be_finite() -> None:
+    settlement = Settlement(
+        symbol="SPY",
+        threshold=0.02,
+        prob=0.7,
+        start_date=HEAD.date,
+        end_date=HEAD.date,
+        change=float("nan"),
+        happened=True,
+        brier=0.09,
+        log_loss=0.357,
+    )
+    with pytest.raises(InvalidInputError, match=r"evaluations\.1: holds a number"):
+        check_evaluated(evaluations(1, settlement=settlement), [1], 0.1)
+    said = evaluations(1).model_copy(update={"figures": {"comparisons": float("inf")}})
+    with pytest.raises(InvalidInputError, match=r"figures: holds a number"):
+        check_evaluated(said, [1], 0.1)
+
+
 def record(**overrides: Any) -> CheckpointRecord:
     values: dict[str, Any] = {
         "ref": CheckpointRef(id="new", uri="RUN/new", sha256="0"),
@@ -113,6 +144,11 @@ PARENT = CheckpointRef(id="old", uri="RUN/old", sha256="0")
 def test_a_checkpoint_of_the_task_passes() -> None:
     check_trained(record(), STATS, HEAD, PARENT)
     check_trained(record(parent=None), STATS, HEAD, None)
+
+
+def test_an_objective_without_a_ratio_has_no_figures_of_one() -> None:
+    absent = dict.fromkeys(("clip_share", "log_ratio_mean", "log_ratio_max", "importance_mean", "entropy"))
+    check_trained(record(), STATS.model_copy(update={"objective": "sft"} | absent), HEAD, PARENT)
 
 
 @pytest.mark.parametrize(
