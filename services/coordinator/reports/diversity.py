@@ -9,12 +9,14 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from itertools import chain
 from statistics import fmean
 
 _WORD = re.compile(r"\w+(?:[.,'’]\w+)*%?")
 
 
+@lru_cache(maxsize=10_000)
 def words(text: str) -> tuple[str, ...]:
     """The words and numbers of a text in lower case, without punctuation: `2.5%` is one, `Prob=60%` two."""
     return tuple(_WORD.findall(text.lower()))

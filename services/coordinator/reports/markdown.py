@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 
 from services.coordinator.reports.figures import SCORES, DayFigures
@@ -90,12 +91,18 @@ def _days(report: Report) -> Iterator[str]:
     return section("Days", *parts)
 
 
+def _counts(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{count} {escaped(name)}" for name, count in counts.items())
+
+
 def _totals(report: Report) -> Iterator[str]:
     totals, seconds = report.totals, report.totals.seconds
-    states = ", ".join(f"{count} {state}" for state, count in totals.states.items())
+    states = _counts(totals.states)
+    reasons = sum((Counter(day.left_out) for day in report.days), Counter[str]())
+    left_out = f"{totals.left_out} headlines left out" + (f" ({_counts(reasons)})" if reasons else "")
     yield (
         f"**Totals**: {totals.days} days ({states}), {totals.headlines} headlines, {totals.rollouts} rollouts, "
-        f"{totals.evaluations} evaluations, {totals.checkpoints} checkpoints; {totals.left_out} headlines left out; "
+        f"{totals.evaluations} evaluations, {totals.checkpoints} checkpoints; {left_out}; "
         f"seconds of work: generate {tenths(seconds.generate)}, evaluate {tenths(seconds.evaluate)}, "
         f"train {tenths(seconds.train)}."
     )

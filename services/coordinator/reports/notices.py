@@ -10,12 +10,15 @@ from sqlalchemy.orm import Session
 from services.coordinator.models import Day, Headline, Run, Step
 from services.coordinator.reports.report import Failure, Flag
 
+PANEL = "panel"
+"""The reason for which a headline is left out that there is nothing wrong with: it is held out of training."""
+
 
 def flags_of(session: Session, run: Run) -> list[Flag]:
     """The headlines of the run's days that were left out, and the flagged ones that were used."""
     key = cast(Headline.id, Text)
     used = cast(Headline.id, Integer) == any_(Day.headline_ids)
-    left_out = Day.left_out.has_key(key)
+    left_out = and_(Day.left_out.has_key(key), Day.left_out[key].astext != PANEL)
     query = (
         select(
             Day.date,

@@ -15,8 +15,8 @@ from services.coordinator.reports.lines import NO_LINES, NO_SIGNS, Line, Score, 
 @dataclass(frozen=True)
 class PanelFigures:
     """A policy on the panel. `policy` is `base` or a checkpoint's id (None until it is published), `updates` how many
-    of the chain's lie behind it (0 for the base and for a warm start), `date` is the day of the last of them. All
-    rollouts are free: nothing climbs the ladder."""
+    lie behind it (0 for the base; a warm start is one), `date` is the day of the last of them. All rollouts are free:
+    nothing climbs the ladder."""
 
     date: dt.date
     policy: str | None

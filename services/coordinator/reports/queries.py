@@ -150,11 +150,12 @@ def _panel(rows: Days, told: _Told) -> tuple[list[PanelFigures], PanelGain | Non
     """The panel's table, and what the last scored policy on it gained over the base."""
     by_id = {day.id: (day, checkpoint) for day, checkpoint in rows}
     days = [day for day, _ in rows if day.role == "panel"]
+    warm = any(day.role == "warm_start" for day, _ in rows)
     table = []
     for day in days:
         trained, checkpoint = by_id[day.policy_day_id] if day.policy_day_id is not None else (None, None)
         policy = BASE_POLICY if trained is None else checkpoint.id if checkpoint else None
-        updates = (trained.position or 0) + 1 if trained else 0
+        updates = (trained.position or 0) + 1 + warm if trained else 0
         table.append(panel_figures(day.date, policy, day.state, updates, told.panel[day.id]))
     scored = [(day, figures) for day, figures in zip(days, table, strict=True) if day.state == "scored"]
     base = next((day for day, _ in scored if day.policy_day_id is None), None)

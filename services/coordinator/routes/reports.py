@@ -20,7 +20,7 @@ Format = Annotated[Literal["json", "csv", "md"], Query(description="How the repo
 
 @router.get("/{run}/report", response_model=Report, responses={200: {"content": {"text/csv": {}, "text/markdown": {}}}})
 def show_report(run: RunName, deps: DepsDep, format: Format = "json") -> Response:  # noqa: A002 - the query's name
-    """The figures of a run: per day, totals, averages by day and by evaluation, look-ahead, flags and failures."""
+    """The figures of a run: assessment, days, totals, averages, look-ahead, trends, panel, flags and failures."""
     with deps.sessions.begin() as session:
         report = read_report(session, run)
     media_type, render = RENDERERS[format]

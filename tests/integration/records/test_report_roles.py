@@ -129,3 +129,22 @@ def test_what_a_ranker_says_of_itself_is_counted_and_weighted_over_its_steps(
             said = {"comparisons": 10 + 20 * place, "first_option": 0.5 + 0.1 * place}
             step.figures = step.figures | {"figures": said}
     assert report(client)["ranker"] == {"comparisons": 40, "first_option": pytest.approx(0.575)}
+
+
+def test_a_run_over_a_panel_tells_its_policies_in_order_and_flags_no_headline_of_it(
+    client: TestClient, sessions: Sessions, worker: FakeWorker
+) -> None:
+    corpus = factories.make_corpus(sessions, dates=6, per_day=2)
+    factories.make_panel(sessions, corpus, [factories.day(2), factories.day(3)])
+    config = {"rollouts": 2, "panel": "held-out", "panel_rollouts": 2, "warm_start": 2}
+    body = {"name": "RUN", "corpus": "sample", "from": "20250819", "to": "20250821", "config": config}
+    assert client.post("/v1/backfills", json=body).status_code == 201
+    worker.do_all("RUN")
+    found = report(client)
+    assert [day["date"] for day in found["days"]] == ["2025-08-19", "2025-08-20", "2025-08-21"]
+    checkpoints = [found["warm_start"]["checkpoint"], *(day["checkpoint"] for day in found["days"])]
+    assert [policy["policy"] for policy in found["panel"]] == ["base", *checkpoints]
+    assert [policy["updates"] for policy in found["panel"]] == [0, 1, 2, 3, 4]
+    assert found["panel_gain"]["policy"] == checkpoints[-1]
+    assert found["flags"] == []
+    assert found["days"][1]["left_out"] == {"panel": 1}
