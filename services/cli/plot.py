@@ -38,7 +38,9 @@ _BAD = frozenset({"restated headlines", "duplicates"})
 def picture(report: Json) -> str:
     """A report in JSON as SVG. The panel's part is there if the run has a panel."""
     days = [day for day in report["days"] if day["state"] != "skipped"]
-    charts = [Chart("Days", "day", [_day(day["date"]) for day in days], _lines(_DAYS, list(enumerate(days))))]
+    charts = [
+        Chart("Days", "day, as month-day", [_day(day["date"]) for day in days], _lines(_DAYS, list(enumerate(days))))
+    ]
     if report["panel"]:
         scored = [(policy["updates"], policy) for policy in report["panel"]]
         labels = [str(updates) for updates in range(max(updates for updates, _ in scored) + 1)]

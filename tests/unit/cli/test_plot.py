@@ -40,7 +40,7 @@ def test_figures_are_drawn_to_scale_and_days_without_one_are_passed_over() -> No
     days = [a_day(18, raw_validity=0.0), a_day(19), a_day(20, raw_validity=1.0), a_day(21, state="skipped")]
     root = drawn({"days": days})
     assert lines(root) == [[(0.0, HEIGHT), (WIDTH, 0.0)]]
-    assert {"08-18", "08-19", "08-20", "raw validity", "Run R", "1.0", "day"} <= set(words(root))
+    assert {"08-18", "08-19", "08-20", "raw validity", "Run R", "1.0", "day, as month-day"} <= set(words(root))
     assert not {"08-21", "composite"} & set(words(root)), "what has no figure has no key"
 
 
