@@ -14,7 +14,10 @@ class ResolvedRanker:
     def __init__(self, context: Context) -> None:
         """Raises InvalidInputError without prices."""
         if not context.job.prices:
-            raise InvalidInputError("prices: none given; the ranker resolved needs the closes that claims are about")
+            raise InvalidInputError(
+                f"prices: the set {context.job.config.prices} has no closes around the day of the forecasts, and the "
+                "ranker resolved needs those that claims are about; import them or choose other days"
+            )
 
     def rank(self, pool: Pool) -> Standing:
         """As the readings' settlements have it."""

@@ -11,7 +11,7 @@ from shared.errors import InvalidInputError
 class SemanticRanker:
     """Orders by semantic + beyond: the floor of `semantic` alone would tie most claims of a group.
 
-    docs/decisions/0009-what-breaks-the-ties-of-semantic.md
+    docs/decisions/0011-semantic-orders-by-what-is-said-beyond-the-headline.md
     """
 
     def __init__(self, context: Context) -> None:

@@ -174,7 +174,7 @@ def test_resolved_orders_by_one_minus_brier_and_puts_what_is_not_settled_last() 
 
 
 def test_resolved_needs_prices() -> None:
-    with pytest.raises(InvalidInputError, match="prices: none given"):
+    with pytest.raises(InvalidInputError, match="prices: the set made-up has no closes"):
         ranked(group(OWN), job(ranker="resolved", prices="made-up"), TOOLS)
 
 
