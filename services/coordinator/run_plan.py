@@ -24,6 +24,7 @@ from services.coordinator.run_days import ONE_DAY, Planned
 from services.coordinator.run_messages import BackfillRequest, PlannedDayView, PlanView
 from services.coordinator.settling import Span, lagging, needs_prices
 from shared.errors import ConflictError, InvalidInputError, NotFoundError
+from shared.forecast import format_named
 from shared.run_config import RunConfig
 
 Headlines = Mapping[dt.date, Sequence[DatedHeadline]]
@@ -34,6 +35,7 @@ def plan_backfill(session: Session, request: BackfillRequest) -> tuple[Corpus, P
     config = request.config
     if config.ranker == "recorded":
         raise InvalidInputError("config.ranker: recorded is for imported runs; use semantic")
+    format_named(config.format)
     if session.scalar(select(Run.id).where(Run.name == request.name)) is not None:
         raise name_taken(request.name)
     corpus = find_corpus(session, request.corpus)
