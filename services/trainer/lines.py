@@ -1,7 +1,7 @@
 """What the baselines take of a scored day: which lines are imitated, and which are wanted or unwanted.
 
-Pure: typed values in, typed values out. A line of which every token was forced, or an empty one, is never taken: there
-is nothing in it to learn. The learner scores lines at temperature 1, whatever the sampler's was.
+Pure: typed values in, typed values out. A line without a counted token is never taken: there is nothing in it to
+learn. The learner scores lines at temperature 1, whatever the sampler's was.
 """
 
 from __future__ import annotations
@@ -47,11 +47,17 @@ def labels(rollouts: Sequence[TrainRollout]) -> list[float]:
 
 
 def imitated(groups: Sequence[TrainGroup], minibatches: int, lines: str) -> Batch:
-    """The lines that `sft` learns to repeat; a group without one is left out.
+    """The lines that `sft` learns to repeat, forced tokens included; a group without one is left out.
 
-    Raises InvalidInputError for values that no update can be made of.
+    What the grammar forced is the form, which imitation is there to teach; an objective that weighs the sampler's
+    choices has nothing to weigh in it. Raises InvalidInputError for values that no update can be made of.
     """
-    return _batch(groups, minibatches, lambda rollouts: [(rollout, WANTED) for rollout in CHOICES[lines](rollouts)])
+    whole = [group.model_copy(update={"rollouts": [_whole(one) for one in group.rollouts]}) for group in groups]
+    return _batch(whole, minibatches, lambda rollouts: [(rollout, WANTED) for rollout in CHOICES[lines](rollouts)])
+
+
+def _whole(rollout: TrainRollout) -> TrainRollout:
+    return rollout.model_copy(update={"forced": [False] * len(rollout.forced)})
 
 
 def weighed(groups: Sequence[TrainGroup], minibatches: int) -> Batch:

@@ -84,9 +84,14 @@ def test_all_valid_lines_of_a_group_are_imitated_together() -> None:
     assert (batch.rollouts, batch.tokens, len(batch.minibatches)) == (2, 3, 1)
 
 
+def test_what_the_grammar_forced_is_imitated_too_for_it_is_the_form() -> None:
+    batch = imitated([group(line(1, 1.0, tokens=(3, 4), forced=(0, 1)))], 1, "best")
+    assert batch.minibatches[0][0].rows[0].counted == (True, True)
+
+
 def test_a_line_that_cannot_learn_is_neither_imitated_nor_labelled() -> None:
     forced, empty = line(1, 1.0, forced=(0, 1)), line(2, 0.9, tokens=())
-    assert imitated([group(forced, empty)], 1, "best").dropped == 1
+    assert imitated([group(empty)], 1, "best").dropped == 1
     batch = weighed([group(forced, empty, line(3, 0.1))], 1)
     assert [(row.rollout_id, row.advantage) for row in batch.minibatches[0][0].rows] == [(3, WANTED)]
     assert weighed([group(forced)], 1).dropped == 1

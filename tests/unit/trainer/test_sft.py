@@ -51,8 +51,8 @@ def step(job: Job, model: Any = None) -> tuple[float, Tensor]:
     return float(loss), gradient(trainer.model)
 
 
-def test_each_line_counts_once_by_the_mean_of_what_was_not_forced() -> None:
-    # (1 + 3) / 2 = 2 for the first, whose second token was forced, and .5 for the other: 1.25
+def test_each_line_counts_once_by_the_mean_of_its_counted_tokens() -> None:
+    # (1 + 3) / 2 = 2 for the first, whose second token is not counted, and .5 for the other: 1.25
     rows = (
         Row(1, (3, 4, 5), (0.0,) * 3, (True, False, True), 0.0, 1.0),
         Row(2, (6,), (0.0,), (True,), 0.0, 1.0),
@@ -79,26 +79,14 @@ def test_loss_and_gradient_are_those_of_plain_logits(tiny_base: Path, tmp_path: 
     for group in GROUPS:
         prompt = torch.tensor(group.prompt_token_ids)
         for one in group.rollouts:
-            counted = ~torch.tensor(one.forced)
-            if counted.any():
-                logits = model(torch.cat([prompt, torch.tensor(one.token_ids)])[None]).logits[0, len(prompt) - 1 : -1]
-                every = torch.nn.functional.cross_entropy(logits, torch.tensor(one.token_ids), reduction="none")
-                losses.append(every[counted].mean())
+            logits = model(torch.cat([prompt, torch.tensor(one.token_ids)])[None]).logits[0, len(prompt) - 1 : -1]
+            losses.append(torch.nn.functional.cross_entropy(logits, torch.tensor(one.token_ids)))
     expected = torch.stack(losses).mean()
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
     theirs = torch.cat([one.flatten() for one in torch.autograd.grad(expected, trained)])
     loss, ours = step(job, model)
     assert loss == pytest.approx(expected.item(), abs=1e-5)
     assert (ours - theirs).norm() / theirs.norm() < 1e-4
-
-
-def test_a_forced_token_passes_no_gradient(tiny_base: Path, tmp_path: Path) -> None:
-    found = []
-    for last in (6, 20):
-        group = random_group(1).model_copy(update={"rollouts": [rollout(1, (4, 5, last), 0.0, (2,))]})
-        found.append(step(sft_job(tmp_path / str(last), tiny_base, [group])))
-    assert found[0][0] == pytest.approx(found[1][0], rel=1e-6)
-    torch.testing.assert_close(found[0][1], found[1][1], rtol=1e-6, atol=1e-9)
 
 
 def test_the_best_lines_become_likelier_and_likelier(tiny_base: Path, tmp_path: Path) -> None:
