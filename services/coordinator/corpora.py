@@ -58,8 +58,9 @@ def _refuse_days_in_use(session: Session, corpus: Corpus, fresh: Sequence[Checke
     """What a run was planned over must stay as it was; headlines of later days let what waits for them mature."""
     if corpus.used_at is None:
         return
-    newest = func.greatest(func.max(Day.date), func.max(Day.outcome_date))
-    last = session.execute(select(newest).join(Run).where(Run.corpus_id == corpus.id)).scalar_one()
+    in_runs = select(func.greatest(func.max(Day.date), func.max(Day.outcome_date))).join(Run)
+    stored = select(func.max(Headline.date)).where(Headline.corpus_id == corpus.id)
+    last = session.scalar(in_runs.where(Run.corpus_id == corpus.id)) or session.scalar(stored)
     early = [row for row in fresh if last is not None and row.date <= last]
     if early:
         raise ConflictError(

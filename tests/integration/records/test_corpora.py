@@ -114,7 +114,9 @@ def test_another_time_zone_needs_another_name(client: TestClient) -> None:
     assert "corpus 'real' has UTC, not Europe/Zurich" in answer.json()["detail"]
 
 
-def test_a_used_corpus_takes_no_more_headlines_but_the_same_ones(client: TestClient, sessions: Sessions) -> None:
+def test_a_used_corpus_takes_the_same_headlines_and_else_only_those_of_later_days(
+    client: TestClient, sessions: Sessions
+) -> None:
     post(client, ROWS)
     with sessions.begin() as session:
         session.scalars(select(Corpus)).one().used_at = dt.datetime.now(dt.UTC)
