@@ -15,6 +15,7 @@ ProfileName = Literal["tight", "default", "loose"]
 Horizon = Literal["1d", "1w", "1m", "1q"]
 Schedule = Literal["constant", "linear", "on_plateau"]
 Objective = Literal["gspo", "sft", "kto"]
+Gate = Literal["validity", "sound", "off"]
 RewardPart = Literal["composite", "normalized_score", "semantic", "resolved", "trade_thinking"]
 
 HORIZON_DAYS: dict[str, int] = {"1d": 1, "1w": 7, "1m": 30, "1q": 91}
@@ -147,8 +148,12 @@ class RunConfig(BaseModel):
     panel_profile: ProfileName = Field(
         "default", description="Sampler profile on the panel, the same for every checkpoint."
     )
-    gate: Literal["validity", "off"] = Field(
-        "validity", description="`validity` makes the reward of an invalid rollout 0 before the bonus."
+    gate: Gate = Field(
+        "validity",
+        description=(
+            "`validity` makes the reward of an invalid rollout 0 before the bonus; `sound` also that of one that is "
+            "empty, echoes the form or restates its headline."
+        ),
     )
     reward_base: Literal["composite", "normalized_score", "semantic", "resolved", "mix"] = Field(
         "composite", description="The score that the reward is made of; `mix` is the weighted mean of `reward_weights`."

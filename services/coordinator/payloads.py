@@ -80,10 +80,10 @@ def _train(session: Session, head: StepHead, day: Day) -> TrainTask:
         .where(Group.day_id == day.id)
         .order_by(Group.position, Rollout.index)
     )
-    groups = [_to_train(group) for group in session.scalars(query).unique()]
+    warm_start = day.role == "warm_start"
+    groups = [_to_train(group, spotless=warm_start) for group in session.scalars(query).unique()]
     policy_day = session.get(Day, day.policy_day_id) if day.policy_day_id else None
     policy_place = policy_day.position if policy_day and policy_day.position is not None else -1
-    warm_start = day.role == "warm_start"
     return TrainTask(
         **_fields(head),
         parent=reference(parent_of(session, day)),
@@ -96,7 +96,8 @@ def _train(session: Session, head: StepHead, day: Day) -> TrainTask:
     )
 
 
-def _to_train(group: Group) -> TrainGroup:
+def _to_train(group: Group, *, spotless: bool) -> TrainGroup:
+    """A group of a batch; `spotless` takes only lines without a sign of degeneration for valid, worth imitating."""
     return TrainGroup(
         group_id=group.id,
         prompt_token_ids=group.prompt_token_ids,
@@ -107,10 +108,11 @@ def _to_train(group: Group) -> TrainGroup:
                 token_ids=rollout.token_ids,
                 logprobs=rollout.logprobs,
                 forced=[bool(flag) for flag in rollout.forced],
-                reward=rollout.evaluation.reward if rollout.evaluation else 0.0,
-                valid=rollout.evaluation.valid if rollout.evaluation else False,
-                normalized_score=rollout.evaluation.normalized_score if rollout.evaluation else 0.0,
+                reward=evaluation.reward,
+                valid=evaluation.valid and not (spotless and evaluation.signs),
+                normalized_score=evaluation.normalized_score,
             )
             for rollout in group.rollouts
+            if (evaluation := rollout.evaluation)
         ],
     )

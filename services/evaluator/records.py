@@ -56,6 +56,7 @@ def _record(i: int, pool: Pool, standing: Standing, semantic: float | None, job:
         "resolved": scoring.resolved_score(reading.brier),
         "trade_thinking": trade.total,
     } | ({SEMANTIC: semantic} if semantic is not None else {})
+    signs = signs_of(reading.text, reading.said, pool.group.headline, [r.text for r in pool.readings[:i]])
     return EvaluationRecord(
         rollout_id=pool.group.rollouts[i].rollout_id,
         verdict=judgement.verdict,
@@ -74,9 +75,9 @@ def _record(i: int, pool: Pool, standing: Standing, semantic: float | None, job:
         normalized_score=normalized,
         outcome_score=scoring.outcome_score(normalized),
         composite=scores["composite"],
-        reward=scoring.reward(base_of(scores, reading, config), judgement.valid, config.gate, job.bonus),
+        reward=scoring.reward(base_of(scores, reading, config), judgement.valid, signs, config.gate, job.bonus),
         form_score=reading.form_score,
-        signs=signs_of(reading.text, reading.said, pool.group.headline, [r.text for r in pool.readings[:i]]),
+        signs=signs,
         settlement=reading.settlement,
     )
 

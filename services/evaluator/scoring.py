@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
+
+from shared.run_config import Gate
+from shared.wire import Sign
 
 RANK_WEIGHT = 0.7
 TRADE_WEIGHT = 0.3
@@ -105,10 +108,15 @@ def composite(normalized: float, trade: float) -> float:
     return float(normalized**RANK_WEIGHT * trade**TRADE_WEIGHT)
 
 
-def reward(base: float, valid: bool, gate: Literal["validity", "off"], bonus: float) -> float:
-    """gate · base + bonus · validity, in [0, 1 + bonus]; the gate `validity` is 0 for an invalid rollout."""
-    opened = 1.0 if gate == "off" else validity(valid)
-    return opened * base + bonus * validity(valid)
+def reward(base: float, valid: bool, signs: Sequence[Sign], gate: Gate, bonus: float) -> float:
+    """gate · base + bonus · validity, in [0, 1 + bonus].
+
+    The gate `validity` is 0 for an invalid rollout; `sound` is 0 also for one that shows a sign of degeneration by
+    itself. A duplicate does not: identical texts are worth the same.
+    """
+    degenerate = any(sign != "duplicate" for sign in signs)
+    closed = {"off": False, "validity": not valid, "sound": not valid or degenerate}[gate]
+    return (0.0 if closed else base) + bonus * validity(valid)
 
 
 def weighted_mean(values: Mapping[str, float], weights: Mapping[str, float]) -> float:

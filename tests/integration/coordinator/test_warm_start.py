@@ -6,7 +6,7 @@ from fastapi.testclient import TestClient
 
 from services.coordinator.database import Sessions
 from shared.wire import EvaluateTask, GenerateTask, TrainTask
-from tests.factories import day, make_corpus, make_panel
+from tests.factories import day, evaluated, make_corpus, make_panel
 from tests.fakes import FakeWorker
 from tests.integration.coordinator.conftest import Get, Sql, Start
 
@@ -48,6 +48,25 @@ def test_a_warm_start_learns_valid_lines_that_the_ladder_made(
     assert (train.objective, train.lines, train.epochs, train.learning_rate) == ("sft", "valid", 3, 1e-4)
     [chain] = [task for task in worker.tasks if isinstance(task, TrainTask) and task.date == day(2)]
     assert (chain.objective, chain.lines, chain.epochs) == ("kto", "best", 1)
+
+
+def test_a_warm_start_imitates_no_line_that_restates_its_headline(
+    sessions: Sessions, worker: FakeWorker, start: Start
+) -> None:
+    make_corpus(sessions, dates=4)
+    start(first=day(2), last=day(2), warm_start=3)
+    worker.do_all("RUN", most=1)
+    task = worker.take(worker.queued("RUN")[0])
+    assert isinstance(task, EvaluateTask)
+    sound, *_, restated = evaluated(task, verdict="strict", valid=True, validity=1.0).evaluations
+    records = [sound, restated.model_copy(update={"signs": ["restated"]})]
+    whole = evaluated(task, valid=False)
+    kept = {record.rollout_id: record for record in records}
+    result = whole.model_copy(update={"evaluations": [kept.get(e.rollout_id, e) for e in whole.evaluations]})
+    assert worker.post(task, result).status_code == 200
+    train = worker.take(worker.queued("RUN")[0])
+    assert isinstance(train, TrainTask)
+    assert [r.rollout_id for group in train.groups for r in group.rollouts if r.valid] == [sound.rollout_id]
 
 
 def test_the_outcomes_of_a_warm_start_teach_it_nothing(

@@ -93,7 +93,7 @@ def test_signs_are_stored_with_the_text_that_shows_them() -> None:
 
 @pytest.mark.parametrize("ranker", ["semantic", "judge", "resolved"])
 @pytest.mark.parametrize("base", ["composite", "normalized_score", "semantic", "resolved", "mix"])
-@pytest.mark.parametrize("gate", ["off", "validity"])
+@pytest.mark.parametrize("gate", ["off", "validity", "sound"])
 @pytest.mark.parametrize("text", ["", " ", TEMPLATE, HEADLINE])
 def test_saying_nothing_is_rewarded_with_nothing(text: str, gate: str, base: str, ranker: str) -> None:
     weights = {"semantic": 1, "trade_thinking": 1} if base == "mix" else {}

@@ -107,10 +107,22 @@ def test_composite_weighs_rank_and_trade_thinking_geometrically() -> None:
 
 
 def test_the_reward_is_gated_base_plus_bonus_for_validity() -> None:
-    assert reward(0.4, True, "validity", 0.1) == 0.5
-    assert reward(0.4, False, "validity", 0.1) == 0.0
-    assert reward(0.4, False, "off", 0.1) == 0.4
-    assert reward(0.4, True, "off", 0.0) == 0.4
+    assert reward(0.4, True, (), "validity", 0.1) == 0.5
+    assert reward(0.4, True, ("restated",), "validity", 0.1) == 0.5
+    assert reward(0.4, False, (), "validity", 0.1) == 0.0
+    assert reward(0.4, False, (), "off", 0.1) == 0.4
+    assert reward(0.4, True, (), "off", 0.0) == 0.4
+
+
+def test_the_gate_sound_closes_for_a_valid_line_that_restates_its_headline() -> None:
+    assert reward(0.4, True, (), "sound", 0.1) == 0.5
+    assert reward(0.4, True, ("restated",), "sound", 0.1) == 0.1
+    assert reward(0.4, True, ("placeholder", "duplicate"), "sound", 0.0) == 0.0
+    assert reward(0.4, False, (), "sound", 0.1) == 0.0
+
+
+def test_a_duplicate_alone_does_not_close_the_gate_because_identical_texts_are_worth_the_same() -> None:
+    assert reward(0.4, True, ("duplicate",), "sound", 0.1) == 0.5
 
 
 @unhurried
