@@ -12,7 +12,7 @@ from typing import Final
 from shared.forecast.abstention import declined
 from shared.forecast.format import BY_HORIZON, Example, Format
 from shared.forecast.judgement import Judgement
-from shared.forecast.regex import NAME, phrase
+from shared.forecast.regex import phrase
 from shared.forecast.slots import Slots, plain, unfilled
 from shared.run_config import Horizon
 
@@ -202,11 +202,13 @@ def examples(horizon: Horizon) -> list[Example]:
 def regex(horizon: Horizon) -> str:
     """A regular expression of strict paragraphs of three sentences: the move, its driver, its risk.
 
-    Narrower than the rubric on purpose. A sentence ends in a word of small letters, which no abbreviation does.
+    Narrower than the rubric on purpose. The asset is a name, so that no verb slips into it, and what kind of asset. A
+    sentence ends in a word of small letters, which no abbreviation does.
     """
     end = r" [a-z]{3,14}\."
     return (
-        rf"(The )?[A-Z][A-Za-z0-9]{{0,12}}( {NAME}){{0,2}} (shares|stock|index|futures|yield|bonds|price|prices) "
+        r"(The )?[A-Z][A-Za-z0-9]{0,12}( ([A-Z][A-Za-z0-9]{0,12}|[0-9]{1,2}-year|crude)){0,2} "
+        r"(shares|stock|index|futures|yield|bonds|price|prices) "
         r"(should|will) (rise|fall|gain|drop|climb|decline) by (about|at least) "
         rf"([1-9][0-9]?([.][0-9])?|0[.][1-9])(%| percent| basis points) {BY_HORIZON[horizon]}\. "
         rf"(It is because|The move is driven by|The main driver is) {phrase(3, 14)}{end} "
