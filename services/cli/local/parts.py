@@ -139,8 +139,6 @@ def worker_parts(wiring: Wiring) -> list[Part]:
         environment = base_environment() | own
         return Part(name, command, environment, Path.cwd(), ready_line=ready_line, cure=_cure(extra), nice=nice)
 
-    address = {"MORROW_EVALUATOR_HOST": HOST, "MORROW_EVALUATOR_PORT": str(wiring.evaluator_port)}
-    web = base_environment() | engine | one | address
     return [
         part("syncer", _python("services.inference.syncer_main"), coordinator | engine | model, "inference", ""),
         part(
@@ -157,14 +155,19 @@ def worker_parts(wiring: Wiring) -> list[Part]:
             "evaluator",
             _CELERY_READY,
         ),
-        Part(
-            "evaluator-web",
-            _python("services.evaluator.main", "web"),
-            web,
-            Path.cwd(),
-            is_ready=answers(f"{wiring.evaluator_url}/healthz"),
-            url=wiring.evaluator_url,
-            cure=_cure("evaluator"),
-        ),
+        _evaluator_web(wiring, engine | one),
         part("trainer", _python("services.trainer.main"), broker | model | all_cores, "trainer", _CELERY_READY),
     ]
+
+
+def _evaluator_web(wiring: Wiring, own: dict[str, str]) -> Part:
+    address = {"MORROW_EVALUATOR_HOST": HOST, "MORROW_EVALUATOR_PORT": str(wiring.evaluator_port)}
+    return Part(
+        "evaluator-web",
+        _python("services.evaluator.main", "web"),
+        base_environment() | own | address,
+        Path.cwd(),
+        is_ready=answers(f"{wiring.evaluator_url}/healthz"),
+        url=wiring.evaluator_url,
+        cure=_cure("evaluator"),
+    )
