@@ -15,6 +15,9 @@ from sqlalchemy.engine import make_url
 from services.coordinator.database import Sessions, make_engine, make_sessions, normalized_url
 from services.coordinator.migrate import migrate
 
+# Threads of OpenMP that wait spin, which starves whoever else is at work. It is read when torch is loaded, later on.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 TEMPLATE = "morrow_template"
 
 
