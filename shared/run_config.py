@@ -16,6 +16,7 @@ Horizon = Literal["1d", "1w", "1m", "1q"]
 Schedule = Literal["constant", "linear", "on_plateau"]
 Objective = Literal["gspo", "sft", "kto"]
 Gate = Literal["validity", "sound", "off"]
+BonusFor = Literal["strict", "valid"]
 RewardPart = Literal["composite", "normalized_score", "semantic", "resolved", "trade_thinking"]
 
 HORIZON_DAYS: dict[str, int] = {"1d": 1, "1w": 7, "1m": 30, "1q": 91}
@@ -162,7 +163,11 @@ class RunConfig(BaseModel):
         default_factory=dict,
         description="Weights of the scores in reward_base=mix, each >= 0; they need not add up to 1.",
     )
-    bonus: float = Field(0.1, ge=0, le=1, description="Added to the reward of a valid rollout on the first day.")
+    bonus: float = Field(0.1, ge=0, le=1, description="Added to the reward for its form, on the first day.")
+    bonus_for: BonusFor = Field(
+        "strict",
+        description="What the bonus is paid for: a strict line, as raw validity counts, or a near miss as well.",
+    )
     bonus_schedule: Literal["constant", "linear", "on_plateau", "on_validity"] = Field(
         "on_validity",
         description=(

@@ -75,7 +75,7 @@ def _record(i: int, pool: Pool, standing: Standing, semantic: float | None, job:
         normalized_score=normalized,
         outcome_score=scoring.outcome_score(normalized),
         composite=scores["composite"],
-        reward=scoring.reward(base_of(scores, reading, config), judgement.valid, signs, config.gate, job.bonus),
+        reward=scoring.reward(base_of(scores, reading, config), judgement.verdict, signs, config, job.bonus),
         form_score=reading.form_score,
         signs=signs,
         settlement=reading.settlement,

@@ -9,8 +9,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
-from shared.run_config import Gate
-from shared.wire import Sign
+from shared.run_config import BonusFor, RunConfig
+from shared.wire import Sign, Verdict
 
 RANK_WEIGHT = 0.7
 TRADE_WEIGHT = 0.3
@@ -108,15 +108,21 @@ def composite(normalized: float, trade: float) -> float:
     return float(normalized**RANK_WEIGHT * trade**TRADE_WEIGHT)
 
 
-def reward(base: float, valid: bool, signs: Sequence[Sign], gate: Gate, bonus: float) -> float:
-    """gate · base + bonus · validity, in [0, 1 + bonus].
+def earns_bonus(verdict: Verdict, bonus_for: BonusFor) -> bool:
+    """Whether a text has the form that the bonus is for: `strict`, or `valid`, which a near miss is too."""
+    return verdict == "strict" or (bonus_for == "valid" and verdict == "normalized")
+
+
+def reward(base: float, verdict: Verdict, signs: Sequence[Sign], config: RunConfig, bonus: float) -> float:
+    """gate · base + bonus · form, in [0, 1 + bonus]; form is 1 for a text that `earns_bonus`, else 0.
 
     The gate `validity` is 0 for an invalid rollout; `sound` is 0 also for one that shows a sign of degeneration by
     itself. A duplicate does not: identical texts are worth the same.
     """
+    valid = verdict in {"strict", "normalized"}
     degenerate = any(sign != "duplicate" for sign in signs)
-    closed = {"off": False, "validity": not valid, "sound": not valid or degenerate}[gate]
-    return (0.0 if closed else base) + bonus * validity(valid)
+    closed = {"off": False, "validity": not valid, "sound": not valid or degenerate}[config.gate]
+    return (0.0 if closed else base) + (bonus if earns_bonus(verdict, config.bonus_for) else 0.0)
 
 
 def weighted_mean(values: Mapping[str, float], weights: Mapping[str, float]) -> float:

@@ -21,6 +21,7 @@ from services.evaluator.scoring import (
     validity,
     weighted_mean,
 )
+from shared.run_config import RunConfig
 from tests.unit.evaluator.group_texts import unhurried
 
 SCORES = st.lists(st.sampled_from([0.0, 0.1, 0.25, 0.5, 0.9]), min_size=1, max_size=10)
@@ -107,22 +108,31 @@ def test_composite_weighs_rank_and_trade_thinking_geometrically() -> None:
 
 
 def test_the_reward_is_gated_base_plus_bonus_for_validity() -> None:
-    assert reward(0.4, True, (), "validity", 0.1) == 0.5
-    assert reward(0.4, True, ("restated",), "validity", 0.1) == 0.5
-    assert reward(0.4, False, (), "validity", 0.1) == 0.0
-    assert reward(0.4, False, (), "off", 0.1) == 0.4
-    assert reward(0.4, True, (), "off", 0.0) == 0.4
+    gated, ungated = RunConfig(), RunConfig(gate="off")
+    assert reward(0.4, "strict", (), gated, 0.1) == 0.5
+    assert reward(0.4, "strict", ("restated",), gated, 0.1) == 0.5
+    assert reward(0.4, "malformed", (), gated, 0.1) == 0.0
+    assert reward(0.4, "abstained", (), gated, 0.1) == 0.0
+    assert reward(0.4, "malformed", (), ungated, 0.1) == 0.4
+    assert reward(0.4, "strict", (), ungated, 0.0) == 0.4
+
+
+def test_a_near_miss_opens_the_gate_but_earns_no_bonus_unless_that_is_for_all_valid_lines() -> None:
+    assert reward(0.4, "normalized", (), RunConfig(), 0.1) == 0.4
+    assert reward(0.4, "normalized", (), RunConfig(bonus_for="valid"), 0.1) == 0.5
+    assert reward(0.4, "malformed", (), RunConfig(bonus_for="valid"), 0.1) == 0.0
 
 
 def test_the_gate_sound_closes_for_a_valid_line_that_restates_its_headline() -> None:
-    assert reward(0.4, True, (), "sound", 0.1) == 0.5
-    assert reward(0.4, True, ("restated",), "sound", 0.1) == 0.1
-    assert reward(0.4, True, ("placeholder", "duplicate"), "sound", 0.0) == 0.0
-    assert reward(0.4, False, (), "sound", 0.1) == 0.0
+    sound = RunConfig(gate="sound")
+    assert reward(0.4, "strict", (), sound, 0.1) == 0.5
+    assert reward(0.4, "strict", ("restated",), sound, 0.1) == 0.1
+    assert reward(0.4, "strict", ("placeholder", "duplicate"), sound, 0.0) == 0.0
+    assert reward(0.4, "malformed", (), sound, 0.1) == 0.0
 
 
 def test_a_duplicate_alone_does_not_close_the_gate_because_identical_texts_are_worth_the_same() -> None:
-    assert reward(0.4, True, ("duplicate",), "sound", 0.1) == 0.5
+    assert reward(0.4, "strict", ("duplicate",), RunConfig(gate="sound"), 0.1) == 0.5
 
 
 @unhurried
