@@ -23,7 +23,10 @@ def problem_response(error: MorrowError) -> JSONResponse:
 
 
 def _field_errors(error: RequestValidationError) -> list[dict[str, str]]:
-    return [{"field": ".".join(str(part) for part in e["loc"]), "message": str(e["msg"])} for e in error.errors()]
+    return [
+        {"field": ".".join(str(part) for part in e["loc"]), "message": str(e["msg"]).removeprefix("Value error, ")}
+        for e in error.errors()
+    ]
 
 
 def install_problems(app: FastAPI) -> None:

@@ -35,8 +35,13 @@ def parse_date(text: str) -> dt.date:
 
 
 def _scalar(text: str) -> object:
-    """A value as YAML would read it, but for numbers and booleans, which the field's type decides."""
+    """A value as YAML would read it, but for numbers and booleans, which the field's type decides; `{…}` is JSON."""
     stripped = text.strip()
+    if stripped.startswith("{"):
+        try:
+            return json.loads(stripped)
+        except json.JSONDecodeError as error:
+            raise UsageError(f"{text!r} is not a JSON object: {error}") from error
     if stripped.lower() in _NOTHING:
         return None
     if len(stripped) >= 2 and stripped[0] == stripped[-1] == '"':
@@ -75,6 +80,7 @@ def parse_assignments(texts: Iterable[str]) -> dict[str, Any]:
         config = RunConfig.model_validate(given)
     except ValidationError as error:
         first = error.errors()[0]
-        key = str(first["loc"][0]) if first["loc"] else "values"
-        raise UsageError(f"--set {key}={given.get(key)}: {first['msg']}") from error
+        message = first["msg"].removeprefix("Value error, ")
+        field = f"{first['loc'][0]}={given.get(str(first['loc'][0]))}: " if first["loc"] else ""
+        raise UsageError(f"--set {field}{message}") from error
     return {key: config.model_dump(mode="json")[key] for key in given}

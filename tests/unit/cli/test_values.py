@@ -35,6 +35,11 @@ def test_a_quoted_value_is_text_as_it_stands() -> None:
     assert parse_assignments(["base_model='a=b'"]) == {"base_model": "a=b"}
 
 
+def test_weights_are_given_as_a_json_object() -> None:
+    weights = {"reward_base": "mix", "reward_weights": {"composite": 0.7, "semantic": 0.3}}
+    assert parse_assignments(["reward_base=mix", 'reward_weights={"composite": 0.7, "semantic": 0.3}']) == weights
+
+
 def test_only_what_was_given_is_sent_so_that_a_preset_still_fills_the_rest() -> None:
     assert parse_assignments(["preset=seed"]) == {"preset": "seed"}
 
@@ -57,6 +62,9 @@ def test_a_key_with_a_hyphen_finds_its_field() -> None:
         ("rollouts=null", "--set rollouts=None: "),
         ("dates=maybe", "--set dates=maybe: .*'enforce' or 'warn'"),
         ("rollouts", "write key=value"),
+        ("ranker=best", "--set ranker=best: 'best' does not exist; choose one of semantic"),
+        ("ranker=resolved", "^--set prices: settling claims needs a price set"),
+        ("reward_weights={composite: 1}", "not a JSON object"),
         ('base_model="a"b"', "not a quoted string"),
     ],
 )

@@ -7,6 +7,7 @@ from fastapi.testclient import TestClient
 from prometheus_client import CollectorRegistry
 
 from shared.errors import ConflictError, UnavailableError
+from shared.run_config import RunConfig
 from shared.web import install_health, install_problems
 
 
@@ -32,6 +33,10 @@ def client(ready: bool = True) -> TestClient:
     def number(n: int) -> int:
         return n
 
+    @app.post("/config")
+    def config(given: RunConfig) -> str:
+        return given.digest()
+
     return TestClient(app, raise_server_exceptions=False)
 
 
@@ -51,6 +56,11 @@ def test_a_refused_field_is_named() -> None:
     answer = client().get("/number", params={"n": "x"})
     assert answer.status_code == 422
     assert answer.json()["errors"][0]["field"] == "query.n"
+
+
+def test_a_rule_of_several_fields_is_told_in_its_own_words() -> None:
+    answer = client().post("/config", json={"ranker": "resolved"})
+    assert answer.json()["detail"] == "body: prices: settling claims needs a price set; import one and name it"
 
 
 def test_an_unknown_route_and_a_wrong_method_are_problems_too() -> None:
