@@ -34,7 +34,7 @@ def wanted(session: Session) -> WantedCheckpoints:
 
 def remember_engine(session: Session, report: EngineReport) -> None:
     """Keep the newest report of each engine."""
-    values = storable(report.model_dump())
+    values = storable(report.model_dump(include={"url", "loaded", "load_seconds", "error"}))
     statement = insert(Engine).values(values)
     session.execute(
         statement.on_conflict_do_update(index_elements=["url"], set_=values | {"seen_at": func.clock_timestamp()})

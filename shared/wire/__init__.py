@@ -13,6 +13,7 @@ from shared.wire.evaluate import (
     Settlement,
     Sign,
 )
+from shared.wire.forecast import ForecastLine, ForecastLines, ForecastTask
 from shared.wire.generate import GenerateResult, GenerateTask, GroupRecord, HeadlineItem, RolloutRecord, StepHead
 from shared.wire.policy import CheckpointRecord, CheckpointRef, EngineReport, PolicyRef, WantedCheckpoints
 from shared.wire.steps import (
@@ -43,6 +44,9 @@ __all__ = [
     "EvaluateTask",
     "EvaluationRecord",
     "FailRequest",
+    "ForecastLine",
+    "ForecastLines",
+    "ForecastTask",
     "GenerateResult",
     "GenerateTask",
     "GroupRecord",

@@ -47,9 +47,18 @@ class WantedCheckpoints(Message):
 
 
 class EngineReport(Message):
-    """What a syncer says about its engine: names loaded, seconds each load took, and what went wrong."""
+    """What a syncer says about its engine.
+
+    `url` is the engine's address for others, and its identity. `loaded` are the policies that answered a probe, with
+    the seconds each load took and since when each is verified. `ready`: it holds what is served. `syncer_url` is where
+    the syncer itself is asked for forecasts, None if nowhere. `leaving`: it shuts down and will not report again.
+    """
 
     url: str
     loaded: list[str]
     load_seconds: dict[str, float] = Field(default_factory=dict)
+    verified_at: dict[str, dt.datetime] = Field(default_factory=dict)
+    ready: bool = False
+    syncer_url: str | None = None
+    leaving: bool = False
     error: str | None = None
