@@ -28,6 +28,10 @@ class WorkerSettings(ServiceSettings):
     coordinator_url: str = Field("http://127.0.0.1:8700", description="Base URL of the coordinator.")
     broker_url: str = Field("redis://127.0.0.1:6379/0", description="Redis URL of the Celery broker.")
     request_timeout: float = Field(60.0, gt=0, description="Seconds a call to the coordinator may take.")
+    metrics_host: str = Field("127.0.0.1", description="Address on which a worker answers Prometheus.")
+    metrics_port: int = Field(
+        0, ge=0, le=65_535, description="Port on which a worker answers Prometheus; 0 is none. One per process."
+    )
 
 
 class ModelSettings(WorkerSettings):

@@ -10,7 +10,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Protocol
+from typing import Literal, Protocol
 
 import httpx
 from pydantic import TypeAdapter
@@ -27,6 +27,7 @@ from shared.wire import (
     RenewAnswer,
     RenewRequest,
     Result,
+    StepKind,
     Task,
 )
 
@@ -120,25 +121,55 @@ class Lease:
         self.stop.set()
 
 
-def _renew_until(done: threading.Event, every: float, lease: Lease, coordinator: Coordinator) -> None:
-    while not done.wait(every):
-        try:
-            answer = coordinator.renew(lease.step_id, lease.fence)
-        except StaleFenceError as error:
-            lease.revoke(error.detail)
-            return
-        except MorrowError as error:
-            log.warning("could not renew step %d: %s", lease.step_id, error.detail)
-            continue
-        if not answer.go_on:
-            lease.revoke(answer.reason)
-            return
+Renewal = Literal["renewed", "stop", "refused", "unanswered"]
+Outcome = Literal["done", "failed", "stopped"]
+
+
+class Meter(Protocol):
+    """Counts what a worker does."""
+
+    def renewed(self, kind: StepKind, outcome: Renewal) -> None: ...
+    def ended(self, kind: StepKind, outcome: Outcome, seconds: float, result: Result | None) -> None: ...
+
+
+class NoMeter:
+    """Counts nothing."""
+
+    def renewed(self, kind: StepKind, outcome: Renewal) -> None:
+        """Nothing."""
+
+    def ended(self, kind: StepKind, outcome: Outcome, seconds: float, result: Result | None) -> None:
+        """Nothing."""
+
+
+def _renew(lease: Lease, coordinator: Coordinator) -> Renewal:
+    try:
+        answer = coordinator.renew(lease.step_id, lease.fence)
+    except StaleFenceError as error:
+        lease.revoke(error.detail)
+        return "refused"
+    except MorrowError as error:
+        log.warning("could not renew step %d: %s", lease.step_id, error.detail)
+        return "unanswered"
+    if answer.go_on:
+        return "renewed"
+    lease.revoke(answer.reason)
+    return "stop"
+
+
+def _renew_until(
+    done: threading.Event, every: float, lease: Lease, coordinator: Coordinator, count: Callable[[Renewal], None]
+) -> None:
+    while not lease.stop.is_set() and not done.wait(every):
+        count(_renew(lease, coordinator))
 
 
 @contextmanager
-def _renewed(lease: Lease, seconds: float, coordinator: Coordinator) -> Iterator[None]:
+def _renewed(
+    lease: Lease, seconds: float, coordinator: Coordinator, count: Callable[[Renewal], None]
+) -> Iterator[None]:
     done = threading.Event()
-    args = (done, max(seconds / 3, 0.2), lease, coordinator)
+    args = (done, max(seconds / 3, 0.2), lease, coordinator, count)
     thread = threading.Thread(target=_renew_until, args=args, name=f"renew-{lease.step_id}", daemon=True)
     thread.start()
     try:
@@ -151,7 +182,10 @@ def _renewed(lease: Lease, seconds: float, coordinator: Coordinator) -> Iterator
 Handler = Callable[[Task, Lease], Result]
 
 
-def work_on(step_id: int, coordinator: Coordinator, handler: Handler) -> str:
+_ENDS: dict[str, Outcome] = {"accepted": "done", "already": "done", "failed": "failed"}
+
+
+def work_on(step_id: int, coordinator: Coordinator, handler: Handler, meter: Meter | None = None) -> str:
     """Do one step and say how it ended: the status of a refused claim, `accepted`, `already`, `stopped` or `failed`.
 
     A failure of the handler is posted to the coordinator, which decides about another attempt; it is never raised,
@@ -162,25 +196,30 @@ def work_on(step_id: int, coordinator: Coordinator, handler: Handler) -> str:
         log.info("step %d not granted: %s %s", step_id, answer.status, answer.reason)
         return answer.status
     with captured_log() as lines:
-        return _do(answer.task, answer.lease_seconds, coordinator, handler, lines.text)
+        return _do(answer.task, answer.lease_seconds, coordinator, handler, meter or NoMeter(), lines.text)
 
 
-def _do(task: Task, seconds: float, coordinator: Coordinator, handler: Handler, log_text: Callable[[], str]) -> str:
-    lease = Lease(task.step_id, task.fence)
+def _do(
+    task: Task, seconds: float, coordinator: Coordinator, handler: Handler, meter: Meter, log_text: Callable[[], str]
+) -> str:
     log.info("%s %s %s: step %d attempt %d", task.kind, task.run, task.date, task.step_id, task.fence)
+    began, result = time.monotonic(), None
+    lease = Lease(task.step_id, task.fence)
     try:
-        with _renewed(lease, seconds, coordinator):
+        with _renewed(lease, seconds, coordinator, lambda outcome: meter.renewed(task.kind, outcome)):
             result = handler(task, lease)
             lease.check()
             request = CompleteRequest(fence=task.fence, result=_results.validate_python(result), log=log_text())
-            return coordinator.complete(task.step_id, request).status
+            status: str = coordinator.complete(task.step_id, request).status
     except (StoppedError, StaleFenceError) as error:
         log.info("step %d stopped: %s", task.step_id, error.detail)
-        return "stopped"
+        status = "stopped"
     except Exception as error:
         log.error("step %d failed", task.step_id, exc_info=error)
         _post_failure(task, error, coordinator, log_text())
-        return "failed"
+        status = "failed"
+    meter.ended(task.kind, _ENDS.get(status, "stopped"), time.monotonic() - began, result)
+    return status
 
 
 def _post_failure(task: Task, error: Exception, coordinator: Coordinator, log_text: str) -> None:

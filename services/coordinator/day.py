@@ -62,6 +62,7 @@ FINISHED_DAYS: frozenset[DayState] = frozenset({"published", "scored", "skipped"
 OPEN_STEPS: frozenset[StepState] = frozenset({"queued", "leased"})
 GRANTING_RUNS: frozenset[RunState] = frozenset({"running", "waiting", "failing"})
 """Run states under which steps are handed out and begun."""
+ENDED_RUNS: frozenset[RunState] = frozenset({"completed", "failed", "cancelled"})
 
 
 def checked_move(moves: Mapping[_State, frozenset[_State]], old: str, new: _State, what: str) -> _State:

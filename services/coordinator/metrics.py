@@ -8,10 +8,12 @@ from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
-from sqlalchemy import func, select
+from sqlalchemy import Integer, func, select
+from sqlalchemy.orm import Session
 
 from services.coordinator.database import Sessions
-from services.coordinator.models import Outbox, Run, Step
+from services.coordinator.day import ENDED_RUNS
+from services.coordinator.models import Attempt, Day, Outbox, Run, Step
 
 
 class StepCollector(Collector):
@@ -36,8 +38,30 @@ class StepCollector(Collector):
                 age.add_metric([kind], max(float(seconds), 0.0))
             for state, count in session.execute(select(Run.state, func.count()).group_by(Run.state)):
                 runs.add_metric([state], count)
+            yield from (_expired(session), _lags(session))
             unsent = session.execute(select(func.count()).select_from(Outbox)).scalar_one()
         yield from (steps, age, runs, GaugeMetricFamily("morrow_outbox_messages", "Messages not sent yet.", unsent))
+
+
+def _expired(session: Session) -> Metric:
+    """Attempts whose lease ran out, by kind."""
+    family = GaugeMetricFamily("morrow_expired_attempts", "Attempts whose lease ran out.", labels=["kind"])
+    of_steps = select(Step.kind, func.count()).join(Attempt, Attempt.step_id == Step.id)
+    for kind, count in session.execute(of_steps.where(Attempt.outcome == "expired").group_by(Step.kind)):
+        family.add_metric([kind], count)
+    return family
+
+
+def _lags(session: Session) -> Metric:
+    """The policy lag of the newest update of each run that is not over."""
+    family = GaugeMetricFamily("morrow_run_policy_lag_days", "Policy lag of a run's newest update.", labels=["run"])
+    lag = Step.figures["policy_lag"].astext.cast(Integer)
+    updates = select(Run.name, lag).join(Day, Day.run_id == Run.id).join(Step, Step.day_id == Day.id)
+    wanted = updates.where(Step.kind == "train", Step.state == "done", Run.state.not_in(ENDED_RUNS))
+    newest = {run: days for run, days in session.execute(wanted.order_by(Day.date))}  # noqa: C416
+    for run, days in newest.items():
+        family.add_metric([run], days)
+    return family
 
 
 def make_registry(sessions: Sessions) -> CollectorRegistry:

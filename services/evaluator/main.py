@@ -24,12 +24,15 @@ def make_tools(settings: EvaluatorSettings, embedder: MiniLm) -> Tools:
 def run_worker(settings: EvaluatorSettings) -> None:
     """Consume the queue `evaluate` until told to stop."""
     from services.evaluator.tasks import make_handler, make_task
+    from shared.metrics import WorkerMetrics, serve_from_pool
     from shared.queue import make_celery
     from shared.work import HttpCoordinator
 
     app = make_celery(settings.broker_url)
     coordinator = HttpCoordinator.at(settings.coordinator_url, settings.request_timeout)
-    make_task(app, coordinator, make_handler(make_tools(settings, MiniLm(settings.embedder))))
+    metrics = WorkerMetrics("evaluate")
+    serve_from_pool(metrics, settings.metrics_host, settings.metrics_port)
+    make_task(app, coordinator, make_handler(make_tools(settings, MiniLm(settings.embedder))), metrics)
     options = ["-Q", "evaluate", "-c", "1", "--without-mingle", "--without-gossip", "-n", f"evaluate-{os.getpid()}@%h"]
     app.worker_main(["worker", *options, "--loglevel", settings.log_level])
 

@@ -12,6 +12,7 @@ from services.inference.settings import InferenceSettings
 from services.inference.tasks import Generate, make_handler, make_task
 from services.inference.tokenizer import HfTokenizer
 from shared.logging import configure_logging
+from shared.metrics import WorkerMetrics, serve_from_pool
 from shared.queue import make_celery
 from shared.wire import GenerateResult, GenerateTask
 from shared.work import HttpCoordinator, Lease
@@ -43,7 +44,9 @@ def main() -> None:
     configure_logging(settings.log_level)
     app = make_celery(settings.broker_url)
     coordinator = HttpCoordinator.at(settings.coordinator_url, settings.request_timeout)
-    make_task(app, coordinator, make_handler(make_generate(settings)))
+    metrics = WorkerMetrics("generate")
+    serve_from_pool(metrics, settings.metrics_host, settings.metrics_port)
+    make_task(app, coordinator, make_handler(make_generate(settings)), metrics)
     options = ["-Q", "generate", "-c", "1", "--without-mingle", "--without-gossip", "-n", f"generate-{os.getpid()}@%h"]
     app.worker_main(["worker", *options, "--loglevel", settings.log_level])
 

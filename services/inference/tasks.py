@@ -11,7 +11,7 @@ from shared.errors import InvalidInputError
 from shared.queue import task_name
 from shared.wire import GenerateResult, GenerateTask, Result
 from shared.wire import Task as Step
-from shared.work import Coordinator, Handler, Lease, work_on
+from shared.work import Coordinator, Handler, Lease, Meter, work_on
 
 Generate = Callable[[GenerateTask, Lease], Awaitable[GenerateResult]]
 
@@ -31,11 +31,11 @@ def make_handler(generate: Generate) -> Handler:
     return handle
 
 
-def make_task(app: Celery, coordinator: Coordinator, handler: Handler) -> Task:
+def make_task(app: Celery, coordinator: Coordinator, handler: Handler, meter: Meter | None = None) -> Task:
     """Register the task on the application."""
 
     @app.task(name=task_name("generate"))  # type: ignore[untyped-decorator]
     def run_step(step_id: int) -> str:
-        return work_on(step_id, coordinator, handler)
+        return work_on(step_id, coordinator, handler, meter)
 
     return run_step

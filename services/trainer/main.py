@@ -8,6 +8,7 @@ from services.trainer.settings import TrainerSettings
 from services.trainer.tasks import make_handler, make_task
 from shared.checkpoints import CheckpointStore
 from shared.logging import configure_logging
+from shared.metrics import WorkerMetrics, serve_from_pool
 from shared.queue import make_celery
 from shared.work import HttpCoordinator
 
@@ -18,7 +19,9 @@ def main() -> None:
     configure_logging(settings.log_level)
     app = make_celery(settings.broker_url)
     coordinator = HttpCoordinator.at(settings.coordinator_url, settings.request_timeout)
-    make_task(app, coordinator, make_handler(CheckpointStore(settings.store), settings))
+    metrics = WorkerMetrics("train")
+    serve_from_pool(metrics, settings.metrics_host, settings.metrics_port)
+    make_task(app, coordinator, make_handler(CheckpointStore(settings.store), settings), metrics)
     options = ["-Q", "train", "-c", "1", "--without-mingle", "--without-gossip", "-n", f"train-{os.getpid()}@%h"]
     app.worker_main(["worker", *options, "--loglevel", settings.log_level])
 

@@ -19,7 +19,11 @@ QUICK_RECOVERY = {"MORROW_LEASE_SECONDS": "15", "MORROW_RESEND_AFTER": "5"}
 SHARED_CORES = {"GOMP_SPINCOUNT": "2000"}
 """Engine and trainer want the same cores: a thread that waits by spinning would take one from a thread that works."""
 _NOT_INHERITED = frozenset(
-    "MORROW_" + name for name in ("DATABASE_URL", "BROKER_URL", "ENGINE_URL", "COORDINATOR_URL", "URL", "STORE", "HOME")
+    "MORROW_" + name
+    for name in (
+        *("DATABASE_URL", "BROKER_URL", "ENGINE_URL", "COORDINATOR_URL", "URL", "STORE", "HOME"),
+        "METRICS_PORT",  # one port for several workers would be taken by the first
+    )
 )
 _CELERY_READY = " ready."
 

@@ -9,7 +9,9 @@ import pytest
 from fastapi.testclient import TestClient
 
 from services.coordinator.app import create_app
+from services.coordinator.backoff import Backoff
 from services.coordinator.database import Sessions, make_engine, make_sessions
+from services.coordinator.sweeper import expire_leases
 from shared.checkpoints import CheckpointStore
 from shared.errors import UnavailableError
 from shared.wire import EngineReport
@@ -189,6 +191,21 @@ def test_prometheus_is_told_what_waits(
         "morrow_outbox_messages 2.0",
     ):
         assert line in text
+
+
+def test_prometheus_is_told_of_leases_that_ran_out_and_of_the_newest_updates_lag(
+    client: TestClient, sessions: Sessions, start: Start, worker: FakeWorker, sql: Sql
+) -> None:
+    make_corpus(sessions, dates=5, per_day=1)
+    start(last=day(3))
+    lost = worker.take(worker.queued("RUN")[0])
+    sql("update steps set lease_until = now() - interval '1 s' where state = 'leased'")
+    expire_leases(sessions, Backoff(0.0))
+    worker.do(lost.step_id)
+    worker.do_all("RUN", most=8)
+    text = client.get("/metrics").text
+    assert 'morrow_expired_attempts{kind="generate"} 1.0' in text
+    assert 'morrow_run_policy_lag_days{run="RUN"} 1.0' in text
 
 
 def test_the_coordinator_is_ready_with_its_database(client: TestClient) -> None:

@@ -11,6 +11,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
+import httpx
+
+from services.cli.local.ports import pick_port
 from shared.queue import make_celery, task_name
 
 NOBODY = "http://127.0.0.1:9"
@@ -83,9 +86,14 @@ def test_a_message_makes_the_worker_claim_its_step(broker_url: str) -> None:
     own = broker_url.rpartition("/")[0] + "/7"
     with coordinator() as (url, seen), make_celery(own) as app:
         app.send_task(task_name("generate"), args=[41], queue="generate")
-        with process("services.inference.main", coordinator_url=url, broker_url=own) as child:
+        metrics_port = str(pick_port(8720))
+        with process(
+            "services.inference.main", coordinator_url=url, broker_url=own, metrics_port=metrics_port
+        ) as child:
             assert seen.claimed.wait(60)
+            metrics = httpx.get(f"http://127.0.0.1:{metrics_port}/metrics", trust_env=False).text
             child.send_signal(signal.SIGTERM)
             child.communicate(timeout=60)
     assert child.returncode == 0
     assert seen.paths == ["/v1/steps/41/claim"]
+    assert 'morrow_step_seconds_count{kind="generate",outcome="done"} 0.0' in metrics
