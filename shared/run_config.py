@@ -15,9 +15,9 @@ ProfileName = Literal["tight", "default", "loose"]
 Horizon = Literal["1d", "1w", "1m", "1q"]
 Schedule = Literal["constant", "linear", "on_plateau"]
 Objective = Literal["gspo", "sft", "kto"]
-Gate = Literal["validity", "sound", "off"]
+Gate = Literal["validity", "sound", "grounded", "off"]
 BonusFor = Literal["strict", "valid"]
-RewardPart = Literal["composite", "normalized_score", "semantic", "resolved", "trade_thinking"]
+RewardPart = Literal["composite", "normalized_score", "semantic", "resolved", "trade_thinking", "grounding"]
 
 HORIZON_DAYS: dict[str, int] = {"1d": 1, "1w": 7, "1m": 30, "1q": 91}
 """Calendar days from a forecast's day to the earliest day that can settle it."""
@@ -153,7 +153,8 @@ class RunConfig(BaseModel):
         "validity",
         description=(
             "`validity` makes the reward of an invalid rollout 0 before the bonus; `sound` also that of one that is "
-            "empty, echoes the form or restates its headline."
+            "empty, echoes the form or restates its headline; `grounded` also scales it by how much better a line fits "
+            "its own headline than others of the day."
         ),
     )
     reward_base: Literal["composite", "normalized_score", "semantic", "resolved", "mix"] = Field(
@@ -178,6 +179,13 @@ class RunConfig(BaseModel):
     bonus_end: float = Field(0.0, ge=0, le=1, description="Where the bonus' schedule ends, or its floor.")
     train: bool = Field(
         True, description="Whether each day ends with an update and a checkpoint; off, days end as scored."
+    )
+    promote: Literal["always", "never", "panel"] = Field(
+        "always",
+        description=(
+            "Which checkpoints become the served one: `always` each as it is published; `never` none by itself; `panel` "
+            "each that its panel, once scored, shows to be no worse than the served one (the base, if none is)."
+        ),
     )
     adapter: Literal["lora", "full"] = Field(
         "lora", description="What is trained and published: a LoRA adapter, or all weights."
@@ -247,6 +255,8 @@ class RunConfig(BaseModel):
         settles = self.ranker == "resolved" or self.reward_base == "resolved" or "resolved" in self.reward_weights
         if settles and self.prices is None:
             raise ValueError("prices: settling claims needs a price set; import one and name it")
+        if self.promote == "panel" and not (self.panel and self.train):
+            raise ValueError("promote: `panel` needs panel=NAME and train=true; use always or never without them")
         return self
 
     @model_validator(mode="before")

@@ -14,6 +14,7 @@ _COLOURS = {
     "final validity": "#56b4e9",
     "composite": "#d55e00",
     "trade-thinking": "#009e73",
+    "grounding": "#f0e442",
     "restated headlines": "#cc79a7",
     "duplicates": "#e69f00",
 }
@@ -22,12 +23,14 @@ _DAYS = {
     "final validity": ("final_validity",),
     "composite": ("composite",),
     "trade-thinking": ("trade_thinking",),
+    "grounding": ("valid_lines", "grounding"),
     "duplicates": ("signs", "duplicate"),
 }
 _PANEL = {
     "raw validity": ("raw_validity",),
     "composite": ("valid_lines", "composite"),
     "trade-thinking": ("valid_lines", "trade_thinking"),
+    "grounding": ("valid_lines", "grounding"),
     "restated headlines": ("valid_lines", "restated"),
     "duplicates": ("valid_lines", "duplicates"),
 }

@@ -150,4 +150,5 @@ def _line(row: Row[Any], *, delivered: bool) -> Line:
         leak=scored.leak,
         form_score=scored.form_score,
         signs=scored.signs,
+        grounding=scored.grounding,
     )

@@ -34,6 +34,7 @@ class Line:
     leak: bool
     form_score: float
     signs: Sequence[str] = ()
+    grounding: float | None = None
 
 
 @dataclass(frozen=True)
@@ -84,6 +85,7 @@ _SCORES: Final[Mapping[str, Callable[[Line], float | None]]] = {
     "trade_thinking": lambda line: line.trade_thinking,
     "normalized_score": lambda line: line.normalized_score,
     "semantic": lambda line: line.semantic,
+    "grounding": lambda line: line.grounding,
 }
 MEASURES: Final[tuple[Measure, ...]] = (
     _mean("raw_validity", "all", lambda line: line.raw_strict),

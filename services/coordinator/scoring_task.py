@@ -20,6 +20,8 @@ from services.coordinator.settling import LOOK_AHEAD, LOOK_BACK, due, lagging, n
 from shared.run_config import RunConfig
 from shared.wire import EvaluateTask, GroupToScore, PriceSeries, RolloutToScore
 
+PEERS = 48
+"""Headlines of a day that its forecasts are compared with, to tell what they are about."""
 Settled = tuple[dt.date, list[str]]
 """The day of a headline, and the headlines that settle its forecasts."""
 
@@ -35,14 +37,16 @@ def evaluate_task(
     ids = [group.headline_id for group in groups if group.headline_id is not None]
     own = _own(session, run, config, day, ids) if day.role != "chain" else {}
     lines = _lines_of_base(session, run, ids) if day.role == "panel" and day.policy_day_id is not None else {}
+    peers = texts_on(session, run.corpus_id, config, {day.date, *(date for date, _ in own.values())})
     dates = [date for date, _ in own.values()] or [day.date]
     return EvaluateTask(
         **head,
         outcome_date=day.outcome_date or day.date,
         outcomes=[] if own else _outcomes(session, run, config, day),
-        groups=[_to_score(group, own.get(group.headline_id or 0), lines) for group in groups],
+        groups=[_to_score(group, own.get(group.headline_id or 0), lines, peers) for group in groups],
         bonus=config.bonus if day.bonus is None else day.bonus,
         prices=_prices(session, config, min(dates), max(dates)),
+        peers=[] if own else sample(peers[day.date], PEERS) or [group.headline for group in groups],
     )
 
 
@@ -94,7 +98,14 @@ def _prices(session: Session, config: RunConfig, first: dt.date, last: dt.date) 
     return [instrument for instrument in found if instrument.symbol not in behind]
 
 
-def _to_score(group: Group, settled: Settled | None, lines: Mapping[int | None, list[str]]) -> GroupToScore:
+def sample(texts: Sequence[str], most: int) -> list[str]:
+    """At most so many of the texts, evenly spaced in their order."""
+    return [texts[i * len(texts) // most] for i in range(most)] if len(texts) > most else list(texts)
+
+
+def _to_score(
+    group: Group, settled: Settled | None, lines: Mapping[int | None, list[str]], peers: Mapping[dt.date, list[str]]
+) -> GroupToScore:
     return GroupToScore(
         group_id=group.id,
         headline=group.headline,
@@ -112,4 +123,5 @@ def _to_score(group: Group, settled: Settled | None, lines: Mapping[int | None, 
         outcomes=settled[1] if settled else None,
         date=settled[0] if settled else None,
         reference=lines.get(group.headline_id, []),
+        peers=sample(peers[settled[0]], PEERS) if settled else None,
     )

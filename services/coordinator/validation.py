@@ -69,7 +69,7 @@ def check_evaluated(result: EvaluateResult, rollout_ids: Sequence[int], bonus: f
         field = f"evaluations.{record.rollout_id}"
         settled = record.settlement.model_dump().values() if record.settlement else ()
         scores = (record.validity, record.trade_thinking, record.semantic, record.rank, record.normalized_score)
-        totals = (record.outcome_score, record.composite, record.reward, record.form_score)
+        totals = (record.outcome_score, record.composite, record.reward, record.form_score, record.grounding)
         _finite(field, [*scores, *totals, *record.trade_parts.values(), *_numbers(settled)])
         if not -ROUNDING <= record.reward <= 1 + bonus + ROUNDING:
             raise _refuse(

@@ -25,7 +25,7 @@ class Job:
     """What a task brings: its configuration (the seed among it), outcomes, bonus, closes and day.
 
     `date` is the day that its forecasts were made, None where nothing is to be settled. `between` is called between
-    pieces of work and may raise to stop.
+    pieces of work and may raise to stop. `peers` are headlines of that day.
     """
 
     config: RunConfig
@@ -34,6 +34,7 @@ class Job:
     prices: Sequence[PriceSeries] = ()
     date: dt.date | None = None
     between: Callable[[], None] = field(default=lambda: None)
+    peers: Sequence[str] = ()
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,11 @@ from statistics import fmean
 
 from services.evaluator.context import Context, Job, Tools
 from services.evaluator.embedder import Cached
+from services.evaluator.grounding import groundings
 from services.evaluator.leak import leak_list
 from services.evaluator.rankers import Pool, Ranker, make_ranker
 from services.evaluator.reading import Reader
-from services.evaluator.records import evaluations, rewards_semantic
+from services.evaluator.records import Likeness, evaluations, rewards_semantic
 from services.evaluator.similarity import NOTHING, similarities
 from shared.errors import InvalidInputError
 from shared.wire import EvaluateResult, EvaluateTask, EvaluationRecord, GroupToScore
@@ -46,7 +47,10 @@ def score_group(group: GroupToScore, ranker: Ranker, context: Context) -> list[E
     semantic = standing.semantic
     if semantic is None and rewards_semantic(context.job.config):
         semantic = _semantic(pool, context)
-    return evaluations(pool, standing, semantic, context.job)
+    peers = context.job.peers if group.peers is None else group.peers
+    subjects = [reading.subject for reading in pool.readings]
+    grounding = groundings(context.tools.embedder, group.headline, subjects, peers)
+    return evaluations(pool, standing, Likeness(semantic, grounding), context.job)
 
 
 def _settled(records: Sequence[EvaluationRecord]) -> dict[str, float]:
@@ -74,7 +78,7 @@ def score_groups(groups: Sequence[GroupToScore], job: Job, tools: Tools) -> Eval
 
 def evaluate(task: EvaluateTask, lease: Lease, tools: Tools) -> EvaluateResult:
     """Do an evaluate step. Raises StoppedError between groups if the coordinator wants no result."""
-    job = Job(task.config, task.outcomes, task.bonus, task.prices, task.date, lease.check)
+    job = Job(task.config, task.outcomes, task.bonus, task.prices, task.date, lease.check, task.peers)
     result = score_groups(task.groups, job, tools)
     scored = result.evaluations
     log.info(

@@ -18,13 +18,15 @@ class Reading:
 
     `claim` is what a ranker compares with the outcomes: the Claim slot if there is a sound one, else the text; empty if
     nothing in it is the text's own (empty text, template, headline, copied example) or if it abstains. `said` is the
-    same whether or not it is the text's own. `form_score` in [0, 1]. `settlement` is there if it could be settled.
+    same whether or not it is the text's own, `subject` that with the Proxy before it. `form_score` in [0, 1].
+    `settlement` is there if it could be settled.
     """
 
     text: str
     judgement: Judgement
     evidence: Evidence
     said: str
+    subject: str
     claim: str
     form_score: float
     settlement: Settlement | None = None
@@ -53,12 +55,14 @@ class Reader:
         headline = self._group.headline
         judgement = self._format.judge(text, headline)
         said = "" if judgement.verdict == "abstained" else judgement.slots.get("Claim", text).strip()
+        subject = f"{judgement.slots.get('Proxy', '')}: {said}".removeprefix(": ") if said else ""
         claim = said if Evidence(said, self._source).speaks else ""
         return Reading(
             text=text,
             judgement=judgement,
             evidence=Evidence(text, self._source),
             said=said,
+            subject=subject,
             claim=claim,
             form_score=self._format.form_score(text, headline),
             settlement=self._settler.settle(judgement.slots, self._date) if claim and self._date else None,

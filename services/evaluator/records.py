@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from services.evaluator import scoring
@@ -46,7 +47,17 @@ def base_of(scores: dict[str, float], reading: Reading, config: RunConfig) -> fl
     return scores[config.reward_base]
 
 
-def _record(i: int, pool: Pool, standing: Standing, semantic: float | None, job: Job) -> EvaluationRecord:
+@dataclass(frozen=True)
+class Likeness:
+    """What embeddings say of a group beside its order: one entry per rollout, None where it was not computed."""
+
+    semantic: Sequence[float] | None
+    grounding: Sequence[float] | None = None
+
+
+def _record(i: int, pool: Pool, standing: Standing, likeness: Likeness, job: Job) -> EvaluationRecord:
+    semantic = likeness.semantic[i] if likeness.semantic else None
+    grounding = likeness.grounding[i] if likeness.grounding else None
     reading, config = pool.readings[i], job.config
     judgement, trade, normalized = reading.judgement, trade_of(reading, config), standing.normalized[i]
     stems = leaked_stems(reading.text, leak_list(config.preset))
@@ -55,8 +66,10 @@ def _record(i: int, pool: Pool, standing: Standing, semantic: float | None, job:
         "normalized_score": normalized,
         "resolved": scoring.resolved_score(reading.brier),
         "trade_thinking": trade.total,
+        "grounding": 0.0 if grounding is None else grounding,
     } | ({SEMANTIC: semantic} if semantic is not None else {})
     signs = signs_of(reading.text, reading.said, pool.group.headline, [r.text for r in pool.readings[:i]])
+    base = base_of(scores, reading, config)
     return EvaluationRecord(
         rollout_id=pool.group.rollouts[i].rollout_id,
         verdict=judgement.verdict,
@@ -75,14 +88,14 @@ def _record(i: int, pool: Pool, standing: Standing, semantic: float | None, job:
         normalized_score=normalized,
         outcome_score=scoring.outcome_score(normalized),
         composite=scores["composite"],
-        reward=scoring.reward(base_of(scores, reading, config), judgement.verdict, signs, config, job.bonus),
+        reward=scoring.reward(base, judgement.verdict, signs, config, job.bonus, grounding),
+        grounding=grounding,
         form_score=reading.form_score,
         signs=signs,
         settlement=reading.settlement,
     )
 
 
-def evaluations(pool: Pool, standing: Standing, semantic: Sequence[float] | None, job: Job) -> list[EvaluationRecord]:
-    """The records of a group, in the order of its rollouts. `semantic` has its scores where they were computed."""
-    scores: Sequence[float | None] = semantic or [None] * len(pool.readings)
-    return [_record(i, pool, standing, score, job) for i, score in enumerate(scores)]
+def evaluations(pool: Pool, standing: Standing, likeness: Likeness, job: Job) -> list[EvaluationRecord]:
+    """The records of a group, in the order of its rollouts."""
+    return [_record(i, pool, standing, likeness, job) for i in range(len(pool.readings))]

@@ -9,7 +9,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
-from shared.run_config import BonusFor, RunConfig
+from shared.run_config import BonusFor, Gate, RunConfig
 from shared.wire import Sign, Verdict
 
 RANK_WEIGHT = 0.7
@@ -113,16 +113,33 @@ def earns_bonus(verdict: Verdict, bonus_for: BonusFor) -> bool:
     return verdict == "strict" or (bonus_for == "valid" and verdict == "normalized")
 
 
-def reward(base: float, verdict: Verdict, signs: Sequence[Sign], config: RunConfig, bonus: float) -> float:
-    """gate · base + bonus · form, in [0, 1 + bonus]; form is 1 for a text that `earns_bonus`, else 0.
+def gate(kind: Gate, verdict: Verdict, signs: Sequence[Sign], grounding: float | None) -> float:
+    """What the base of a reward is multiplied by, in [0, 1].
 
-    The gate `validity` is 0 for an invalid rollout; `sound` is 0 also for one that shows a sign of degeneration by
-    itself. A duplicate does not: identical texts are worth the same.
+    `validity` is 0 for an invalid rollout; `sound` is 0 also for one that shows a sign of degeneration by itself. A
+    duplicate does not: identical texts are worth the same. `grounded` is that times max(0, 2 · grounding − 1): nothing
+    for a line that fits any headline of its day, all for one that fits its own best. Without a grounding it is `sound`.
     """
     valid = verdict in {"strict", "normalized"}
     degenerate = any(sign != "duplicate" for sign in signs)
-    closed = {"off": False, "validity": not valid, "sound": not valid or degenerate}[config.gate]
-    return (0.0 if closed else base) + (bonus if earns_bonus(verdict, config.bonus_for) else 0.0)
+    closed = {"off": False, "validity": not valid}.get(kind, not valid or degenerate)
+    if closed:
+        return 0.0
+    return max(0.0, 2 * grounding - 1) if kind == "grounded" and grounding is not None else 1.0
+
+
+def reward(
+    base: float,
+    verdict: Verdict,
+    signs: Sequence[Sign],
+    config: RunConfig,
+    bonus: float,
+    grounding: float | None = None,
+) -> float:
+    """gate · base + bonus · form, in [0, 1 + bonus]; form is 1 for a text that `earns_bonus`, else 0."""
+    return gate(config.gate, verdict, signs, grounding) * base + (
+        bonus if earns_bonus(verdict, config.bonus_for) else 0.0
+    )
 
 
 def weighted_mean(values: Mapping[str, float], weights: Mapping[str, float]) -> float:

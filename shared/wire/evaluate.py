@@ -26,7 +26,8 @@ class GroupToScore(Message):
 
     `outcomes` replaces the task's for a headline whose outcome day is another (a panel's), and `date` its day: without
     it the claims of such a group are not settled. `reference` holds texts of another policy on the same headline: with
-    them a rollout's place is its standing among these and not in its group.
+    them a rollout's place is its standing among these and not in its group. `peers` replaces the task's as `outcomes`
+    does.
     """
 
     group_id: int
@@ -36,6 +37,7 @@ class GroupToScore(Message):
     outcomes: list[str] | None = None
     date: dt.date | None = None
     reference: list[str] = Field(default_factory=list)
+    peers: list[str] | None = None
 
 
 class PriceSeries(Message):
@@ -51,7 +53,10 @@ class PriceSeries(Message):
 
 
 class EvaluateTask(StepHead):
-    """Score groups against the headlines of the outcome day."""
+    """Score groups against the headlines of the outcome day.
+
+    `peers` are headlines of the forecasts' own day: what a line is about is told by comparing them with its headline.
+    """
 
     kind: Literal["evaluate"] = "evaluate"
     outcome_date: dt.date
@@ -59,6 +64,7 @@ class EvaluateTask(StepHead):
     groups: list[GroupToScore]
     bonus: float
     prices: list[PriceSeries] = Field(default_factory=list)
+    peers: list[str] = Field(default_factory=list)
 
 
 Sign = Literal["empty", "placeholder", "restated", "duplicate"]
@@ -106,6 +112,8 @@ class EvaluationRecord(Message):
     outcome_score: float
     composite: float
     reward: float
+    grounding: float | None = None
+    """The share of the day's other headlines that the line fits less well than its own; None where there are none."""
     form_score: float
     """How much of the form is kept: 1 for a valid text, the share of sound slots (or the rubric) otherwise."""
     signs: list[Sign] = Field(default_factory=list)

@@ -94,6 +94,7 @@ class Evaluation(Base):
     outcome_score: Mapped[float]
     composite: Mapped[float]
     reward: Mapped[float]
+    grounding: Mapped[float | None]
     form_score: Mapped[float] = mapped_column(server_default="0")
     signs: Mapped[list[str]] = mapped_column(server_default=sql("'[]'::jsonb"))
     settlement: Mapped[Json | None] = mapped_column(JSONB(none_as_null=True))

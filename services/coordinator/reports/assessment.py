@@ -15,6 +15,8 @@ Outcome = Literal["pass", "fail", "not_applicable"]
 LEAST_GROUPS = 100
 """Groups from which a position bias can pass: the mean over fewer strays further than the bound by chance."""
 MOST_BIAS = 0.05
+GROUNDED = 0.75
+"""Halfway from chance, where lines are about anything, to each line fitting its own headline best of its day's."""
 
 
 @dataclass(frozen=True)
@@ -151,6 +153,7 @@ RULES = (
     Rule("placeholder echo, worst day", greatest(lambda day: day.signs.placeholder), high=0.02),
     Rule("duplicates within groups, worst day", greatest(lambda day: day.signs.duplicate), high=0.10),
     Rule("restated headlines, worst day", greatest(lambda day: day.signs.restated), high=0.10),
+    Rule("grounding among valid lines, least day", least(lambda day: day.valid_lines.grounding), low=GROUNDED),
     *(Rule(f"collapses: {sign} share over its limit or doubled", _collapses(sign), high=0) for sign in LIMITS),
     Rule("clip share, highest day", greatest(lambda day: day.trained("clip_share")), low=0, high=0.9),
     Rule("reward deviation, least day", least(lambda day: day.trained("reward_std")), low=0, above=True),
@@ -158,6 +161,7 @@ RULES = (
     Rule("panel: raw validity less the base's", _gain("raw_validity", low=False), low=0),
     Rule("panel: composite less the base's, low end", _gain("composite", low=True), low=0, above=True),
     Rule("panel: trade-thinking less the base's, low end", _gain("trade_thinking", low=True), low=0, above=True),
+    Rule("panel: grounding among valid lines", _last_panel(lambda found: found.valid_lines.grounding), low=GROUNDED),
     Rule("panel: duplicates among valid lines", _last_panel(lambda found: found.valid_lines.duplicates), high=0.10),
     Rule("panel: restated among valid lines", _last_panel(lambda found: found.valid_lines.restated), high=0.10),
 )

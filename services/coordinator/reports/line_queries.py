@@ -38,6 +38,7 @@ _EVALUATION = (
     Evaluation.form_score,
     Evaluation.signs,
     Evaluation.settlement,
+    Evaluation.grounding,
 )
 
 
@@ -83,4 +84,5 @@ def _score(row: Row[Any]) -> Score:
         form_score=row.form_score,
         signs=row.signs,
         settlement=row.settlement,
+        grounding=row.grounding,
     )

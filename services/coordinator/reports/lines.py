@@ -30,6 +30,7 @@ class Score:
     form_score: float
     signs: Sequence[str] = ()
     settlement: Mapping[str, Any] | None = None
+    grounding: float | None = None
 
 
 @dataclass(frozen=True)
@@ -89,6 +90,7 @@ class ValidLines:
     distinct_2: float | None = None
     duplicates: float | None = None
     restated: float | None = None
+    grounding: float | None = None
 
 
 NO_DECODING, NO_SIGNS, NO_LINES = Decoding(), Signs(), ValidLines()
@@ -171,6 +173,7 @@ def valid_lines(lines: Sequence[Line]) -> ValidLines:
         distinct_2=mean_distinct(texts, 2),
         duplicates=duplicate_share(texts),
         restated=mean("restated" in score.signs for _, score in valid),
+        grounding=mean(score.grounding for _, score in valid if score.grounding is not None),
     )
 
 

@@ -37,6 +37,7 @@ TEXTS: Columns = {
     "Distinct-1": lambda day: number(day.valid_lines.distinct_1),
     "Distinct-2": lambda day: number(day.valid_lines.distinct_2),
     "Duplicates": lambda day: number(day.valid_lines.duplicates),
+    "Grounding": lambda day: number(day.valid_lines.grounding),
     "All: empty": lambda day: number(day.signs.empty),
     "All: placeholder": lambda day: number(day.signs.placeholder),
     "All: restated": lambda day: number(day.signs.restated),
@@ -74,7 +75,8 @@ def decoding(report: Report) -> Iterator[str]:
 def texts(report: Report) -> Iterator[str]:
     """Diversity and degeneration."""
     note = (
-        "Distinct-n and duplicates are within groups, among valid lines; the shares of all are of every scored rollout."
+        "Distinct-n, duplicates (both within groups) and grounding are of valid lines; the shares of all are of every "
+        "scored rollout."
     )
     return _section("Diversity and degeneration", TEXTS, report, lambda day: day.evaluations > 0, note)
 

@@ -19,6 +19,7 @@ PANEL: Mapping[str, Callable[[PanelFigures], str]] = {
     "Valid lines": lambda found: str(found.valid_lines.count),
     "Composite": lambda found: number(found.valid_lines.composite),
     "Trade-thinking": lambda found: number(found.valid_lines.trade_thinking),
+    "Grounding": lambda found: number(found.valid_lines.grounding),
     "Leak": lambda found: number(found.valid_lines.leak),
     "Distinct-1": lambda found: number(found.valid_lines.distinct_1),
     "Distinct-2": lambda found: number(found.valid_lines.distinct_2),

@@ -41,7 +41,7 @@ class PanelGain:
     differences: Mapping[str, Difference | None]
 
 
-def _of_valid(read: Callable[[Score], float]) -> Callable[[Line], float | None]:
+def _of_valid(read: Callable[[Score], float | None]) -> Callable[[Line], float | None]:
     return lambda line: read(line.score) if line.score and line.score.valid else None
 
 
@@ -49,6 +49,7 @@ FIGURES: dict[str, Callable[[Line], float | None]] = {
     "raw_validity": lambda line: float(line.raw_strict),
     "composite": _of_valid(lambda score: score.composite),
     "trade_thinking": _of_valid(lambda score: score.trade_thinking),
+    "grounding": _of_valid(lambda score: score.grounding),
     "leak": _of_valid(lambda score: float(score.leak)),
 }
 """What is compared on a panel: raw validity of all rollouts, the rest among valid lines."""

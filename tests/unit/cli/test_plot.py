@@ -14,12 +14,12 @@ SVG = "{http://www.w3.org/2000/svg}"
 
 def a_day(number: int, **figures: Any) -> dict[str, Any]:
     empty = dict.fromkeys(("raw_validity", "final_validity", "composite", "trade_thinking"))
-    signs = {"signs": {"duplicate": None}}
+    signs = {"signs": {"duplicate": None}, "valid_lines": {"grounding": None}}
     return {"date": f"2025-08-{number}", "state": "published"} | empty | signs | figures
 
 
 def a_policy(updates: int, raw: float | None) -> dict[str, Any]:
-    lines = dict.fromkeys(("composite", "trade_thinking", "restated", "duplicates"), 0.25)
+    lines = dict.fromkeys(("composite", "trade_thinking", "grounding", "restated", "duplicates"), 0.25)
     return {"updates": updates, "raw_validity": raw, "valid_lines": lines}
 
 

@@ -10,7 +10,7 @@ import pytest
 from services.evaluator.context import Job, Tools
 from services.evaluator.evaluate import pool_of, score_groups
 from services.evaluator.rankers import Standing
-from services.evaluator.records import evaluations
+from services.evaluator.records import Likeness, evaluations
 from services.evaluator.scoring import composite
 from shared.errors import InvalidInputError
 from shared.forecast import TEMPLATE
@@ -38,7 +38,7 @@ PARAGRAPH = (
 
 def score(*texts: str, standing: Standing = STANDING, of: Job | None = None, **config: Any) -> list[EvaluationRecord]:
     of = of or job(**config)
-    return evaluations(pool_of(group(*texts), of), standing, standing.semantic, of)
+    return evaluations(pool_of(group(*texts), of), standing, Likeness(standing.semantic), of)
 
 
 def live(*texts: str, **config: Any) -> list[EvaluationRecord]:

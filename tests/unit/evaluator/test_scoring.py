@@ -135,6 +135,17 @@ def test_a_duplicate_alone_does_not_close_the_gate_because_identical_texts_are_w
     assert reward(0.4, "strict", ("duplicate",), RunConfig(gate="sound"), 0.1) == 0.5
 
 
+def test_the_gate_grounded_pays_by_how_much_better_a_line_fits_its_own_headline() -> None:
+    grounded = RunConfig(gate="grounded")
+    assert reward(0.4, "strict", (), grounded, 0.1, 1.0) == 0.5
+    assert reward(0.4, "strict", (), grounded, 0.1, 0.75) == pytest.approx(0.4 * 0.5 + 0.1)
+    assert reward(0.4, "strict", (), grounded, 0.1, 0.5) == 0.1
+    assert reward(0.4, "strict", (), grounded, 0.1, 0.2) == 0.1
+    assert reward(0.4, "strict", (), grounded, 0.1, None) == 0.5
+    assert reward(0.4, "strict", ("restated",), grounded, 0.1, 1.0) == 0.1
+    assert reward(0.4, "malformed", (), grounded, 0.1, 1.0) == 0.0
+
+
 @unhurried
 @given(SCORES)
 def test_places_lie_in_the_group_and_sum_to_all_of_them(scores: list[float]) -> None:
