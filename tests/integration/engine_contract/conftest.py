@@ -1,18 +1,21 @@
-"""The engine under test: the CPU engine on a tiny model, or one that runs elsewhere.
+"""The engine under test, the same suite for each: the CPU engine on a tiny model, a real vLLM, or one elsewhere.
 
-MORROW_TEST_ENGINE_URL names one elsewhere, and MORROW_TEST_ENGINE_FILES the folder that `tiny` wrote for it.
+MORROW_TEST_ENGINE=vllm starts a real one (`make test-vllm`). MORROW_TEST_ENGINE_URL names one elsewhere, and
+MORROW_TEST_ENGINE_FILES the folder that `tiny` wrote for it.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 
 from tests.integration.engine_contract.serving import Served, serve
 from tests.integration.engine_contract.tiny import write_adapter, write_model
+from tests.integration.engine_contract.vllm_server import vllm
 
 
 @pytest.fixture(scope="session")
@@ -30,14 +33,21 @@ def engine(engine_files: Path) -> Iterator[Served]:
     """A running engine."""
     if given := os.environ.get("MORROW_TEST_ENGINE_URL"):
         yield Served(given, engine_files)
-        return
+    elif os.environ.get("MORROW_TEST_ENGINE") == "vllm":
+        with vllm(engine_files, engine_files / "vllm.log") as served:
+            yield served
+    else:
+        with _cpu_engine(engine_files) as served:
+            yield served
+
+
+def _cpu_engine(files: Path) -> AbstractContextManager[Served]:
     from transformers import AutoTokenizer
 
     from services.inference.cpu_engine.assembly import assemble
     from services.inference.cpu_engine.engine import Limits
     from services.inference.cpu_engine.policies import load_model
 
-    folder = engine_files / "model"
+    folder = files / "model"
     app = assemble(load_model(folder), AutoTokenizer.from_pretrained(folder), str(folder), Limits(batch=16))
-    with serve(app, engine_files) as served:
-        yield served
+    return serve(app, files)

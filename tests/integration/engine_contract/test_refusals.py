@@ -36,9 +36,7 @@ def test_an_unknown_model_is_not_found(engine: Served) -> None:
     ],
 )
 def test_a_bad_parameter_is_refused_by_its_name(engine: Served, field: str, value: object) -> None:
-    error = refused(engine, 400, **{field: value})
-    assert error["type"] == "BadRequestError"
-    assert field in error["message"]
+    assert field in refused(engine, 400, **{field: value})["message"]
 
 
 def test_more_tokens_than_the_context_holds_are_refused(engine: Served) -> None:
