@@ -1,7 +1,7 @@
 """How Morrow starts vLLM's own server: command and environment, the same wherever an engine is started.
 
-`python -m services.inference.vllm_command --model DIR` becomes that server; with `--print` it only says what it would be.
-Nothing of vLLM is changed, and this module does not import it: `--python` names the interpreter that has it.
+`python -m services.inference.vllm_command --model DIR` becomes that server; `--print` only says what that
+would be. Nothing of vLLM is changed, and this module does not import it: `--python` is an interpreter that has it.
 """
 
 from __future__ import annotations

@@ -29,6 +29,7 @@ from services.inference.cpu_engine.protocol import (
 )
 from services.inference.cpu_engine.sequence import Request as Work
 from services.inference.cpu_engine.sequence import Sequence
+from services.inference.cpu_engine.weight_routes import install_weights
 from shared.errors import UnavailableError
 
 
@@ -47,6 +48,7 @@ def create_app(engine: Engine, intake: Intake, answerer: Answerer) -> FastAPI:
     _install_status(app, engine, intake)
     _install_generation(app, engine, intake, answerer)
     _install_adapters(app, engine)
+    install_weights(app, engine)
     return app
 
 

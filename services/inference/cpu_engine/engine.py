@@ -10,15 +10,18 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
 from itertools import groupby
+from pathlib import Path
 from typing import TypeVar
 
 from services.inference.cpu_engine.batch import Batch
+from services.inference.cpu_engine.holding_back import HoldingBack
 from services.inference.cpu_engine.metrics import EngineMetrics
 from services.inference.cpu_engine.policies import Policies, Policy
 from services.inference.cpu_engine.prompts import Prompts
 from services.inference.cpu_engine.sequence import Decode, Request, Sequence
 from services.inference.cpu_engine.waiting import Waiting
-from shared.errors import MorrowError, UnavailableError
+from services.inference.cpu_engine.weights import checksums, read_weights, replace_weights
+from shared.errors import ConflictError, MorrowError, UnavailableError
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -40,6 +43,7 @@ class Engine:
     def __init__(self, policies: Policies, end_ids: frozenset[int], decode: Decode, limits: Limits) -> None:
         self.policies = policies
         self.metrics = EngineMetrics(policies.base.name)
+        self.weight_version = "default"
         self._end_ids, self._decode, self._limits = end_ids, decode, limits
         self._inbox: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._waiting = Waiting()
@@ -47,6 +51,7 @@ class Engine:
         self._policy = policies.base
         self._batch = self._new_batch()
         self._unloaded: list[Policy] = []
+        self._pause = HoldingBack()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
 
@@ -83,6 +88,43 @@ class Engine:
         """Stop offering a policy; its weights go once nothing runs on them."""
         return self._between_steps(lambda: self._unloaded.append(self.policies.unload(name)))
 
+    @property
+    def paused(self) -> bool:
+        """Whether new requests are held back."""
+        return self._pause.on
+
+    def pause(self, clear_cache: bool) -> Future[None]:
+        """Hold back new requests; the future is done once all that was asked before is answered."""
+        self.check()
+        still: Future[None] = Future()
+        self._inbox.put(lambda: self._pause.begin(still, self._prompts.clear if clear_cache else lambda: None))
+        return still
+
+    def resume(self) -> Future[None]:
+        """Go on with what was held back."""
+
+        def resume() -> None:
+            for request in self._pause.end():
+                self._enqueue(request)
+
+        return self._between_steps(resume)
+
+    def reload(self, path: str) -> Future[None]:
+        """Replace the weights of the base model by those in a folder; nothing has changed if it raises MorrowError."""
+        weights = read_weights(Path(path))
+
+        def replace() -> None:
+            if not self._pause.on or self._batch.rows or self._waiting:
+                raise ConflictError("weights are replaced while the engine pauses: POST /pause?mode=wait first")
+            replace_weights(self.policies.base.model, weights)
+            self._prompts.clear()
+
+        return self._between_steps(replace)
+
+    def checksums(self) -> Future[dict[str, str]]:
+        """SHA-256 of each tensor of the base model."""
+        return self._between_steps(lambda: checksums(self.policies.base.model))
+
     def _run(self) -> None:
         try:
             while not self._stopping.is_set():
@@ -91,7 +133,9 @@ class Engine:
                 self._admit()
                 self._step()
                 self._release()
-                self.metrics.show(len(self._batch.rows), len(self._waiting))
+                if not self._batch.rows and not self._waiting:
+                    self._pause.still()
+                self.metrics.show(len(self._batch.rows), len(self._waiting) + len(self._pause.held))
         finally:
             self._close()
 
@@ -155,6 +199,9 @@ class Engine:
             self.policies.release(policy)
 
     def _enqueue(self, request: Request) -> None:
+        if self._pause.on:
+            self._pause.held.append(request)
+            return
         if not request.done.set_running_or_notify_cancel():
             return
         try:
@@ -191,7 +238,9 @@ class Engine:
         self._stopping.set()
         while not self._inbox.empty():
             self._inbox.get()()
-        self._fail(self._batch.rows + self._waiting.clear(), UnavailableError("the engine is shutting down"))
+        over = UnavailableError("the engine is shutting down")
+        self._pause.give_up(over)
+        self._fail(self._batch.rows + self._waiting.clear(), over)
 
     def _new_batch(self) -> Batch:
         return Batch(self._limits.batch, self._end_ids, self._decode)

@@ -53,6 +53,10 @@ class Prompts:
             if known == policy:
                 del self._kept[(known, ids)]
 
+    def clear(self) -> None:
+        """Drop all that was kept: it was computed with weights that are replaced."""
+        self._kept.clear()
+
     def _closest(self, policy: Hashable, ids: tuple[int, ...]) -> tuple[Prompt | None, int]:
         # The last token is always read anew: its logits are what sampling starts from.
         candidates = [(shared_length(p.ids, ids[:-1]), p) for (known, _), p in self._kept.items() if known == policy]

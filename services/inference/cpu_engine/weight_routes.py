@@ -1,0 +1,84 @@
+"""vLLM's routes for replacing an engine's own weights: pause, reload, name the version, look, resume."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated, Literal
+
+from fastapi import FastAPI, Query
+from pydantic import BaseModel, ConfigDict, Field
+
+from services.inference.cpu_engine.engine import Engine
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class _Paths(_Body):
+    weights_path: str = Field(min_length=1, description="Folder of full weights in safetensors.")
+
+
+class CollectiveRpc(_Body):
+    """POST /collective_rpc, of which one method is known."""
+
+    method: Literal["reload_weights"]
+    kwargs: _Paths
+
+
+class NewVersion(_Body):
+    """POST /update_weight_version."""
+
+    new_version: str = Field(min_length=1, max_length=200)
+
+
+class WeightChecker(_Body):
+    """POST /weight_checker, of which one action is known."""
+
+    action: Literal["checksum"]
+
+
+def install_weights(app: FastAPI, engine: Engine) -> None:
+    """Add the routes."""
+    _install_pausing(app, engine)
+
+    @app.post("/collective_rpc")
+    async def collective_rpc(asked: CollectiveRpc) -> dict[str, list[None]]:
+        """Replace the weights of `base` and of all that stands on it; the engine must be paused."""
+        await asyncio.wrap_future(await asyncio.to_thread(engine.reload, asked.kwargs.weights_path))
+        return {"results": [None]}
+
+    @app.post("/update_weight_version")
+    async def update_weight_version(asked: NewVersion) -> dict[str, bool | str]:
+        """Name what the weights are; `default` until it is called."""
+        engine.weight_version = asked.new_version
+        return {"success": True, "new_version": asked.new_version}
+
+    @app.get("/weight_info")
+    async def weight_info() -> dict[str, str]:
+        """What the weights were named."""
+        return {"weight_version": engine.weight_version}
+
+    @app.post("/weight_checker")
+    async def weight_checker(_: WeightChecker) -> dict[str, dict[str, str]]:
+        """SHA-256 of each tensor."""
+        return {"checksums": await asyncio.wrap_future(engine.checksums())}
+
+
+def _install_pausing(app: FastAPI, engine: Engine) -> None:
+    @app.post("/pause")
+    async def pause(_: Annotated[Literal["wait"], Query(alias="mode")], clear_cache: bool = True) -> dict[str, str]:
+        """Answer what was asked so far and hold back what is asked from now on; returns once nothing runs."""
+        await asyncio.wrap_future(engine.pause(clear_cache))
+        return {"status": "paused"}
+
+    @app.post("/resume")
+    async def resume() -> dict[str, str]:
+        """Go on with what was held back."""
+        await asyncio.wrap_future(engine.resume())
+        return {"status": "resumed"}
+
+    @app.get("/is_paused")
+    async def is_paused() -> dict[str, bool]:
+        """Whether requests are held back."""
+        return {"is_paused": engine.paused}
