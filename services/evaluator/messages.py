@@ -54,6 +54,11 @@ class ScoreRequest(Message):
     prices: list[PriceSeries] = Field(
         default_factory=list, max_length=MOST_SERIES, description="Daily closes that claims are settled against."
     )
+    peers: list[Line] = Field(
+        default_factory=list,
+        max_length=MOST_OUTCOMES,
+        description="Other headlines of the forecasts' day: grounding is how much better a text fits its own.",
+    )
     date: dt.date | None = Field(None, description="Day of the forecasts; needed where claims are to be settled.")
 
     @model_validator(mode="after")
@@ -73,7 +78,7 @@ class ScoreRequest(Message):
 
     def job(self) -> Job:
         """What the group is scored by; the bonus is that of the configuration."""
-        return Job(self.config, self.outcomes, self.config.bonus, self.prices, self.date)
+        return Job(self.config, self.outcomes, self.config.bonus, self.prices, self.date, peers=self.peers)
 
     def group(self) -> GroupToScore:
         """The group, its rollouts numbered from 0 in their order."""

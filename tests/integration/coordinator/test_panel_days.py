@@ -74,8 +74,22 @@ def test_lines_on_the_panel_bring_their_own_outcomes_and_the_bases_lines(
         assert [group.outcomes for group in task.groups] == [
             [f"headline {place} of {day(number)}" for place in range(3)] for number in (1, 2)
         ]
+        assert [group.peers for group in task.groups] == [
+            [f"headline {place} of {day(number)}" for place in range(3)] for number in (0, 1)
+        ]
         compared = [] if task is base else ["forecast 0", "forecast 1", "forecast 2"]
         assert [group.reference for group in task.groups] == [compared, compared]
+
+
+def test_lines_of_a_day_are_held_against_all_headlines_of_that_day(
+    worker: FakeWorker, start: Start, panel: list[int]
+) -> None:
+    start(last=day(1), headlines=1, **PANEL)
+    worker.do_all("RUN")
+    chain = [task for task in worker.tasks if isinstance(task, EvaluateTask) and task.config.rollouts == 2]
+    assert [task.peers for task in chain] == [
+        [f"headline {place} of {day(number)}" for place in range(3)] for number in (0, 1)
+    ]
 
 
 def test_a_checkpoint_is_not_compared_before_the_bases_lines_are_scored(
