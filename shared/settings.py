@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -34,10 +35,29 @@ class WorkerSettings(ServiceSettings):
     )
 
 
-class ModelSettings(WorkerSettings):
+class StoreSettings(ServiceSettings):
+    """Where checkpoints are. Credentials of S3 come from the usual AWS_* variables."""
+
+    store: str = Field(
+        ".morrow/checkpoints",
+        min_length=1,
+        description="The checkpoint store: a folder, or a URL of fsspec (`file:///folder`, `s3://bucket/prefix`).",
+    )
+    store_cache: str = Field(
+        "",
+        description="Folder in which this machine keeps checkpoints of a store that is no folder; below the user's "
+        "cache folder when empty.",
+    )
+    store_options: dict[str, Any] = Field(
+        {},
+        repr=False,
+        description='Options of the store\'s filesystem as JSON, such as `{"endpoint_url": "https://s3.example"}`.',
+    )
+
+
+class ModelSettings(WorkerSettings, StoreSettings):
     """What a worker that handles the model's tokens or weights has."""
 
-    store: Path = Field(Path(".morrow/checkpoints"), description="Root folder of the checkpoint store.")
     base_model: str = Field(
         "HuggingFaceTB/SmolLM2-135M-Instruct", description="Name of the base model, as runs name it."
     )

@@ -19,7 +19,7 @@ from services.coordinator.outbox import backlog_of, publish_due, sender, with_ti
 from services.coordinator.repeater import Repeater
 from services.coordinator.settings import CoordinatorSettings
 from services.coordinator.sweeper import expire_leases, look_for_outcomes, resend_lost
-from shared.checkpoints import CheckpointStore
+from shared.checkpoints import open_store
 from shared.logging import configure_logging
 from shared.queue import make_celery
 
@@ -42,7 +42,7 @@ def build_app(settings: CoordinatorSettings, engine: Engine) -> FastAPI:
     def broker_answers() -> None:
         backlog_of(celery)("generate")
 
-    store = CheckpointStore(settings.store)
+    store = open_store(settings.store, settings.store_cache, settings.store_options)
     return create_app(
         sessions,
         store,

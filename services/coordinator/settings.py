@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from pydantic import Field
 
-from shared.settings import ServiceSettings
+from shared.settings import StoreSettings
 
 
-class CoordinatorSettings(ServiceSettings):
+class CoordinatorSettings(StoreSettings):
     """What the coordinator process is told."""
 
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8700, ge=0, le=65535, description="Port to listen on.")
     database_url: str = Field("postgresql://127.0.0.1:5432/morrow", description="URL of the Postgres database.")
     broker_url: str = Field("redis://127.0.0.1:6379/0", description="Redis URL of the Celery broker.")
-    store: Path = Field(Path(".morrow/checkpoints"), description="Root folder of the checkpoint store.")
     migrate_on_start: bool = Field(True, description="Whether to bring the database's schema up to date first.")
     pool_size: int = Field(20, ge=1, le=200, description="Database connections kept open.")
     lease_seconds: float = Field(30.0, gt=0, le=3600, description="How long a claim or a renewal lasts.")

@@ -12,7 +12,7 @@ import httpx
 from services.inference.admin import HttpEngineAdmin, HttpServing
 from services.inference.settings import InferenceSettings
 from services.inference.syncer import Pace, Syncer
-from shared.checkpoints import CheckpointStore
+from shared.checkpoints import open_store
 from shared.logging import configure_logging
 
 log = logging.getLogger(__name__)
@@ -27,7 +27,7 @@ def run(settings: InferenceSettings, stop: threading.Event) -> None:
         syncer = Syncer(
             serving=HttpServing(coordinator),
             engine=HttpEngineAdmin(engine),
-            store=CheckpointStore(settings.store),
+            store=open_store(settings.store, settings.store_cache, settings.store_options),
             url=settings.engine_url,
             clock=time.monotonic,
             pace=Pace(settings.sync_grace, settings.sync_retry, settings.sync_report),

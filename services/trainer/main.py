@@ -6,7 +6,7 @@ import os
 
 from services.trainer.settings import TrainerSettings
 from services.trainer.tasks import make_handler, make_task
-from shared.checkpoints import CheckpointStore
+from shared.checkpoints import open_store
 from shared.logging import configure_logging
 from shared.metrics import WorkerMetrics, serve_from_pool
 from shared.queue import make_celery
@@ -21,7 +21,8 @@ def main() -> None:
     coordinator = HttpCoordinator.at(settings.coordinator_url, settings.request_timeout)
     metrics = WorkerMetrics("train")
     serve_from_pool(metrics, settings.metrics_host, settings.metrics_port)
-    make_task(app, coordinator, make_handler(CheckpointStore(settings.store), settings), metrics)
+    store = open_store(settings.store, settings.store_cache, settings.store_options)
+    make_task(app, coordinator, make_handler(store, settings), metrics)
     options = ["-Q", "train", "-c", "1", "--without-mingle", "--without-gossip", "-n", f"train-{os.getpid()}@%h"]
     app.worker_main(["worker", *options, "--loglevel", settings.log_level])
 

@@ -17,7 +17,7 @@ from tests.factories import day, make_corpus
 
 
 def test_a_run_that_is_made_reaches_the_workers_queue(database_url: str, broker_url: str, tmp_path: Path) -> None:
-    settings = CoordinatorSettings(database_url=database_url, broker_url=broker_url, store=tmp_path, publish_every=0.05)
+    settings = CoordinatorSettings(database_url=database_url, broker_url=broker_url, store=str(tmp_path))
     engine = make_engine(database_url)
     make_corpus(make_sessions(engine), dates=2, per_day=1)
     with TestClient(build_app(settings, engine)) as client, redis.Redis.from_url(broker_url) as broker:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from pathlib import Path
 
 import httpx
 import pytest
 
 from services.inference.admin import HttpEngineAdmin
+from services.inference.holdings import Holdings
 from services.inference.main import make_generate
 from services.inference.settings import InferenceSettings
 from services.inference.syncer import Pace, Syncer
@@ -19,7 +19,7 @@ from shared.forecast import judge
 from shared.wire import CheckpointRecord, GenerateResult, GenerateTask
 from shared.work import Lease
 from tests.integration.engine_contract.tiny import write_adapter
-from tests.unit.inference.fakes import FakeServing, generate_task
+from tests.unit.inference.fakes import FakeServing, clocks, generate_task
 
 HEADLINES = ["Oil climbs as supply falls", "Chip maker raises guidance"]
 
@@ -27,8 +27,13 @@ HEADLINES = ["Oil climbs as supply falls", "Chip maker raises guidance"]
 @pytest.fixture
 def settings(engine_url: str, tiny_model: Path, tmp_path: Path) -> InferenceSettings:
     return InferenceSettings(
-        engine_url=engine_url, base_model_path=str(tiny_model), store=tmp_path / "store", policy_patience=0
+        engine_url=engine_url, base_model_path=str(tiny_model), store=str(tmp_path / "store"), policy_patience=0
     )
+
+
+def make_syncer(serving: FakeServing, engine: httpx.Client, store: CheckpointStore, pace: Pace) -> Syncer:
+    url = str(engine.base_url)
+    return Syncer(serving, HttpEngineAdmin(engine), store, Holdings(), url, clocks(), pace=pace)
 
 
 def generated(settings: InferenceSettings, task: GenerateTask) -> GenerateResult:
@@ -80,11 +85,11 @@ def test_a_published_checkpoint_is_made_to_speak_and_then_taken_away(
     settings: InferenceSettings, tiny_model: Path
 ) -> None:
     task = generate_task(max_tokens=16, retries=0)
-    store = CheckpointStore(settings.store)
+    store = CheckpointStore(Path(settings.store))
     ref = published(store, tiny_model, task).ref
     serving = FakeServing([ref])
     with httpx.Client(base_url=settings.engine_url, timeout=30) as client:
-        syncer = Syncer(serving, HttpEngineAdmin(client), store, settings.engine_url, time.monotonic, Pace(grace=0))
+        syncer = make_syncer(serving, client, store, Pace(grace=0))
         syncer.tick()
         assert serving.reports[-1].loaded == ["base", ref.id]
         assert serving.reports[-1].load_seconds[ref.id] > 0
@@ -102,11 +107,11 @@ def test_a_published_checkpoint_is_made_to_speak_and_then_taken_away(
 def test_a_checkpoint_that_was_tampered_with_never_reaches_the_engine(
     settings: InferenceSettings, tiny_model: Path
 ) -> None:
-    store = CheckpointStore(settings.store)
+    store = CheckpointStore(Path(settings.store))
     ref = published(store, tiny_model, generate_task()).ref
     (store.path(ref) / "adapter_model.safetensors").write_bytes(b"other weights")
     serving = FakeServing([ref])
     with httpx.Client(base_url=settings.engine_url, timeout=30) as client:
-        Syncer(serving, HttpEngineAdmin(client), store, settings.engine_url, time.monotonic).tick()
+        make_syncer(serving, client, store, Pace()).tick()
     assert serving.reports[-1].loaded == ["base"]
     assert "adapter_model.safetensors is missing or changed" in (serving.reports[-1].error or "")

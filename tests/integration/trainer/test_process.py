@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 
 from services.trainer.settings import TrainerSettings
 from services.trainer.training import train
-from shared.checkpoints import CheckpointStore
+from shared.checkpoints import open_store
 from shared.errors import ProcessFailedError, StoppedError
 from shared.work import Lease
 from tests.unit.trainer.toys import BASE, random_group, save_tiny_llama, train_task
@@ -31,7 +31,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def settings(tmp_path: Path, base: Path) -> TrainerSettings:
     return TrainerSettings(
-        store=tmp_path, base_model=BASE, base_model_path=str(base), trainer_device="cpu", trainer_threads=1
+        store=str(tmp_path), base_model=BASE, base_model_path=str(base), trainer_device="cpu", trainer_threads=1
     )
 
 
@@ -78,30 +78,30 @@ def test_a_day_is_trained_by_a_process_of_its_own_and_published(
     settings: TrainerSettings, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
-    store = CheckpointStore(settings.store)
+    store = open_store(settings.store)
     result = train(train_task(GROUPS), Lease(5, 1), store, settings)
     state = load_file(store.verified(result.checkpoint.ref) / "optimizer.safetensors")
     assert {int(tensor) for name, tensor in state.items() if name.endswith(".step")} == {2}
     assert result.stats.updates == 2
     assert result.stats.seconds > 0
     assert any("step 2 of 2: loss" in message for message in caplog.messages)
-    assert not list(settings.store.glob("*/.staging-*"))
+    assert not list(Path(settings.store).glob("*/.staging-*"))
 
 
 def test_a_training_process_killed_in_the_middle_is_a_clean_failure(settings: TrainerSettings) -> None:
-    store = CheckpointStore(settings.store)
+    store = open_store(settings.store)
     with (
         when_it_says("scored the rollouts", kill_trainer),
         pytest.raises(ProcessFailedError, match="SIGKILL; it probably ran out of memory"),
     ):
         train(train_task(GROUPS), Lease(5, 1), store, settings)
-    assert list((settings.store / "RUN").iterdir()) == []
+    assert list(Path(settings.store, "RUN").iterdir()) == []
 
 
 def test_a_step_that_is_taken_back_ends_its_process(settings: TrainerSettings) -> None:
-    store, lease = CheckpointStore(settings.store), Lease(5, 1)
+    store, lease = open_store(settings.store), Lease(5, 1)
     stop = when_it_says("groups, 0 left out", lambda: lease.revoke("the run was cancelled"))
     with stop, pytest.raises(StoppedError, match="the run was cancelled"):
         train(train_task(GROUPS), lease, store, settings)
     assert trainers() == []
-    assert list((settings.store / "RUN").iterdir()) == []
+    assert list(Path(settings.store, "RUN").iterdir()) == []

@@ -36,7 +36,7 @@ class FakeCoordinator:
 
 
 def settings(root: Path) -> TrainerSettings:
-    return TrainerSettings(store=root, base_model="another/model")
+    return TrainerSettings(store=str(root), base_model="another/model")
 
 
 def test_a_step_of_another_kind_is_refused(tmp_path: Path) -> None:

@@ -52,7 +52,7 @@ def store(tmp_path: Path) -> CheckpointStore:
 @pytest.fixture
 def settings(store: CheckpointStore) -> TrainerSettings:
     return TrainerSettings(
-        store=store.root, base_model=BASE, base_model_path="/somewhere", trainer_device="cpu", trainer_threads=2
+        store=str(store.root), base_model=BASE, base_model_path="/somewhere", trainer_device="cpu", trainer_threads=2
     )
 
 
@@ -173,8 +173,8 @@ def test_a_job_survives_its_file(tmp_path: Path) -> None:
 
 
 def test_threads_default_to_the_cores_at_hand(store: CheckpointStore) -> None:
-    assert TrainerSettings(store=store.root).threads == len(os.sched_getaffinity(0))
-    assert TrainerSettings(store=store.root, trainer_threads=1).threads == 1
+    assert TrainerSettings(store=str(store.root)).threads == len(os.sched_getaffinity(0))
+    assert TrainerSettings(store=str(store.root), trainer_threads=1).threads == 1
 
 
 def test_how_the_batch_is_laid_out_is_a_setting_of_the_worker(
