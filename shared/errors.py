@@ -71,6 +71,13 @@ class UnavailableError(MorrowError):
     retryable = True
 
 
+class NotInTimeError(MorrowError):
+    """It has not happened in time"""
+
+    status = 504
+    code = "not-in-time"
+
+
 class CheckpointCorruptError(MorrowError):
     """A checkpoint's files do not match its manifest"""
 
@@ -98,6 +105,7 @@ KINDS: tuple[type[MorrowError], ...] = (
     StaleFenceError,
     TooLargeError,
     UnavailableError,
+    NotInTimeError,
     CheckpointCorruptError,
 )
 

@@ -183,8 +183,8 @@ class RunConfig(BaseModel):
     promote: Literal["always", "never", "panel"] = Field(
         "always",
         description=(
-            "Which checkpoints become the served one: `always` each as it is published; `never` none by itself; `panel` "
-            "each that its panel, once scored, shows to be no worse than the served one (the base, if none is)."
+            "Which checkpoints become the served one: `always` each as it is published; `never` none by itself; "
+            "`panel` each that the panel, once scored, shows no worse than the served one (the base, if none is)."
         ),
     )
     adapter: Literal["lora", "full"] = Field(

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from typer.exceptions import TyperException
 
-from services.cli import backfills, compare, config, corpus, demo, panels, prices, reporting, runs, stack
+from services.cli import backfills, compare, config, corpus, demo, panels, prices, reporting, runs, serving, stack
 from services.cli.client import error_lines
 from services.cli.values import UsageError
 from shared.errors import MorrowError
@@ -22,7 +22,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
-for part in (demo, stack, backfills, runs, reporting, compare, config):
+for part in (demo, stack, backfills, runs, reporting, compare, serving, config):
     part.register(app)
 app.add_typer(corpus.app, name="corpus")
 app.add_typer(panels.app, name="panel")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, nullcontext
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
@@ -28,6 +29,8 @@ from services.coordinator.routes import (
     steps,
 )
 from services.coordinator.routes.deps import Deps
+from services.coordinator.serving_rules import ServingRules
+from services.coordinator.serving_side import ServingSide
 from shared.checkpoints import CheckpointStore
 from shared.errors import UnavailableError
 from shared.web import install_health, install_problems, problem_response
@@ -44,7 +47,7 @@ TAGS = {
     "reports": "What a run came to.",
     "compare": "Two checkpoints or runs side by side.",
     "checkpoints": "Published checkpoints and the names that point to them.",
-    "serving": "What engines should hold, and hold.",
+    "serving": "What is served, which engines hold it, and forecasts by it.",
     "imports": "Runs that were made elsewhere.",
     "steps": "The protocol by which workers do the work.",
     "health": "Whether the coordinator lives and can work.",
@@ -59,19 +62,22 @@ def create_app(
     ready: Callable[[], None] | None = None,
     backoff: Backoff | None = None,
     lifespan: Any = None,
+    rules: ServingRules | None = None,
 ) -> FastAPI:
     """The coordinator over a database and a checkpoint store.
 
-    `ready` raises a MorrowError if something besides the database is missing; `lifespan` is FastAPI's.
+    `ready` raises a MorrowError if something besides the database is missing; `lifespan` is FastAPI's; `rules` are
+    those of the serving side.
     """
+    side = ServingSide.over(sessions, rules or ServingRules())
     app = FastAPI(
         title="Morrow coordinator",
         summary="Plans backfills, hands out their steps, keeps what they produced.",
         version="1",
-        lifespan=lifespan,
+        lifespan=_with(side, lifespan),
         openapi_tags=[{"name": name, "description": about} for name, about in TAGS.items()],
     )
-    app.state.deps = Deps(sessions, store, lease_seconds, backoff or Backoff())
+    app.state.deps = Deps(sessions, store, lease_seconds, side, backoff or Backoff())
     install_problems(app)
     _install_database_errors(app)
 
@@ -84,6 +90,16 @@ def create_app(
     for module in MODULES:
         app.include_router(module.router)
     return app
+
+
+def _with(side: ServingSide, lifespan: Any) -> Any:
+    @asynccontextmanager
+    async def whole(app: FastAPI) -> AsyncIterator[None]:
+        async with lifespan(app) if lifespan else nullcontext():
+            yield
+        await side.close()
+
+    return whole
 
 
 def _check_database(sessions: Sessions) -> None:

@@ -14,9 +14,12 @@ from sqlalchemy import Engine
 from services.coordinator.app import create_app
 from services.coordinator.backoff import Backoff
 from services.coordinator.database import Sessions, make_engine, make_sessions
+from services.coordinator.engines import forget_engines
 from services.coordinator.migrate import migrate
 from services.coordinator.outbox import backlog_of, publish_due, sender, with_timeouts
+from services.coordinator.panel_promotion import decide_promotions
 from services.coordinator.repeater import Repeater
+from services.coordinator.serving_rules import ServingRules
 from services.coordinator.settings import CoordinatorSettings
 from services.coordinator.sweeper import expire_leases, look_for_outcomes, resend_lost
 from shared.checkpoints import open_store
@@ -29,7 +32,8 @@ def build_app(settings: CoordinatorSettings, engine: Engine) -> FastAPI:
     sessions = make_sessions(engine)
     celery = with_timeouts(make_celery(settings.broker_url))
     backoff = Backoff(settings.backoff_base, settings.backoff_cap)
-    repeaters = _repeaters(settings, sessions, celery, backoff)
+    store = CheckpointStore(settings.store)
+    repeaters = [*_repeaters(settings, sessions, celery, backoff), *_serving_repeaters(settings, sessions, store)]
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -50,6 +54,16 @@ def build_app(settings: CoordinatorSettings, engine: Engine) -> FastAPI:
         ready=broker_answers,
         backoff=backoff,
         lifespan=lifespan,
+        rules=_serving_rules(settings),
+    )
+
+
+def _serving_rules(settings: CoordinatorSettings) -> ServingRules:
+    return ServingRules(
+        stale_after=settings.engine_stale_after,
+        forecast_timeout=settings.forecast_timeout,
+        forecast_patience=settings.forecast_patience,
+        most_forecasts=settings.forecast_most,
     )
 
 
@@ -60,6 +74,15 @@ def _repeaters(settings: CoordinatorSettings, sessions: Sessions, celery: Celery
         Repeater("lease sweeper", lambda: expire_leases(sessions, backoff), sweep_every),
         Repeater("message sweeper", lambda: resend_lost(sessions, backlog, settings.resend_after), sweep_every),
         Repeater("outcome sweeper", lambda: look_for_outcomes(sessions), settings.mature_every),
+    ]
+
+
+def _serving_repeaters(settings: CoordinatorSettings, sessions: Sessions, store: CheckpointStore) -> list[Repeater]:
+    return [
+        Repeater("promoter", lambda: decide_promotions(sessions, store), settings.sweep_every),
+        Repeater(
+            "engine sweeper", lambda: forget_engines(sessions, settings.engine_forget_after), settings.sweep_every
+        ),
     ]
 
 

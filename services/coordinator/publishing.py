@@ -1,30 +1,29 @@
-"""Records an accepted checkpoint and moves the names that point to checkpoints."""
+"""Records an accepted checkpoint, names it, and serves it if the run says so."""
 
 from __future__ import annotations
 
 import datetime as dt
 
-from sqlalchemy import func, select, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from services.coordinator.aliases import point, serve
 from services.coordinator.corpus import day_begin, parse_zone
 from services.coordinator.day import day_name
-from services.coordinator.models import Alias, Checkpoint, Corpus, Day, Evaluation, Group, Headline, Rollout, Run
+from services.coordinator.models import Checkpoint, Corpus, Day, Evaluation, Group, Headline, Rollout, Run
 from services.coordinator.repository.days import dated_headlines
 from services.coordinator.repository.runs import note
 from services.coordinator.settling import needs_prices
-from shared.errors import ConflictError
 from shared.run_config import RunConfig
 from shared.wire import TrainResult
 
-SERVED, PREVIOUS = "served", "previous"
+UNSERVED = {"never": "not served (promote=never)", "panel": "served if its panel bears it out (promote=panel)"}
 
 
 def publish(
     session: Session, run: Run, config: RunConfig, day: Day, parent: Checkpoint | None, result: TrainResult
 ) -> None:
-    """Record a checkpoint whose files were verified, and serve it."""
+    """Record a checkpoint whose files were verified, and serve it under promote=always."""
     record = result.checkpoint
     session.add(
         Checkpoint(
@@ -44,10 +43,11 @@ def publish(
     )
     session.flush()
     for name in ("final_model", f"final_model_{day.date:%Y%m%d}"):
-        _point(session, run.name, name, record.ref.id)
-    before = serve(session, record.ref.id)
+        point(session, run.name, name, record.ref.id)
+    before = serve(session, record.ref.id).before if config.promote == "always" else None
+    fate = UNSERVED.get(config.promote, "served")
     of = day.date if day.role == "chain" else f"the {day_name(day.role, day.date)}"
-    message = f"checkpoint {record.ref.id} of {of} is published and served"
+    message = f"checkpoint {record.ref.id} of {of} is published and {fate}"
     note(session, run, "checkpoint.published", message, day.date, checkpoint=record.ref.id, before=before)
 
 
@@ -75,25 +75,3 @@ def _closes(session: Session, corpus_id: int, day: Day) -> list[dt.datetime]:
         return []
     zone = parse_zone(session.get_one(Corpus, corpus_id).timezone)
     return [day_begin(dt.date.fromisoformat(found) + dt.timedelta(days=1), zone)]
-
-
-def _point(session: Session, scope: str, name: str, checkpoint_id: str) -> None:
-    values = {"scope": scope, "name": name, "checkpoint_id": checkpoint_id}
-    change = {"checkpoint_id": checkpoint_id, "updated_at": func.now()}
-    statement = insert(Alias).values(values)
-    session.execute(statement.on_conflict_do_update(index_elements=["scope", "name"], set_=change))
-
-
-def serve(session: Session, checkpoint_id: str) -> str | None:
-    """Move `served` to this checkpoint and `previous` to the one that was served, which is answered."""
-    first = insert(Alias).values(scope="", name=SERVED, checkpoint_id=checkpoint_id)
-    session.execute(first.on_conflict_do_nothing())
-    here = (Alias.scope == "", Alias.name == SERVED)
-    old = session.scalars(select(Alias.checkpoint_id).where(*here).with_for_update()).one()
-    if old == checkpoint_id:
-        return None
-    moved = update(Alias).where(*here, Alias.checkpoint_id == old).values(checkpoint_id=checkpoint_id)
-    if session.scalars(moved.returning(Alias.name)).one_or_none() is None:
-        raise ConflictError(f"served no longer points to {old}; post the result again")
-    _point(session, "", PREVIOUS, old)
-    return old

@@ -1,4 +1,4 @@
-"""What the routes answer about steps, rollouts, evaluations, checkpoints, aliases, events and engines."""
+"""What the routes answer about steps, rollouts, evaluations, checkpoints, aliases and events."""
 
 from __future__ import annotations
 
@@ -127,13 +127,3 @@ class EventView(Message):
     kind: str
     message: str
     data: dict[str, Any]
-
-
-class EngineView(Message):
-    """What a syncer last said about its engine, and when."""
-
-    url: str
-    loaded: list[str]
-    load_seconds: dict[str, float]
-    error: str | None
-    seen_at: dt.datetime

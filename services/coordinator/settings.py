@@ -27,3 +27,19 @@ class CoordinatorSettings(StoreSettings):
     )
     backoff_base: float = Field(1.0, ge=0, le=600, description="Seconds before a step's second attempt; doubles.")
     backoff_cap: float = Field(60.0, ge=0, le=3600, description="Longest wait between two attempts.")
+    engine_stale_after: float = Field(
+        30.0,
+        gt=0,
+        le=3600,
+        description="Seconds without a report after which an engine is neither asked nor waited for.",
+    )
+    engine_forget_after: float = Field(
+        3600.0, gt=0, le=30 * 86_400, description="Seconds without a report after which an engine is forgotten."
+    )
+    forecast_timeout: float = Field(120.0, gt=0, le=600, description="Seconds that a forecast on demand may take.")
+    forecast_patience: float = Field(
+        10.0, ge=0, le=600, description="Seconds that a forecast looks for an engine which can give it."
+    )
+    forecast_most: int = Field(
+        64, ge=1, le=4096, description="Forecasts on demand under way at once; more are refused."
+    )

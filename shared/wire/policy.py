@@ -39,11 +39,15 @@ class CheckpointRecord(Message):
 
 
 class WantedCheckpoints(Message):
-    """What every engine should hold: the served and previous checkpoint and every policy with open steps."""
+    """What every engine should hold: the served and previous checkpoint and every policy with open steps.
+
+    `served_since` is when the served one was promoted.
+    """
 
     served: str | None
     previous: str | None
     checkpoints: list[CheckpointRef]
+    served_since: dt.datetime | None = None
 
 
 class EngineReport(Message):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from services.coordinator.models.base import NAMING, Base, Json
-from services.coordinator.models.checkpoints import Alias, Checkpoint, Engine
+from services.coordinator.models.checkpoints import Alias, Checkpoint, Engine, Swap
 from services.coordinator.models.corpora import Corpus, Headline
 from services.coordinator.models.journal import Event, IdempotencyKey
 from services.coordinator.models.panels import Panel
@@ -35,4 +35,5 @@ __all__ = [
     "Rollout",
     "Run",
     "Step",
+    "Swap",
 ]

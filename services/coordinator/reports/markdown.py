@@ -9,6 +9,7 @@ from services.coordinator.reports.figures import SCORES, DayFigures
 from services.coordinator.reports.markdown_days import arms, decisions, decoding, texts, updates
 from services.coordinator.reports.markdown_notices import failures, flags
 from services.coordinator.reports.markdown_run import assessment, bias, panel, settled, trends
+from services.coordinator.reports.markdown_serving import serving
 from services.coordinator.reports.markup import escaped, number, section, table, tenths
 from services.coordinator.reports.report import Report
 
@@ -53,7 +54,7 @@ def as_markdown(report: Report) -> str:
     """The report for a reader: warnings and the assessment on top, then the days, and what they come to."""
     sections = (
         *(_head, assessment, _days, _totals, _averages, _look_ahead, trends, panel),
-        *(decoding, texts, updates, decisions, arms, bias, settled, _sources, flags, failures),
+        *(decoding, texts, updates, decisions, arms, bias, settled, _sources, serving, flags, failures),
     )
     written = [list(part(report)) for part in sections]
     return "\n".join(line for lines in written if lines for line in [*lines, ""]).rstrip("\n") + "\n"

@@ -29,6 +29,7 @@ from services.coordinator.reports.panel import PanelFigures, PanelGain, panel_fi
 from services.coordinator.reports.position_bias import position_bias
 from services.coordinator.reports.reliability import reliability
 from services.coordinator.reports.report import Report, RunFacts, RunFigures, make_report
+from services.coordinator.reports.serving_queries import read_serving
 from services.coordinator.repository.runs import find_run
 from shared.wire import BASE_POLICY
 
@@ -61,6 +62,7 @@ def read_report(session: Session, name: str) -> Report:
         panel=panel,
         panel_gain=gain,
         warm_start=next((day for day in days if day.role == "warm_start"), None),
+        serving=read_serving(session, run),
     )
     chain = [day for day in days if day.role == "chain"]
     notices = (run.warnings, flags_of(session, run), failures_of(session, run))

@@ -13,6 +13,7 @@ from services.coordinator.reports.figures import DayFigures
 from services.coordinator.reports.panel import PanelFigures, PanelGain
 from services.coordinator.reports.position_bias import UNKNOWN, PositionBias
 from services.coordinator.reports.reliability import Reliability
+from services.coordinator.reports.serving import NO_SERVING, Serving
 from services.coordinator.reports.totals import Averages, Totals, averages_of, look_ahead_of, totals_of
 from services.coordinator.reports.trends import Trend, trends_of
 
@@ -67,6 +68,7 @@ class RunFigures:
     panel: Sequence[PanelFigures] = ()
     panel_gain: PanelGain | None = None
     warm_start: DayFigures | None = None
+    serving: Serving = NO_SERVING
 
 
 @dataclass(frozen=True)
@@ -89,6 +91,7 @@ class Report(RunFacts):
     panel: Sequence[PanelFigures]
     panel_gain: PanelGain | None
     warm_start: DayFigures | None
+    serving: Serving
 
 
 def warnings_of(facts: RunFacts, stored: Sequence[str], days: Sequence[DayFigures]) -> list[str]:

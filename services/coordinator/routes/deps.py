@@ -9,6 +9,7 @@ from fastapi import Depends, Request
 
 from services.coordinator.backoff import Backoff
 from services.coordinator.database import Sessions
+from services.coordinator.serving_side import ServingSide
 from shared.checkpoints import CheckpointStore
 
 
@@ -19,6 +20,7 @@ class Deps:
     sessions: Sessions
     store: CheckpointStore
     lease_seconds: float
+    side: ServingSide
     backoff: Backoff = field(default_factory=Backoff)
 
 

@@ -104,6 +104,7 @@ def test_engines_should_hold_the_policy_of_every_day_that_samples(
     assert get("/serving") == {
         "served": None,
         "previous": None,
+        "served_since": None,
         "checkpoints": [{name: first[name] for name in ("id", "uri", "sha256")}],
     }
 

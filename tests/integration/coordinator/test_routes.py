@@ -156,7 +156,7 @@ def test_an_engine_is_remembered_by_its_newest_report(client: TestClient, get: G
 
 
 def test_nothing_is_served_before_the_first_checkpoint(get: Get) -> None:
-    assert get("/serving") == {"served": None, "previous": None, "checkpoints": []}
+    assert get("/serving") == {"served": None, "previous": None, "checkpoints": [], "served_since": None}
 
 
 def test_the_time_left_is_told_from_the_steps_done(
