@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import math
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
+from urllib.parse import urlencode
 
 import httpx
 
 from services.inference.engine import checked, json_object, policy_names
 from shared.errors import MorrowError, UnavailableError, from_problem
-from shared.wire import EngineReport, WantedCheckpoints
+from shared.wire import BASE_POLICY, EngineReport, WantedCheckpoints
 
 PROBE = {"prompt": "Headline:", "max_tokens": 2, "temperature": 0.0}
 """One greedy answer: enough to know that the weights are there and that the name reaches them."""
@@ -24,6 +27,19 @@ class EngineAdmin(Protocol):
     def load(self, name: str, folder: Path) -> None: ...
     def unload(self, name: str) -> None: ...
     def probe(self, name: str) -> None: ...
+
+
+class WeightAdmin(Protocol):
+    """An engine's own weights. Raises UnavailableError if it does not answer, MorrowError if it refuses."""
+
+    def paused(self) -> bool: ...
+    def pause(self) -> None: ...
+    def reload(self, folder: Path) -> None: ...
+    def resume(self) -> None: ...
+    def name_version(self, version: str) -> None: ...
+    def weight_version(self) -> str: ...
+    def checksums(self) -> dict[str, str]: ...
+    def fingerprint(self) -> list[float]: ...
 
 
 class Serving(Protocol):
@@ -71,11 +87,62 @@ class HttpEngineAdmin:
             raise MorrowError(f"the engine was probed for {name} and answered with {body.get('model')}")
 
 
-class HttpServing:
-    """The coordinator's side over HTTP."""
+class HttpWeightAdmin:
+    """The engine's own weights over HTTP, by vLLM's routes of the same names."""
 
     def __init__(self, client: httpx.Client) -> None:
         self._client = client
+
+    def _call(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+        with _reaching(f"the engine at {self._client.base_url}"):
+            return json_object(self._client.request(method, path, json=body))
+
+    def paused(self) -> bool:
+        """Whether requests are held back."""
+        return bool(self._call("GET", "/is_paused")["is_paused"])
+
+    def pause(self) -> None:
+        """Hold requests back, once those in flight are answered, and drop cached keys and values."""
+        self._call("POST", "/pause?mode=wait&clear_cache=true")
+
+    def reload(self, folder: Path) -> None:
+        """Replace the weights by those in a folder."""
+        body = {"method": "reload_weights", "kwargs": {"weights_path": str(folder)}}
+        self._call("POST", "/collective_rpc", body)
+
+    def resume(self) -> None:
+        """Hold requests back no more."""
+        self._call("POST", "/resume")
+
+    def name_version(self, version: str) -> None:
+        """Name what the weights are."""
+        self._call("POST", "/update_weight_version", {"new_version": version})
+
+    def weight_version(self) -> str:
+        """What the weights were named."""
+        return str(self._call("GET", "/weight_info")["weight_version"])
+
+    def checksums(self) -> dict[str, str]:
+        """SHA-256 of each tensor, as the engine keeps it."""
+        return dict(self._call("POST", "/weight_checker", {"action": "checksum"})["checksums"])
+
+    def fingerprint(self) -> list[float]:
+        """Log-probabilities of a greedy answer that nothing cached had a part in."""
+        asked = {"model": BASE_POLICY, **PROBE, "max_tokens": 8, "logprobs": 0, "cache_salt": uuid.uuid4().hex}
+        choice = self._call("POST", "/v1/completions", asked)["choices"][0]
+        said = [float(logprob) for logprob in choice["logprobs"]["token_logprobs"]]
+        if not said or not all(math.isfinite(logprob) for logprob in said):
+            raise MorrowError("the engine's answer has no finite log-probabilities: its weights are damaged")
+        return said
+
+
+class HttpServing:
+    """The coordinator's side over HTTP. Asked again, it answers within `wait` seconds, or as soon as there is news."""
+
+    def __init__(self, client: httpx.Client, wait: float = 0.0) -> None:
+        self._client = client
+        self._wait = wait
+        self._last: WantedCheckpoints | None = None
 
     def _call(self, method: str, path: str, body: dict[str, Any] | None = None) -> httpx.Response:
         with _reaching(f"the coordinator at {self._client.base_url}"):
@@ -87,7 +154,10 @@ class HttpServing:
 
     def wanted(self) -> WantedCheckpoints:
         """The checkpoints that every engine should hold."""
-        return WantedCheckpoints.model_validate_json(self._call("GET", "/v1/serving").content)
+        known = {} if self._last is None else {"wait": f"{self._wait:g}", "known": self._last.served or ""}
+        answer = self._call("GET", f"/v1/serving?{urlencode(known)}" if self._wait else "/v1/serving")
+        self._last = WantedCheckpoints.model_validate_json(answer.content)
+        return self._last
 
     def report(self, report: EngineReport) -> None:
         """Say what the engine holds."""

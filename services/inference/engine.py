@@ -9,12 +9,16 @@ import httpx
 
 from shared.errors import MorrowError, UnavailableError
 
+FRESH_WEIGHTS = "default"
+"""What engines call the weights that they were started with."""
+
 
 @dataclass(frozen=True)
 class SamplingRequest:
     """Answers to sample, `n` of them: answer i with seed + i.
 
     `policy` is the name the engine serves it under; `stop` are texts that end an answer; `regex` constrains all of it.
+    `salt` keeps the prompt's cached keys and values apart from those of other salts.
     """
 
     policy: str
@@ -27,6 +31,7 @@ class SamplingRequest:
     stop: tuple[str, ...] = ()
     regex: str | None = None
     n: int = 1
+    salt: str | None = None
 
 
 @dataclass(frozen=True)
@@ -98,7 +103,8 @@ def completion_body(request: SamplingRequest) -> dict[str, Any]:
         "logprobs": 1,
         "return_token_ids": True,
     }
-    return body | ({"structured_outputs": {"regex": request.regex}} if request.regex else {})
+    guided = {"structured_outputs": {"regex": request.regex}} if request.regex else {}
+    return body | guided | ({"cache_salt": request.salt} if request.salt else {})
 
 
 def completions_of(body: dict[str, Any], request: SamplingRequest) -> list[Completion]:
@@ -159,6 +165,15 @@ class HttpEngine:
     async def policies(self) -> list[str]:
         """The names of the policies that the engine serves."""
         return policy_names(await self._call("GET", "/v1/models"))
+
+    async def weight_version(self) -> str:
+        """What the engine's own weights were named; `default` if it was started with them, or has no such route."""
+        try:
+            return str((await self._call("GET", "/weight_info")).get("weight_version", FRESH_WEIGHTS))
+        except UnavailableError as error:
+            if " 404 " in error.detail:
+                return FRESH_WEIGHTS
+            raise
 
     async def complete(self, request: SamplingRequest) -> list[Completion]:
         """Sample the answers to one request."""

@@ -18,9 +18,34 @@ class InferenceSettings(ModelSettings):
     policy_patience: float = Field(
         120.0, ge=0, description="Seconds a generate step waits for the engine to list its policy."
     )
-    sync_period: float = Field(1.0, gt=0, description="Seconds between two looks at what the engine should hold.")
+    engine_public_url: str = Field(
+        "",
+        description="Address of the engine for others, and its identity among engines; that of engine_url when empty.",
+    )
+    syncer_host: str = Field("127.0.0.1", description="Address on which the syncer listens.")
+    syncer_port: int = Field(8702, ge=0, le=65_535, description="Port on which the syncer listens; 0 is any free one.")
+    syncer_public_url: str = Field(
+        "", description="Address of the syncer for others; that of its host and port when empty."
+    )
+    served_weights: bool = Field(
+        False,
+        description="Whether the engine's own weights are replaced by a served full checkpoint's. Such an engine is "
+        "for forecasts only: no worker and no judge may use it.",
+    )
+    forecast_patience: float = Field(
+        10.0, ge=0, description="Seconds a forecast waits for its policy while the engine is given it."
+    )
+    sync_period: float = Field(
+        0.5,
+        gt=0,
+        le=60,
+        description="Seconds between two looks at what the engine holds; what is wanted is learned at once.",
+    )
     sync_grace: float = Field(30.0, ge=0, description="Seconds a checkpoint stays loaded after it was last wanted.")
     sync_retry: float = Field(
         10.0, ge=0, description="Seconds before a checkpoint that could not be loaded is tried again."
+    )
+    sync_timeout: float = Field(
+        120.0, gt=0, description="Seconds that the syncer gives its engine to answer a load, a swap or a probe."
     )
     sync_report: float = Field(10.0, gt=0, description="Most seconds between two reports to the coordinator.")

@@ -1,50 +1,149 @@
-"""The syncer's composition root: it stands beside one engine and keeps it holding what is wanted."""
+"""The syncer's composition root: it stands beside one engine, keeps it holding what is wanted, and answers for it."""
 
 from __future__ import annotations
 
+import asyncio
+import datetime as dt
 import logging
 import signal
+import socket
 import threading
 import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from functools import cache
+from pathlib import Path
 
 import httpx
+import uvicorn
+from fastapi import FastAPI
 
-from services.inference.admin import HttpEngineAdmin, HttpServing
+from services.inference.admin import HttpEngineAdmin, HttpServing, HttpWeightAdmin
+from services.inference.engine import HttpEngine
+from services.inference.forecasting import Forecaster
+from services.inference.holdings import Holdings, Standing
 from services.inference.settings import InferenceSettings
-from services.inference.syncer import Pace, Syncer
+from services.inference.syncer import Clocks, Pace, Syncer
+from services.inference.syncer_app import create_app
+from services.inference.syncer_metrics import SyncerMetrics
+from services.inference.tokenizer import HfTokenizer
+from services.inference.weight_slot import WeightSlot
 from shared.checkpoints import open_store
+from shared.errors import InvalidInputError
 from shared.logging import configure_logging
+from shared.work import bearer
 
 log = logging.getLogger(__name__)
+GRACE = 60
+"""Seconds that forecasts in flight get to finish in when the syncer is told to stop."""
 
 
-def run(settings: InferenceSettings, stop: threading.Event) -> None:
-    """Tick until `stop` is set."""
-    with (
-        httpx.Client(base_url=settings.coordinator_url, timeout=settings.request_timeout) as coordinator,
-        httpx.Client(base_url=settings.engine_url, timeout=settings.engine_timeout) as engine,
-    ):
-        syncer = Syncer(
-            serving=HttpServing(coordinator),
-            engine=HttpEngineAdmin(engine),
-            store=open_store(settings.store, settings.store_cache, settings.store_options),
-            url=settings.engine_url,
-            clock=time.monotonic,
-            pace=Pace(settings.sync_grace, settings.sync_retry, settings.sync_report),
+def make_slot(settings: InferenceSettings, engine: httpx.Client, holdings: Holdings) -> WeightSlot | None:
+    """The engine's own weights, if they are to follow what is served."""
+    if not settings.served_weights:
+        return None
+    base = Path(settings.base_model_source)
+    if not (base / "config.json").is_file():
+        raise InvalidInputError(
+            "MORROW_BASE_MODEL_PATH: with MORROW_SERVED_WEIGHTS it must be the base model's folder, since weights are "
+            f"compared with it before an engine sees them; {str(base)!r} holds no config.json"
         )
+    return WeightSlot(HttpWeightAdmin(engine), holdings, base.absolute())
+
+
+def make_app(settings: InferenceSettings, syncer_url: str, stop: threading.Event) -> tuple[FastAPI, Callable[[], None]]:
+    """The service, and what to call first when it is to stop."""
+    coordinator = httpx.Client(
+        base_url=settings.coordinator_url,
+        timeout=settings.request_timeout,
+        headers=bearer(settings.token.get_secret_value()),
+    )
+    engine = httpx.Client(base_url=settings.engine_url, timeout=settings.sync_timeout)
+    asked = HttpEngine.at(settings.engine_url, settings.engine_timeout, settings.engine_concurrency)
+    holdings, metrics = Holdings(), SyncerMetrics()
+    slot = make_slot(settings, engine, holdings)
+    url = settings.engine_public_url or settings.engine_url
+    syncer = Syncer(
+        serving=HttpServing(coordinator, settings.sync_period),
+        engine=HttpEngineAdmin(engine),
+        store=open_store(settings.store, settings.store_cache, settings.store_options),
+        holdings=holdings,
+        url=url,
+        clocks=Clocks(time.monotonic, lambda: dt.datetime.now(dt.UTC)),
+        syncer_url=settings.syncer_public_url or syncer_url,
+        slot=slot,
+        pace=Pace(settings.sync_grace, settings.sync_retry, settings.sync_report),
+        metrics=metrics,
+    )
+    loop = threading.Thread(target=look, args=(syncer, settings.sync_period, stop), name="sync", daemon=True)
+
+    @cache
+    def tokenizer() -> HfTokenizer:
+        return HfTokenizer(settings.base_model_source)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        loop.start()
         log.info("syncing the engine at %s with the coordinator at %s", settings.engine_url, settings.coordinator_url)
-        while not stop.wait(settings.sync_period):
+        async with asked:
+            yield
+
+    def leave() -> None:
+        stop.set()
+        loop.join()
+        syncer.leave()
+
+    forecaster = Forecaster(
+        asked, tokenizer, holdings, url, settings.engine_concurrency, settings.forecast_patience, slot is not None
+    )
+    return create_app(forecaster, holdings, metrics, lifespan), leave
+
+
+def look(syncer: Syncer, period: float, stop: threading.Event) -> None:
+    """Tick every `period` seconds until `stop` is set; most of that is spent asking what is wanted.
+
+    What nobody foresaw is logged, and the engine is not ready meanwhile.
+    """
+    left = 0.0
+    while not stop.wait(left):
+        began = time.monotonic()
+        try:
             syncer.tick()
+        except Exception:
+            log.exception("an unexpected error; the engine is taken as not ready")
+            syncer.holdings.standing = Standing(False, "an unexpected error; the syncer's log has it")
+        left = max(0.0, period - (time.monotonic() - began))
+
+
+class Server(uvicorn.Server):
+    """A server that says it leaves before it stops listening."""
+
+    def __init__(self, config: uvicorn.Config, leave: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._leave = leave
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Leave, then let forecasts in flight finish."""
+        await asyncio.to_thread(self._leave)
+        await super().shutdown(sockets)
+
+
+def run(settings: InferenceSettings) -> None:
+    """Serve until SIGTERM or SIGINT."""
+    with socket.create_server((settings.syncer_host, settings.syncer_port)) as listener:
+        host = settings.syncer_host if ":" not in settings.syncer_host else f"[{settings.syncer_host}]"
+        app, leave = make_app(settings, f"http://{host}:{listener.getsockname()[1]}", threading.Event())
+        config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=GRACE)
+        Server(config, leave).run([listener])
 
 
 def main() -> None:
-    """Run until SIGTERM or SIGINT."""
+    """Run until told to stop."""
     settings = InferenceSettings()
     configure_logging(settings.log_level)
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
-    run(settings, stop)
+    for number in (signal.SIGTERM, signal.SIGINT):  # uvicorn handles these, and then raises them once more
+        signal.signal(number, lambda *_: None)
+    run(settings)
 
 
 if __name__ == "__main__":

@@ -144,7 +144,13 @@ def worker_parts(wiring: Wiring) -> list[Part]:
         return Part(name, command, environment, Path.cwd(), ready_line=ready_line, cure=_cure(extra), nice=nice)
 
     return [
-        part("syncer", _python("services.inference.syncer_main"), coordinator | engine | model, "inference", ""),
+        part(
+            "syncer",
+            _python("services.inference.syncer_main"),
+            coordinator | engine | model | {"MORROW_SYNCER_HOST": HOST, "MORROW_SYNCER_PORT": "0"},
+            "inference",
+            "",
+        ),
         part(
             "inference",
             _python("services.inference.main"),

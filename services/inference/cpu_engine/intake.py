@@ -39,6 +39,8 @@ class Intake:
         return self._request(asked, ids, asked.max_completion_tokens or asked.max_tokens, asked.top_logprobs)
 
     def _request(self, asked: GenerationRequest, ids: list[int], max_tokens: int | None, logprobs: int) -> Request:
+        if asked.n > 1 and asked.temperature == 0:
+            raise InvalidInputError(f"n: it must be 1 with greedy sampling (temperature 0), got {asked.n}")
         room = self.context - len(ids)
         if room < (max_tokens or 1):
             raise InvalidInputError(

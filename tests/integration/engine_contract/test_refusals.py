@@ -49,3 +49,7 @@ def test_a_token_id_outside_the_vocabulary_is_refused(engine: Served) -> None:
 
 def test_an_expression_that_does_not_parse_is_refused(engine: Served) -> None:
     refused(engine, 400, structured_outputs={"regex": "(unclosed"})
+
+
+def test_several_greedy_answers_would_be_the_same_one_and_are_refused(engine: Served) -> None:
+    assert "greedy" in refused(engine, 400, temperature=0, n=2)["message"]

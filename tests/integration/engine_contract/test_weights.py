@@ -82,7 +82,7 @@ def test_a_checksum_is_that_of_the_files_tensor(engine: Served) -> None:
 def test_what_is_asked_before_a_pause_is_wholly_old_and_what_is_asked_during_it_wholly_new(
     engine: Served, other: Path
 ) -> None:
-    body = BODY | {"max_tokens": 200, "n": 2}
+    body = BODY | {"max_tokens": 200, "n": 2, "temperature": 0.8, "seed": 5}
     old = [choice["token_ids"] for choice in engine.complete(**body)["choices"]]
     with ThreadPoolExecutor(2) as pool:
         running = pool.submit(engine.complete, **body)

@@ -40,7 +40,9 @@ def line_with(child: subprocess.Popen[str], text: str) -> str:
 
 
 def test_a_syncer_outlives_a_coordinator_that_is_away_and_ends_when_told_to() -> None:
-    with process("services.inference.syncer_main", coordinator_url=NOBODY, sync_period="0.01") as child:
+    with process(
+        "services.inference.syncer_main", coordinator_url=NOBODY, sync_period="0.01", syncer_port="0"
+    ) as child:
         assert "WARNING" in line_with(child, "cannot learn what is wanted")
         child.send_signal(signal.SIGTERM)
         _, rest = child.communicate(timeout=30)

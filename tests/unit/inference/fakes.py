@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 
 from services.inference.engine import Completion, SamplingRequest
 from services.inference.prompts import ChatMessage
+from services.inference.syncer import Clocks
 from services.inference.tokenizer import Prompt
 from shared.errors import CheckpointCorruptError, MorrowError, UnavailableError
 from shared.run_config import RunConfig
@@ -179,6 +181,7 @@ class FakeServing:
     """A coordinator that wants what it is told to want."""
 
     checkpoints: list[CheckpointRef] = field(default_factory=list)
+    served: str | None = None
     down: bool = False
     reports: list[EngineReport] = field(default_factory=list)
 
@@ -186,10 +189,15 @@ class FakeServing:
         """What engines should hold."""
         if self.down:
             raise UnavailableError("the coordinator does not answer")
-        return WantedCheckpoints(served=None, previous=None, checkpoints=self.checkpoints)
+        return WantedCheckpoints(served=self.served, previous=None, checkpoints=self.checkpoints)
 
     def report(self, report: EngineReport) -> None:
         """Remember a report."""
         if self.down:
             raise UnavailableError("the coordinator does not answer")
         self.reports.append(report)
+
+
+def clocks(seconds: Callable[[], float] = time.monotonic) -> Clocks:
+    """A syncer's clocks; what time it is says the counter of seconds too."""
+    return Clocks(seconds, lambda: dt.datetime.fromtimestamp(seconds(), dt.UTC))

@@ -81,7 +81,7 @@ def test_the_coordinator_says_what_is_wanted_and_is_told_what_is_held() -> None:
     serving = HttpServing(client(answer))
     assert serving.wanted() == wanted
     serving.report(EngineReport(url="http://engine", loaded=["base"]))
-    body: dict[str, object] = {"url": "http://engine", "loaded": ["base"], "load_seconds": {}, "error": None}
+    body = EngineReport(url="http://engine", loaded=["base"]).model_dump(mode="json")
     assert seen == [("PUT", "/v1/engines", body)]
 
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+import datetime as dt
 import logging
 from dataclasses import dataclass, field
 
 import pytest
 
+from services.inference.holdings import Holdings
 from services.inference.syncer import Pace, Syncer
 from shared.wire import EngineReport
-from tests.unit.inference.fakes import FakeAdmin, FakeServing, FakeStore, ref
+from tests.unit.inference.fakes import FakeAdmin, FakeServing, FakeStore, clocks, ref
 
 A, B = ref("a"), ref("b")
 
@@ -24,8 +27,17 @@ class World:
     now: float = 100.0
 
     def __post_init__(self) -> None:
-        pace = Pace(grace=30, retry=10, report=10)
-        self.syncer = Syncer(self.serving, self.engine, self.store, "http://engine", lambda: self.now, pace)
+        self.holdings = Holdings()
+        self.syncer = Syncer(
+            serving=self.serving,
+            engine=self.engine,
+            store=self.store,
+            holdings=self.holdings,
+            url="http://engine",
+            clocks=clocks(lambda: self.now),
+            syncer_url="http://syncer",
+            pace=Pace(grace=30, retry=10, report=10),
+        )
 
     def ticks(self, count: int = 1) -> None:
         """A tick a second."""
@@ -44,7 +56,15 @@ def test_a_wanted_checkpoint_is_verified_loaded_probed_and_reported() -> None:
     world.ticks()
     assert world.store.checked == [A.id]
     assert world.engine.calls == [("load", A.id), ("probe", A.id)]
-    assert world.last == EngineReport(url="http://engine", loaded=["base", A.id], load_seconds={A.id: 0.0})
+    then = dt.datetime.fromtimestamp(100, dt.UTC)
+    assert world.last == EngineReport(
+        url="http://engine",
+        loaded=["base", A.id],
+        load_seconds={A.id: 0.0},
+        verified_at={"base": then, A.id: then},
+        ready=True,
+        syncer_url="http://syncer",
+    )
 
 
 def test_what_is_loaded_is_not_loaded_again() -> None:
@@ -157,3 +177,80 @@ def test_trouble_is_logged_when_it_comes_and_when_it_goes(caplog: pytest.LogCapt
     world.ticks(5)
     assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
     assert world.last.loaded == ["base"]
+
+
+def test_it_is_ready_with_the_served_checkpoint_and_not_before() -> None:
+    world = World(FakeServing([A, B], served=A.id), store=FakeStore({A.id}))
+    assert not world.holdings.standing.ready
+    world.ticks()
+    assert (world.last.ready, world.last.loaded) == (False, ["base", B.id])
+    assert "weights are changed" in world.holdings.standing.reason
+    world.store.corrupt.clear()
+    world.ticks(10)
+    assert (world.last.ready, world.holdings.standing.ready) == (True, True)
+
+
+def test_the_served_checkpoint_is_loaded_first() -> None:
+    world = World(FakeServing([A, B], served=B.id))
+    world.ticks()
+    assert [name for call, name in world.engine.calls if call == "load"] == [B.id, A.id]
+
+
+def test_a_promotion_of_a_corrupt_checkpoint_leaves_the_present_one_in_use() -> None:
+    world = World(FakeServing([A], served=A.id), store=FakeStore({B.id}))
+    world.ticks()
+    world.serving.checkpoints, world.serving.served = [A, B], B.id
+    world.ticks()
+    assert A.id in world.last.loaded
+    assert (world.last.ready, world.last.error) == (False, f"checkpoint {B.id}: weights are changed")
+    assert ("load", B.id) not in world.engine.calls
+
+
+def test_nothing_is_ready_before_it_is_known_what_is_served() -> None:
+    world = World()
+    world.serving.down = True
+    world.ticks()
+    assert "not known yet what is served" in world.holdings.standing.reason
+
+
+def test_while_the_coordinator_is_away_a_restarted_engine_is_given_what_was_wanted_last() -> None:
+    world = World(FakeServing([A], served=A.id))
+    world.ticks()
+    world.serving.down = True
+    world.engine.served = ["base"]
+    world.ticks()
+    assert A.id in world.engine.served
+    assert world.holdings.standing.ready
+
+
+def test_an_engine_that_comes_back_is_served_at_once_whatever_failed_before() -> None:
+    world = World(FakeServing([A], served=A.id), FakeAdmin(mute={A.id}))
+    world.ticks()
+    world.engine.down = True
+    world.ticks()
+    world.engine.down, world.engine.mute, world.engine.served = False, set(), ["base"]
+    world.ticks()
+    assert world.last.ready
+
+
+def test_a_policy_in_use_is_not_unloaded() -> None:
+    world = World(FakeServing([A]))
+    world.ticks()
+
+    async def use() -> None:
+        async with world.holdings.reading(A.id, 0):
+            world.serving.checkpoints = []
+            world.ticks(40)
+            assert A.id in world.engine.served
+
+    asyncio.run(use())
+    world.ticks()
+    assert world.engine.served == ["base"]
+
+
+def test_a_syncer_that_leaves_says_so() -> None:
+    world = World(FakeServing([A]))
+    world.ticks()
+    world.syncer.leave()
+    assert (world.last.leaving, world.last.ready, world.last.loaded) == (True, False, [])
+    assert not world.holdings.standing.ready

@@ -1,0 +1,118 @@
+"""Full weights on disk: what tensors there are, their hashes, and whether they are of the base model's build."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from shared.errors import CheckpointCorruptError, InvalidInputError
+
+ADAPTER_CONFIG, MODEL_CONFIG = "adapter_config.json", "config.json"
+TIED = "lm_head.weight"
+"""Written or not where it is the embedding once more."""
+SAME = (
+    "architectures",
+    "head_dim",
+    "hidden_act",
+    "hidden_size",
+    "intermediate_size",
+    "max_position_embeddings",
+    "model_type",
+    "num_attention_heads",
+    "num_hidden_layers",
+    "num_key_value_heads",
+    "rms_norm_eps",
+    "tie_word_embeddings",
+    "vocab_size",
+)
+"""Fields of config.json in which weights that replace others in a running engine must agree with them."""
+_CHUNK = 1 << 22
+
+
+def is_full(folder: Path) -> bool:
+    """Whether a checkpoint's folder holds a whole model and not an adapter."""
+    return (folder / MODEL_CONFIG).is_file() and not (folder / ADAPTER_CONFIG).is_file()
+
+
+@dataclass(frozen=True)
+class WeightFiles:
+    """A folder's tensors: shape and SHA-256 of each by name, and the model's configuration."""
+
+    folder: Path
+    shapes: Mapping[str, tuple[int, ...]]
+    digests: Mapping[str, str]
+    config: Mapping[str, Any]
+
+
+def read_files(folder: Path) -> WeightFiles:
+    """Read a folder's safetensors. Raises CheckpointCorruptError if a file is not what its header says."""
+    shapes: dict[str, tuple[int, ...]] = {}
+    digests: dict[str, str] = {}
+    paths = sorted(folder.glob("*.safetensors"))
+    if not paths or not (folder / MODEL_CONFIG).is_file():
+        raise InvalidInputError(f"{folder} holds no full weights: it needs {MODEL_CONFIG} and *.safetensors")
+    for path in paths:
+        try:
+            _read_file(path, shapes, digests)
+        except (ValueError, KeyError, TypeError) as error:
+            raise CheckpointCorruptError(f"{path} is not a safetensors file: {error}") from error
+    return WeightFiles(folder, shapes, digests, json.loads((folder / MODEL_CONFIG).read_text("utf8")))
+
+
+def _read_file(path: Path, shapes: dict[str, tuple[int, ...]], digests: dict[str, str]) -> None:
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        if length > path.stat().st_size:
+            raise ValueError("it has no header")
+        header: dict[str, Any] = json.loads(file.read(length))
+        header.pop("__metadata__", None)
+        for name, tensor in header.items():
+            begin, end = tensor["data_offsets"]
+            shapes[name] = tuple(tensor["shape"])
+            file.seek(8 + length + begin)
+            digest = hashlib.sha256()
+            for left in range(end - begin, 0, -_CHUNK):
+                piece = file.read(min(left, _CHUNK))
+                if not piece:
+                    raise ValueError(f"it ends within {name}")
+                digest.update(piece)
+            digests[name] = digest.hexdigest()
+
+
+def misfit(weights: WeightFiles, base: WeightFiles) -> str | None:
+    """Why weights cannot take the place of the base model's, None if they can."""
+    other = [key for key in SAME if key in weights.config and weights.config[key] != base.config.get(key)]
+    if other:
+        return f"config.json: {', '.join(other)} differ from the base model's"
+    tensors = (weights.shapes.keys() | base.shapes.keys()) - {TIED}
+    wrong = sorted(name for name in tensors if weights.shapes.get(name) != base.shapes.get(name))
+    return f"tensors are missing, strange or of another shape: {', '.join(wrong[:3])}" if wrong else None
+
+
+def as_in_files(checksums: Mapping[str, str]) -> dict[str, str]:
+    """An engine's checksums by the names that files have: without its ranks' prefix and its adapters' wrapping."""
+    return {name.rpartition(":")[2].replace(".base_layer.", "."): digest for name, digest in checksums.items()}
+
+
+def kept_as_they_are(engine: Mapping[str, str], files: WeightFiles) -> frozenset[str]:
+    """The tensors that an engine keeps byte for byte as the files have them; others it joins, packs or converts."""
+    return frozenset(name for name, digest in engine.items() if files.digests.get(name) == digest)
+
+
+def disproof(
+    stable: frozenset[str], before: Mapping[str, str], after: Mapping[str, str], old: WeightFiles, new: WeightFiles
+) -> str | None:
+    """What speaks against the engine having taken `new` in the place of `old`, by its checksums before and after.
+
+    `stable` are the tensors that can be compared with files. None also where nothing can be told by checksums.
+    """
+    wrong = sorted(name for name in stable if after.get(name) != new.digests.get(name))
+    if wrong:
+        return f"{wrong[0]} in the engine is not that of the checkpoint"
+    known = {name for name in before if name in after} & old.digests.keys() & new.digests.keys()
+    stale = sorted(n for n in known if before[n] == after[n] and before[n] == old.digests[n] != new.digests[n])
+    return f"{stale[0]} in the engine has not changed" if stale else None
