@@ -22,7 +22,7 @@ from services.coordinator.repeater import Repeater
 from services.coordinator.serving_rules import ServingRules
 from services.coordinator.settings import CoordinatorSettings
 from services.coordinator.sweeper import expire_leases, look_for_outcomes, resend_lost
-from shared.checkpoints import open_store
+from shared.checkpoints import CheckpointStore, open_store
 from shared.logging import configure_logging
 from shared.queue import make_celery
 
@@ -32,7 +32,7 @@ def build_app(settings: CoordinatorSettings, engine: Engine) -> FastAPI:
     sessions = make_sessions(engine)
     celery = with_timeouts(make_celery(settings.broker_url))
     backoff = Backoff(settings.backoff_base, settings.backoff_cap)
-    store = CheckpointStore(settings.store)
+    store = open_store(settings.store, settings.store_cache, settings.store_options)
     repeaters = [*_repeaters(settings, sessions, celery, backoff), *_serving_repeaters(settings, sessions, store)]
 
     @asynccontextmanager
@@ -46,7 +46,6 @@ def build_app(settings: CoordinatorSettings, engine: Engine) -> FastAPI:
     def broker_answers() -> None:
         backlog_of(celery)("generate")
 
-    store = open_store(settings.store, settings.store_cache, settings.store_options)
     return create_app(
         sessions,
         store,
