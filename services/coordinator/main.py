@@ -18,6 +18,7 @@ from services.coordinator.engines import forget_engines
 from services.coordinator.migrate import migrate
 from services.coordinator.outbox import backlog_of, publish_due, sender, with_timeouts
 from services.coordinator.panel_promotion import decide_promotions
+from services.coordinator.pruner import PRUNE_EVERY, prune
 from services.coordinator.repeater import Repeater
 from services.coordinator.serving_rules import ServingRules
 from services.coordinator.settings import CoordinatorSettings
@@ -73,6 +74,7 @@ def _repeaters(settings: CoordinatorSettings, sessions: Sessions, celery: Celery
         Repeater("lease sweeper", lambda: expire_leases(sessions, backoff), sweep_every),
         Repeater("message sweeper", lambda: resend_lost(sessions, backlog, settings.resend_after), sweep_every),
         Repeater("outcome sweeper", lambda: look_for_outcomes(sessions), settings.mature_every),
+        Repeater("pruner", lambda: prune(sessions, settings.event_days), PRUNE_EVERY),
     ]
 
 

@@ -25,6 +25,9 @@ class CoordinatorSettings(StoreSettings):
     mature_every: float = Field(
         30.0, gt=0, le=3600, description="Seconds between looks for outcomes that waiting runs may be settled with."
     )
+    event_days: int = Field(
+        90, ge=0, le=36_500, description="Days for which events of an ended run are kept; 0 keeps them for ever."
+    )
     backoff_base: float = Field(1.0, ge=0, le=600, description="Seconds before a step's second attempt; doubles.")
     backoff_cap: float = Field(60.0, ge=0, le=3600, description="Longest wait between two attempts.")
     engine_stale_after: float = Field(
