@@ -36,6 +36,20 @@ class InvalidInputError(MorrowError):
     code = "invalid-input"
 
 
+class UnauthorizedError(MorrowError):
+    """A valid token is needed"""
+
+    status = 401
+    code = "unauthorized"
+
+
+class ForbiddenError(MorrowError):
+    """The token may not do this"""
+
+    status = 403
+    code = "forbidden"
+
+
 class NotFoundError(MorrowError):
     """There is no such thing"""
 
@@ -61,6 +75,19 @@ class TooLargeError(MorrowError):
 
     status = 413
     code = "too-large"
+
+
+class TooManyError(MorrowError):
+    """Too many requests"""
+
+    status = 429
+    code = "too-many"
+    retryable = True
+
+    def __init__(self, detail: str, *, wait: float = 1.0, errors: list[dict[str, str]] | None = None) -> None:
+        super().__init__(detail, errors=errors)
+        self.wait = wait
+        """Seconds after which a request may pass."""
 
 
 class UnavailableError(MorrowError):
@@ -100,10 +127,13 @@ class StoppedError(MorrowError):
 
 KINDS: tuple[type[MorrowError], ...] = (
     InvalidInputError,
+    UnauthorizedError,
+    ForbiddenError,
     NotFoundError,
     ConflictError,
     StaleFenceError,
     TooLargeError,
+    TooManyError,
     UnavailableError,
     NotInTimeError,
     CheckpointCorruptError,

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -18,7 +18,7 @@ def morrow_home() -> Path:
 class ServiceSettings(BaseSettings):
     """What every service process has."""
 
-    model_config = SettingsConfigDict(env_prefix="MORROW_", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="MORROW_", extra="ignore", frozen=True, hide_input_in_errors=True)
 
     log_level: str = Field("INFO", description="Least level that is logged: DEBUG, INFO, WARNING or ERROR.")
 
@@ -27,7 +27,10 @@ class WorkerSettings(ServiceSettings):
     """What every Celery worker has."""
 
     coordinator_url: str = Field("http://127.0.0.1:8700", description="Base URL of the coordinator.")
-    broker_url: str = Field("redis://127.0.0.1:6379/0", description="Redis URL of the Celery broker.")
+    token: SecretStr = Field(
+        SecretStr(""), description="Token of scope `worker` that is sent to the coordinator; none when empty."
+    )
+    broker_url: str = Field("redis://127.0.0.1:6379/0", repr=False, description="Redis URL of the Celery broker.")
     request_timeout: float = Field(60.0, gt=0, description="Seconds a call to the coordinator may take.")
     metrics_host: str = Field("127.0.0.1", description="Address on which a worker answers Prometheus.")
     metrics_port: int = Field(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -12,14 +12,16 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 from starlette.exceptions import HTTPException
 
 from shared.errors import InvalidInputError, MorrowError, NotFoundError
+from shared.masking import masked
 
 PROBLEM_JSON = "application/problem+json"
 log = logging.getLogger(__name__)
 
 
-def problem_response(error: MorrowError) -> JSONResponse:
-    """An error as RFC 9457 problem+json."""
-    return JSONResponse(error.problem(), status_code=error.status, media_type=PROBLEM_JSON)
+def problem_response(error: MorrowError, headers: Mapping[str, str] | None = None) -> JSONResponse:
+    """An error as RFC 9457 problem+json, without the secrets that it may quote."""
+    body = error.problem() | {"detail": masked(error.detail)}
+    return JSONResponse(body, status_code=error.status, headers=headers, media_type=PROBLEM_JSON)
 
 
 def _field_errors(error: RequestValidationError) -> list[dict[str, str]]:

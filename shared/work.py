@@ -36,6 +36,11 @@ MOST_ERROR = 8_000
 _results: TypeAdapter[Result] = TypeAdapter(Result)
 
 
+def bearer(token: str) -> dict[str, str]:
+    """The header that a token is sent in; none without a token."""
+    return {"Authorization": f"Bearer {token}"} if token else {}
+
+
 def worker_name() -> str:
     """host:pid, as events and logs name this worker."""
     return f"{socket.gethostname()}:{os.getpid()}"
@@ -58,9 +63,9 @@ class HttpCoordinator:
         self._patience = patience
 
     @classmethod
-    def at(cls, url: str, timeout: float) -> HttpCoordinator:
-        """A client of the coordinator at `url`; `timeout` in seconds per call."""
-        return cls(httpx.Client(base_url=url, timeout=timeout))
+    def at(cls, url: str, timeout: float, token: str = "") -> HttpCoordinator:
+        """A client of the coordinator at `url` that sends `token`, if any; `timeout` in seconds per call."""
+        return cls(httpx.Client(base_url=url, timeout=timeout, headers=bearer(token)))
 
     def _post_patiently(self, path: str, body: Message) -> object:
         deadline = time.monotonic() + self._patience

@@ -7,17 +7,25 @@ from collections.abc import Callable
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
-from services.evaluator.body_limit import BodyLimit
 from services.evaluator.context import Tools
 from services.evaluator.evaluate import score_groups
 from services.evaluator.messages import ScoreAnswer, ScoreRequest
+from shared.body_limit import BodyLimit
+from shared.guard import OneToken
 from shared.web import install_health, install_problems
 
 
-def create_app(tools: Tools, ready: Callable[[], None], most_body: int) -> FastAPI:
-    """The application. `ready` raises a MorrowError while the embedder cannot be had."""
+def create_app(
+    tools: Tools, ready: Callable[[], None], most_body: int, *, token: str = "", metrics_open: bool = False
+) -> FastAPI:
+    """The application. `ready` raises a MorrowError while the embedder cannot be had.
+
+    `token` is what callers must bring; without one, only this machine is served.
+    """
     app = FastAPI(title="Morrow evaluator", version="1", docs_url="/docs", redoc_url=None)
-    app.add_middleware(BodyLimit, most=most_body)
+    app.add_middleware(BodyLimit, most=most_body, cure="send fewer outcomes or texts")
+    open_paths = ["/healthz", "/readyz", *(["/metrics"] if metrics_open else [])]
+    app.add_middleware(OneToken, token=token, setting="MORROW_EVALUATOR_TOKEN", open_paths=open_paths)
     registry = CollectorRegistry()
     scored = Counter("morrow_evaluator_rollouts", "Rollouts scored.", ["ranker", "verdict"], registry=registry)
     seconds = Histogram("morrow_evaluator_seconds", "Seconds a posted group took.", ["ranker"], registry=registry)

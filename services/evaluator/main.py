@@ -29,7 +29,9 @@ def run_worker(settings: EvaluatorSettings) -> None:
     from shared.work import HttpCoordinator
 
     app = make_celery(settings.broker_url)
-    coordinator = HttpCoordinator.at(settings.coordinator_url, settings.request_timeout)
+    coordinator = HttpCoordinator.at(
+        settings.coordinator_url, settings.request_timeout, settings.token.get_secret_value()
+    )
     metrics = WorkerMetrics("evaluate")
     serve_from_pool(metrics, settings.metrics_host, settings.metrics_port)
     make_task(app, coordinator, make_handler(make_tools(settings, MiniLm(settings.embedder))), metrics)
@@ -44,8 +46,15 @@ def run_web(settings: EvaluatorSettings) -> None:
     from services.evaluator.app import create_app
 
     embedder = MiniLm(settings.embedder)
-    app = create_app(make_tools(settings, embedder), embedder.check, settings.evaluator_most_body)
-    uvicorn.run(app, host=settings.evaluator_host, port=settings.evaluator_port, log_config=None)
+    app = create_app(
+        make_tools(settings, embedder),
+        embedder.check,
+        settings.evaluator_most_body,
+        token=settings.evaluator_token.get_secret_value(),
+        metrics_open=settings.metrics_open,
+    )
+    host, port = settings.evaluator_host, settings.evaluator_port
+    uvicorn.run(app, host=host, port=port, log_config=None, proxy_headers=False)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

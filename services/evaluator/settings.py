@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 
 from shared.settings import WorkerSettings
 
@@ -25,3 +25,8 @@ class EvaluatorSettings(WorkerSettings):
     evaluator_host: str = Field("127.0.0.1", description="Address the REST endpoint listens on.")
     evaluator_port: int = Field(8702, ge=1, le=65_535, description="Port the REST endpoint listens on.")
     evaluator_most_body: int = Field(4_194_304, ge=1_024, description="Bytes a request to the endpoint may have.")
+    evaluator_token: SecretStr = Field(
+        SecretStr(""),
+        description="Token that callers of the REST endpoint must bring; without one only this machine is served.",
+    )
+    metrics_open: bool = Field(False, description="Whether the REST endpoint's /metrics is served without a token.")

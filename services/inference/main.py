@@ -43,7 +43,9 @@ def main() -> None:
     settings = InferenceSettings()
     configure_logging(settings.log_level)
     app = make_celery(settings.broker_url)
-    coordinator = HttpCoordinator.at(settings.coordinator_url, settings.request_timeout)
+    coordinator = HttpCoordinator.at(
+        settings.coordinator_url, settings.request_timeout, settings.token.get_secret_value()
+    )
     metrics = WorkerMetrics("generate")
     serve_from_pool(metrics, settings.metrics_host, settings.metrics_port)
     make_task(app, coordinator, make_handler(make_generate(settings)), metrics)

@@ -18,7 +18,9 @@ def main() -> None:
     settings = TrainerSettings()
     configure_logging(settings.log_level)
     app = make_celery(settings.broker_url)
-    coordinator = HttpCoordinator.at(settings.coordinator_url, settings.request_timeout)
+    coordinator = HttpCoordinator.at(
+        settings.coordinator_url, settings.request_timeout, settings.token.get_secret_value()
+    )
     metrics = WorkerMetrics("train")
     serve_from_pool(metrics, settings.metrics_host, settings.metrics_port)
     store = open_store(settings.store, settings.store_cache, settings.store_options)

@@ -90,6 +90,10 @@ def _spawned(job: Job, lease: Lease, spawn: Spawn) -> TrainStats:
     return outcome.stats
 
 
+NOT_FOR_CHILDREN = ("MORROW_TOKEN", "MORROW_BROKER_URL")
+"""What the process that loads weights has no use for: it asks nobody."""
+
+
 def child_environment(job: Job, inherited: Mapping[str, str]) -> dict[str, str]:
     """The worker's environment with as many threads as the job has, one GPU at most, and nothing sent anywhere.
 
@@ -100,4 +104,5 @@ def child_environment(job: Job, inherited: Mapping[str, str]) -> dict[str, str]:
     quiet = {"PYTHONUNBUFFERED": "1", "PYTHONWARNINGS": "ignore::FutureWarning", "TOKENIZERS_PARALLELISM": "false"}
     offline = {"HF_HUB_DISABLE_TELEMETRY": "1"} | ({"HF_HUB_OFFLINE": "1"} if Path(job.base).is_dir() else {})
     gpus = "" if job.device == "cpu" else inherited.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0]
-    return dict(inherited) | threads | quiet | offline | {"CUDA_VISIBLE_DEVICES": gpus}
+    kept = {name: value for name, value in inherited.items() if name not in NOT_FOR_CHILDREN}
+    return kept | threads | quiet | offline | {"CUDA_VISIBLE_DEVICES": gpus}

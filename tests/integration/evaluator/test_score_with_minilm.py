@@ -12,6 +12,7 @@ from fastapi.testclient import TestClient
 from services.evaluator.app import create_app
 from services.evaluator.context import Tools
 from services.evaluator.embedder import MiniLm
+from tests.local import local_client
 
 HEADLINE = "Central bank meets on Wednesday with a cut in doubt"
 OUTCOMES = [
@@ -33,7 +34,7 @@ TEXTS = [
 @pytest.fixture(scope="module")
 def client() -> Iterator[TestClient]:
     embedder = MiniLm(os.environ.get("MORROW_EMBEDDER", ""))
-    with TestClient(create_app(Tools(embedder), embedder.check, 1_000_000)) as client:
+    with local_client(create_app(Tools(embedder), embedder.check, 1_000_000)) as client:
         yield client
 
 

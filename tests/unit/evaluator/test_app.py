@@ -10,6 +10,7 @@ from fastapi.testclient import TestClient
 from services.evaluator.app import create_app
 from services.evaluator.context import Tools
 from shared.errors import UnavailableError
+from tests.local import local_client
 from tests.unit.evaluator.group_texts import DAY, HEADLINE, OWN, PROMPT, LeaningEngine, WordEmbedder, closes
 
 BODY: dict[str, Any] = {
@@ -29,7 +30,7 @@ def ready() -> None:
 
 @pytest.fixture
 def client() -> TestClient:
-    return TestClient(create_app(TOOLS, ready, 50_000))
+    return local_client(create_app(TOOLS, ready, 50_000))
 
 
 KHC = closes("KHC", *[100.0] * 7, 96.0).model_dump(mode="json")
@@ -131,6 +132,6 @@ def test_it_is_not_ready_without_its_model() -> None:
     def missing() -> None:
         raise UnavailableError("the embedding model is not installed")
 
-    client = TestClient(create_app(TOOLS, missing, 50_000))
+    client = local_client(create_app(TOOLS, missing, 50_000))
     assert client.get("/readyz").status_code == 503
     assert client.get("/healthz").status_code == 200
