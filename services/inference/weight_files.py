@@ -77,7 +77,7 @@ def _read_file(path: Path, shapes: dict[str, tuple[int, ...]], digests: dict[str
             digest = hashlib.sha256()
             for left in range(end - begin, 0, -_CHUNK):
                 piece = file.read(min(left, _CHUNK))
-                if not piece:
+                if len(piece) < min(left, _CHUNK):
                     raise ValueError(f"it ends within {name}")
                 digest.update(piece)
             digests[name] = digest.hexdigest()

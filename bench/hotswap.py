@@ -1,0 +1,149 @@
+"""Promotions under load: a fleet of real parts, a steady load of forecasts, and how long each promotion takes to land.
+
+Run by itself: `python bench/hotswap.py` (the CPU engine), or with `--engine vllm` (vLLM's own server, which `make
+vllm-install` installs). Twenty adapters are promoted in a row, then five full checkpoints, each as soon as the one
+before is held by every replica. Told are requests that failed, answers by a policy that was not one of the two current
+ones while the request ran, and seconds from the answer to a promotion until the last replica had verified it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import platform
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+import httpx  # noqa: E402
+
+from bench.swapping.fleet import Fleet, add_replicas, fleet  # noqa: E402
+from bench.swapping.load import Current, Load  # noqa: E402
+from bench.swapping.made_up import Kind, publish, record  # noqa: E402
+from shared.checkpoints import CheckpointStore  # noqa: E402
+
+
+def parse() -> argparse.Namespace:
+    """The options."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--engine", choices=("cpu", "vllm"), default="cpu")
+    parser.add_argument(
+        "--engine-url", action="append", default=[], help="a running engine to use instead of one started"
+    )
+    parser.add_argument("--vllm-python", default=str(ROOT / ".venv-vllm/bin/python"))
+    parser.add_argument("--replicas", type=int, default=2)
+    parser.add_argument("--adapters", type=int, default=20, help="promotions of adapters")
+    parser.add_argument("--weights", type=int, default=5, help="promotions of full weights")
+    parser.add_argument("--clients", type=int, default=4, help="forecasts asked for at a time")
+    parser.add_argument("--max-tokens", type=int, default=24)
+    parser.add_argument("--rest", type=float, default=1.0, help="seconds between a landing and the next promotion")
+    return parser.parse_args()
+
+
+def promote(client: httpx.Client, made: Fleet, checkpoint: str, current: Current) -> float:
+    """Promote, wait until every replica holds it, and return the seconds that took."""
+    before = client.get("/v1/serving").json()["served"] or "base"
+    current.now(checkpoint, before)
+    began = time.monotonic()
+    client.post("/v1/serving", json={"checkpoint": checkpoint}).raise_for_status()
+    told = time.monotonic()
+    deadline = told + 180
+    while time.monotonic() < deadline:
+        engines = client.get("/v1/engines").json()["items"]
+        if sum(engine["ready"] and checkpoint in engine["loaded"] for engine in engines) == len(made.replicas):
+            return time.monotonic() - told
+        time.sleep(0.01)
+    raise SystemExit(f"{checkpoint} is not held {deadline - began:.0f} s after its promotion: {engines}")
+
+
+def phase(client: httpx.Client, made: Fleet, options: argparse.Namespace, kind: Kind, names: list[str]) -> bool:
+    """Promote these one after another under load and print what happened; whether nothing went wrong."""
+    current = Current()
+    served = client.get("/v1/serving").json()["served"] or "base"
+    current.now(served, "base")
+    load = Load(made.coordinator_url, options.clients, options.max_tokens)
+    load.start()
+    time.sleep(5)
+    began, seconds = time.monotonic(), []
+    try:
+        for name in names:
+            seconds.append(promote(client, made, name, current))
+            time.sleep(options.rest)
+    finally:
+        took = time.monotonic() - began
+        load.stop()
+    failed = [outcome.problem for outcome in load.outcomes if outcome.problem]
+    strange = [
+        (outcome.policy, outcome.engine)
+        for outcome in load.outcomes
+        if not outcome.problem and outcome.policy not in current.during(outcome.began, outcome.ended)
+    ]
+    spoke = {outcome.policy for outcome in load.outcomes}
+    latencies = sorted(outcome.ended - outcome.began for outcome in load.outcomes)
+    print(f"\n{kind}: {len(seconds)} promotions in {took:.0f} s under {options.clients} clients")
+    print(
+        f"  forecasts {len(load.outcomes)}, by {len(spoke)} policies, failed {len(failed)}, "
+        f"by another policy {len(strange)}"
+    )
+    print(f"  promotion to last replica: median {statistics.median(seconds):.2f} s, worst {max(seconds):.2f} s")
+    print(f"  a forecast: median {statistics.median(latencies):.2f} s, worst {latencies[-1]:.2f} s")
+    print("  each:", " ".join(f"{one:.2f}" for one in seconds), flush=True)
+    for problem in [*failed[:5], *strange[:5]]:
+        print("  ", problem)
+    return not failed and not strange
+
+
+def report_swaps(client: httpx.Client) -> None:
+    """What the coordinator's own table of swaps says."""
+    swaps, cursor = [], ""
+    while True:
+        page = client.get("/v1/swaps", params={"limit": 100} | ({"cursor": cursor} if cursor else {})).json()
+        swaps += page["items"]
+        cursor = page.get("next_cursor") or ""
+        if not cursor:
+            break
+    for run in sorted({swap["run"] for swap in swaps}):
+        loads = [swap["load_seconds"] for swap in swaps if swap["run"] == run and swap["load_seconds"] is not None]
+        if loads:
+            print(
+                f"  {run}: {len(loads)} loads on replicas, median {statistics.median(loads):.2f} s, "
+                f"worst {max(loads):.2f} s"
+            )
+
+
+def main() -> None:
+    """Run both phases."""
+    options = parse()
+    from services.inference.embedded_model import embedded_model
+
+    print(f"{platform.machine()}, {platform.processor() or 'processor unknown'}; engine: {options.engine}")
+    with tempfile.TemporaryDirectory(prefix="morrow-swaps-", ignore_cleanup_errors=True) as folder:
+        model = embedded_model(ROOT / ".morrow/models/SmolLM2-135M-Instruct")
+        store = CheckpointStore(Path(folder) / "store")
+        lora, full = (
+            publish(store, model, kind, count) if count else []
+            for kind, count in (("lora", options.adapters), ("full", options.weights))
+        )
+        with fleet(Path(folder), model) as made:
+            for records in filter(None, (lora, full)):
+                record(made.database_url, records)
+            add_replicas(
+                made, options.engine, options.engine_url, options.replicas, options.vllm_python,
+                served_weights=bool(full), grace=3.0,
+            )  # fmt: skip
+            with httpx.Client(base_url=made.coordinator_url, timeout=60, trust_env=False) as client:
+                well = [
+                    phase(client, made, options, kind, [made_.ref.id for made_ in records])
+                    for kind, records in (("lora", lora), ("full", full))
+                    if records
+                ]
+                report_swaps(client)
+    sys.exit(0 if all(well) else 1)
+
+
+if __name__ == "__main__":
+    main()
