@@ -26,7 +26,10 @@ class ServiceSettings(BaseSettings):
 class WorkerSettings(ServiceSettings):
     """What every Celery worker has."""
 
-    coordinator_url: str = Field("http://127.0.0.1:8700", description="Base URL of the coordinator.")
+    coordinator_url: str = Field(
+        "http://127.0.0.1:8700",
+        description="Base URL of the coordinator; with commas between them several, which are tried in turn.",
+    )
     token: SecretStr = Field(
         SecretStr(""), description="Token of scope `worker` that is sent to the coordinator; none when empty."
     )

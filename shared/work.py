@@ -16,6 +16,7 @@ import httpx
 from pydantic import TypeAdapter
 
 from shared.errors import MorrowError, StaleFenceError, StoppedError, UnavailableError, from_problem
+from shared.failover import client_of
 from shared.logging import captured_log
 from shared.wire import (
     ClaimAnswer,
@@ -65,7 +66,7 @@ class HttpCoordinator:
     @classmethod
     def at(cls, url: str, timeout: float, token: str = "") -> HttpCoordinator:
         """A client of the coordinator at `url` that sends `token`, if any; `timeout` in seconds per call."""
-        return cls(httpx.Client(base_url=url, timeout=timeout, headers=bearer(token)))
+        return cls(client_of(url, timeout, bearer(token)))
 
     def _post_patiently(self, path: str, body: Message) -> object:
         deadline = time.monotonic() + self._patience

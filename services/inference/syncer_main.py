@@ -30,6 +30,7 @@ from services.inference.tokenizer import HfTokenizer
 from services.inference.weight_slot import WeightSlot
 from shared.checkpoints import open_store
 from shared.errors import InvalidInputError
+from shared.failover import client_of
 from shared.logging import configure_logging
 from shared.work import bearer
 
@@ -53,10 +54,8 @@ def make_slot(settings: InferenceSettings, engine: httpx.Client, holdings: Holdi
 
 def make_app(settings: InferenceSettings, syncer_url: str, stop: threading.Event) -> tuple[FastAPI, Callable[[], None]]:
     """The service, and what to call first when it is to stop."""
-    coordinator = httpx.Client(
-        base_url=settings.coordinator_url,
-        timeout=settings.request_timeout,
-        headers=bearer(settings.token.get_secret_value()),
+    coordinator = client_of(
+        settings.coordinator_url, settings.request_timeout, bearer(settings.token.get_secret_value())
     )
     engine = httpx.Client(base_url=settings.engine_url, timeout=settings.sync_timeout)
     asked = HttpEngine.at(settings.engine_url, settings.engine_timeout, settings.engine_concurrency)
