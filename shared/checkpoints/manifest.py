@@ -12,6 +12,7 @@ from typing import Literal
 from pydantic import Field
 
 from shared.errors import CheckpointCorruptError, InvalidInputError
+from shared.safetensors_check import check_weights
 from shared.wire import CheckpointRef, Message
 
 MANIFEST = "manifest.json"
@@ -75,6 +76,7 @@ def verify(folder: Path, ref: CheckpointRef) -> None:
     for name, digest in manifest.files.items():
         if not (folder / name).is_file() or sha256_of(folder / name) != digest:
             raise CheckpointCorruptError(f"checkpoint {ref.id}: {name} is missing or changed")
+    check_weights(folder, manifest.files)
     strange = {path.name for path in folder.iterdir()} - manifest.files.keys() - {MANIFEST}
     if strange := {name for name in strange if not name.startswith(".")}:
         raise CheckpointCorruptError(f"checkpoint {ref.id}: {', '.join(sorted(strange))} is not in its manifest")

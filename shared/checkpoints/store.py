@@ -17,6 +17,7 @@ from typing import Literal
 from shared.checkpoints.manifest import MANIFEST, Manifest, check_contents, plain_name, sha256_of, verify
 from shared.checkpoints.remote import Remote
 from shared.errors import CheckpointCorruptError, InvalidInputError
+from shared.safetensors_check import check_weights
 from shared.wire import CheckpointRecord, CheckpointRef
 
 
@@ -62,6 +63,7 @@ class CheckpointStore:
         """
         names = [path.name for path in sorted(staged.iterdir()) if path.name != MANIFEST]
         check_contents(names)
+        check_weights(staged, names)
         files = {name: sha256_of(staged / name) for name in names}
         manifest = Manifest(
             run=run, date=date, fence=fence, parent=parent, base_model=base_model, adapter=adapter, files=files

@@ -10,13 +10,14 @@ import pytest
 from shared.checkpoints import CheckpointStore, sha256_of
 from shared.errors import CheckpointCorruptError, InvalidInputError
 from shared.wire import CheckpointRecord, CheckpointRef
+from tests import factories
 
 DAY = dt.date(2025, 8, 18)
 
 
 def publish(store: CheckpointStore, weights: bytes = b"weights", fence: int = 1) -> CheckpointRecord:
     staged = store.stage("run", DAY, fence)
-    (staged / "adapter_model.safetensors").write_bytes(weights)
+    (staged / "adapter_model.safetensors").write_bytes(factories.weights(weights))
     return store.publish(staged, run="run", date=DAY, fence=fence, parent=None, base_model="base", adapter="lora")
 
 
@@ -24,7 +25,7 @@ def test_a_published_checkpoint_is_found_and_verified(tmp_path: Path) -> None:
     store = CheckpointStore(tmp_path)
     record = publish(store)
     folder = store.verified(record.ref)
-    assert (folder / "adapter_model.safetensors").read_bytes() == b"weights"
+    assert (folder / "adapter_model.safetensors").read_bytes() == factories.weights(b"weights")
     assert record.files == {"adapter_model.safetensors": sha256_of(folder / "adapter_model.safetensors")}
     assert record.ref.id.startswith("run-20250818-")
 
