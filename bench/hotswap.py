@@ -9,6 +9,7 @@ ones while the request ran, and seconds from the answer to a promotion until the
 from __future__ import annotations
 
 import argparse
+import os
 import platform
 import statistics
 import sys
@@ -34,6 +35,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument(
         "--engine-url", action="append", default=[], help="a running engine to use instead of one started"
     )
+    parser.add_argument("--tiny", action="store_true", help="a tiny random model: many more answers, on any machine")
     parser.add_argument("--vllm-python", default=str(ROOT / ".venv-vllm/bin/python"))
     parser.add_argument("--replicas", type=int, default=2)
     parser.add_argument("--adapters", type=int, default=20, help="promotions of adapters")
@@ -103,7 +105,7 @@ def report_swaps(client: httpx.Client) -> None:
     while True:
         page = client.get("/v1/swaps", params={"limit": 100} | ({"cursor": cursor} if cursor else {})).json()
         swaps += page["items"]
-        cursor = page.get("next_cursor") or ""
+        cursor = page["next"] or ""
         if not cursor:
             break
     for run in sorted({swap["run"] for swap in swaps}):
@@ -115,14 +117,26 @@ def report_swaps(client: httpx.Client) -> None:
             )
 
 
+def model_folder(folder: Path, *, tiny: bool) -> Path:
+    """The base model."""
+    if not tiny:
+        from services.inference.embedded_model import embedded_model
+
+        return embedded_model(ROOT / ".morrow/models/SmolLM2-135M-Instruct")
+    from services.inference.prompts import messages
+    from shared.forecast import format_named
+    from tests.integration.engine_contract.tiny import write_model
+
+    texts = [turn["content"] for turn in messages("Oil climbs as supply falls", "1d", format_named("one_line"))]
+    return write_model(folder / "tiny", texts, vocabulary=700, context=2048)
+
+
 def main() -> None:
     """Run both phases."""
     options = parse()
-    from services.inference.embedded_model import embedded_model
-
-    print(f"{platform.machine()}, {platform.processor() or 'processor unknown'}; engine: {options.engine}")
+    print(f"{platform.machine()}, {os.cpu_count()} cores; {options.replicas} x {options.engine}; tiny: {options.tiny}")
     with tempfile.TemporaryDirectory(prefix="morrow-swaps-", ignore_cleanup_errors=True) as folder:
-        model = embedded_model(ROOT / ".morrow/models/SmolLM2-135M-Instruct")
+        model = model_folder(Path(folder), tiny=options.tiny)
         store = CheckpointStore(Path(folder) / "store")
         lora, full = (
             publish(store, model, kind, count) if count else []

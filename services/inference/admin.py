@@ -16,7 +16,7 @@ from services.inference.engine import checked, json_object, policy_names
 from shared.errors import MorrowError, UnavailableError, from_problem
 from shared.wire import BASE_POLICY, EngineReport, WantedCheckpoints
 
-PROBE = {"prompt": "Headline:", "max_tokens": 2, "temperature": 0.0}
+PROBE = {"prompt": "Headline:", "max_tokens": 1, "temperature": 0.0}
 """One greedy answer: enough to know that the weights are there and that the name reaches them."""
 
 

@@ -8,6 +8,7 @@ from typing import Any, Literal, Protocol, Self, cast
 import httpx
 
 from shared.errors import MorrowError, UnavailableError
+from shared.wire import BASE_POLICY
 
 FRESH_WEIGHTS = "default"
 """What engines call the weights that they were started with."""
@@ -163,7 +164,16 @@ class HttpEngine:
             raise UnavailableError(f"the engine at {self._client.base_url} does not answer: {reason}") from error
 
     async def policies(self) -> list[str]:
-        """The names of the policies that the engine serves."""
+        """The names of the policies that the engine serves. Raises UnavailableError if its own weights were replaced:
+
+        what it calls `base`, and every adapter on it, would then be something else.
+        """
+        version = await self.weight_version()
+        if version not in (FRESH_WEIGHTS, BASE_POLICY):
+            raise UnavailableError(
+                f"the engine's own weights are named {version!r}: it is for forecasts through its syncer only; set "
+                "MORROW_ENGINE_URL to an engine whose syncer has no MORROW_SERVED_WEIGHTS"
+            )
         return policy_names(await self._call("GET", "/v1/models"))
 
     async def weight_version(self) -> str:

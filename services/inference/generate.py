@@ -68,6 +68,7 @@ class Generator:
         climbed = await gathered(
             [ladder.climb(item.text, prompt, index) for item, prompt in asked for index in range(size)]
         )
+        await self.engine.policies()  # raises if the weights were replaced meanwhile: no answer tells of that
         groups = [
             _group(task, item, prompt, climbed[n * size : (n + 1) * size]) for n, (item, prompt) in enumerate(asked)
         ]

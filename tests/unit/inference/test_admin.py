@@ -50,7 +50,7 @@ def test_a_probe_asks_the_policy_greedily_and_checks_who_answered() -> None:
 
     admin = HttpEngineAdmin(client(answer))
     admin.probe("x")
-    assert (asked[0]["model"], asked[0]["temperature"], asked[0]["max_tokens"]) == ("x", 0.0, 2)
+    assert (asked[0]["model"], asked[0]["temperature"], asked[0]["max_tokens"]) == ("x", 0.0, 1)
     with pytest.raises(MorrowError, match="probed for y and answered with x"):
         admin.probe("y")
 

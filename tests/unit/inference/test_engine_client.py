@@ -142,10 +142,27 @@ def test_what_is_no_engine_is_named() -> None:
         completed(lambda _: httpx.Response(200, text="<html>"))
 
 
-def test_the_served_policies_are_listed_by_name() -> None:
+def listing(version: str) -> list[str]:
+    """The policies that an engine lists whose weights have this name."""
+
+    async def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.path == "/weight_info":
+            return httpx.Response(200, json={"weight_version": version}) if version else httpx.Response(404)
+        return httpx.Response(200, json={"data": [{"id": "base"}, {"id": "checkpoint"}]})
+
     async def call() -> list[str]:
-        answer = httpx.MockTransport(answering(200, {"data": [{"id": "base"}, {"id": "checkpoint"}]}))
-        async with HttpEngine(httpx.AsyncClient(base_url="http://engine", transport=answer)) as engine:
+        client = httpx.AsyncClient(base_url="http://engine", transport=httpx.MockTransport(answer))
+        async with HttpEngine(client) as engine:
             return await engine.policies()
 
-    assert asyncio.run(call()) == ["base", "checkpoint"]
+    return asyncio.run(call())
+
+
+@pytest.mark.parametrize("version", ["default", "base", ""])
+def test_the_served_policies_are_listed_by_name(version: str) -> None:
+    assert listing(version) == ["base", "checkpoint"]
+
+
+def test_an_engine_whose_own_weights_were_replaced_has_no_policies_for_a_worker() -> None:
+    with pytest.raises(UnavailableError, match="forecasts through its syncer only"):
+        listing("made-up-20250818-aaaaaaaaaaaa")

@@ -156,7 +156,7 @@ def test_engine_and_policy_may_appear_late(monkeypatch: pytest.MonkeyPatch) -> N
     engine = Late(lambda _: LINE)
     work = generator(engine, patience=60).generate(generate_task(policy="checkpoint"), Lease(7, 1))
     assert len(asyncio.run(work).groups) == 1
-    assert engine.looks == 3
+    assert engine.looks == 4  # the last one after the answers
 
 
 def test_another_base_model_is_refused_and_both_are_named() -> None:
