@@ -26,7 +26,7 @@ ARG TORCH_INDEX_URL=""
 RUN pip install ${TORCH_INDEX_URL:+--index-url "$TORCH_INDEX_URL"} torch==2.13.0
 
 FROM build AS build-coordinator
-RUN pip install --no-build-isolation '.[coordinator]'
+RUN pip install --no-build-isolation '.[coordinator,s3]'
 COPY services services
 COPY shared shared
 RUN pip install --no-build-isolation --no-deps --force-reinstall .
@@ -38,7 +38,7 @@ COPY shared shared
 RUN pip install --no-build-isolation --no-deps --force-reinstall .
 
 FROM build-torch AS build-inference
-RUN pip install --no-build-isolation '.[inference]'
+RUN pip install --no-build-isolation '.[inference,s3]'
 COPY services services
 COPY shared shared
 RUN pip install --no-build-isolation --no-deps --force-reinstall .
@@ -50,7 +50,7 @@ COPY shared shared
 RUN pip install --no-build-isolation --no-deps --force-reinstall .
 
 FROM build-torch AS build-trainer
-RUN pip install --no-build-isolation '.[trainer]'
+RUN pip install --no-build-isolation '.[trainer,s3]'
 COPY services services
 COPY shared shared
 RUN pip install --no-build-isolation --no-deps --force-reinstall .
@@ -79,6 +79,7 @@ CMD ["python", "-m", "services.inference.main"]
 
 # The engine administers adapters where it listens, so it stays on the loopback of its pod: see deploy/gateway/gateway.conf.
 FROM inference AS engine-cpu
+USER 10001:10001
 EXPOSE 8701
 HEALTHCHECK --start-period=120s --interval=10s --timeout=5s \
     CMD ["python", "-c", "import urllib.request as u; u.urlopen('http://127.0.0.1:8701/health', timeout=4)"]

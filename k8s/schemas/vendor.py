@@ -1,7 +1,7 @@
 """Write the schemas in this folder anew from the packages that carry them.
 
-    pip install cloudcoil cloudcoil-models-keda==2.16.1.0 cloudcoil-models-prometheus-operator==0.80.1.0
-    python k8s/schemas/vendor.py
+pip install cloudcoil cloudcoil-models-keda==2.16.1.0 cloudcoil-models-prometheus-operator==0.80.1.0
+python k8s/schemas/vendor.py
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def refers_to(node: dict[str, Any]) -> str:
 
 
 def plain(node: Any) -> Any:
-    """A schema without titles, defaults, null alternatives and names of the generator; objects take no unknown field."""
+    """A schema without titles, defaults and null alternatives, whose objects take no unknown field."""
     if isinstance(node, list):
         return [plain(item) for item in node]
     if not isinstance(node, dict):

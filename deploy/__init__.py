@@ -1,0 +1,1 @@
+"""How Morrow is deployed; the checks of it are in deploy.checks."""

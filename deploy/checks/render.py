@@ -1,0 +1,59 @@
+"""Kubernetes objects as `kubectl apply -k` would send them."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from deploy.checks.code import ROOT
+
+Object = dict[str, Any]
+OVERLAYS = ("dev", "gpu")
+
+
+class CheckError(Exception):
+    """A deployment could not be looked at."""
+
+
+def kustomize() -> list[str]:
+    """The command that renders: kubectl's own kustomize, or kustomize itself."""
+    beside = str(Path(sys.executable).parent)
+    for name, command in (("kubectl", ["kustomize"]), ("kustomize", ["build"])):
+        found = shutil.which(name) or shutil.which(name, path=beside)
+        if found:
+            return [found, *command]
+    raise CheckError("neither kubectl nor kustomize is installed; `make .venv/bin/kubectl` gets one")
+
+
+def render(folder: Path) -> str:
+    """An overlay as YAML; raises CheckError with what kustomize says."""
+    done = subprocess.run([*kustomize(), str(folder)], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise CheckError(f"{folder}: {done.stderr.strip()}")
+    return done.stdout
+
+
+def parsed(text: str) -> list[Object]:
+    """The objects of a rendered text."""
+    return [item for item in yaml.load_all(text, Loader=yaml.CSafeLoader) if item]
+
+
+def overlay(name: str, root: Path = ROOT) -> list[Object]:
+    """The objects of one of our overlays."""
+    return parsed(render(root / "k8s" / "overlays" / name))
+
+
+def of_kind(objects: list[Object], *kinds: str) -> Iterator[Object]:
+    """The objects of some kinds."""
+    return (item for item in objects if item["kind"] in kinds)
+
+
+def label(item: Object) -> str:
+    """An object as messages name it."""
+    return f"{item.get('kind')}/{item.get('metadata', {}).get('name')}"
