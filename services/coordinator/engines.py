@@ -21,10 +21,11 @@ from shared.wire import EngineReport
 
 def remember_engine(session: Session, report: EngineReport) -> None:
     """Keep the newest report of each engine, and note the checkpoints that came to it. One that leaves is forgotten."""
+    report = EngineReport.model_validate(storable(report.model_dump(mode="json")))
     if report.leaving:
         session.execute(delete(Engine).where(Engine.url == report.url))
         return
-    values = storable(report.model_dump(mode="json", exclude={"leaving"}))
+    values = report.model_dump(mode="json", exclude={"leaving"})
     change = values | {"seen_at": func.clock_timestamp()}
     statement = insert(Engine).values(values).on_conflict_do_update(index_elements=[Engine.url], set_=change)
     first_seen = session.scalars(statement.returning(Engine.first_seen)).one()

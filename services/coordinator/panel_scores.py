@@ -29,7 +29,7 @@ def scores_of(session: Session, day_id: int) -> PanelScores:
     valid = Evaluation.valid
     query = (
         select(
-            func.coalesce(Group.headline_id, -Group.id).label("headline"),
+            func.coalesce(Group.headline_id, -Group.id).label("unit"),
             func.sum(cast(Rollout.raw_strict, Integer)).label("strict"),
             func.count().label("lines"),
             func.coalesce(func.sum(Evaluation.composite).filter(valid), 0.0).label("composite"),
@@ -38,12 +38,12 @@ def scores_of(session: Session, day_id: int) -> PanelScores:
         .join(Rollout, Rollout.group_id == Group.id)
         .outerjoin(Evaluation, Evaluation.rollout_id == Rollout.id)
         .where(Group.day_id == day_id)
-        .group_by("headline")
+        .group_by("unit")
     )
     rows = session.execute(query).all()
     return PanelScores(
-        raw_validity={row.headline: (float(row.strict), row.lines) for row in rows},
-        composite={row.headline: (float(row.composite), row.valid) for row in rows},
+        raw_validity={row.unit: (float(row.strict), row.lines) for row in rows},
+        composite={row.unit: (float(row.composite), row.valid) for row in rows},
     )
 
 

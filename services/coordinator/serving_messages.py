@@ -12,7 +12,7 @@ from shared.run_config import ProfileName
 from shared.wire import ForecastLine, Message
 
 Headline = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000)]
-Named = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+Named = Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:-]{0,199}$")]
 
 
 class EngineView(Message):

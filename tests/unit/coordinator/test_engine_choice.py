@@ -1,0 +1,82 @@
+"""Which policy answers a forecast, and which engines are asked."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.coordinator.engine_choice import choose, in_order
+from services.coordinator.serving_messages import EngineView
+
+NOW = dt.datetime(2025, 8, 18, tzinfo=dt.UTC)
+POLICIES = ["base", "a", "b", "c"]
+
+
+def engine(url: str, *loaded: str, stale: bool = False, ready: bool = True, syncer: bool = True) -> EngineView:
+    return EngineView(
+        url=url,
+        syncer_url=f"{url}/syncer" if syncer else None,
+        loaded=list(loaded),
+        load_seconds={},
+        verified_at={},
+        ready=ready,
+        stale=stale,
+        age_seconds=1.0,
+        error=None,
+        first_seen=NOW,
+        seen_at=NOW,
+    )
+
+
+engines = st.lists(
+    st.builds(
+        lambda url, loaded, stale, ready, syncer: engine(url, *loaded, stale=stale, ready=ready, syncer=syncer),
+        st.uuids().map(str),
+        st.sets(st.sampled_from(POLICIES)),
+        st.booleans(),
+        st.booleans(),
+        st.booleans(),
+    ),
+    max_size=5,
+)
+checkpoint = st.none() | st.sampled_from(POLICIES[1:])
+
+
+@given(asked=st.sampled_from(["served", *POLICIES]), served=checkpoint, previous=checkpoint, found=engines)
+def test_only_engines_that_hold_the_policy_and_can_be_asked_are_chosen(
+    asked: str, served: str | None, previous: str | None, found: list[EngineView]
+) -> None:
+    choice = choose(asked, served, previous, found)
+    able = [one for one in found if choice.policy in one.loaded and not one.stale and one.syncer_url]
+    assert list(choice.engines) == able
+    if asked != "served":
+        assert choice.policy == asked
+    else:
+        assert choice.policy in {served or "base", previous or "base"}
+
+
+@given(served=checkpoint, previous=checkpoint, found=engines)
+def test_what_is_served_answers_as_soon_as_an_engine_holds_it(
+    served: str | None, previous: str | None, found: list[EngineView]
+) -> None:
+    choice = choose("served", served, previous, found)
+    holds = any((served or "base") in one.loaded and not one.stale and one.syncer_url for one in found)
+    assert (choice.policy == (served or "base")) or not holds
+
+
+def test_if_nobody_can_answer_it_is_the_served_one_that_is_missing() -> None:
+    assert choose("served", "b", "a", []).policy == "b"
+    assert choose("served", None, None, []).policy == "base"
+
+
+def test_before_the_first_promotion_has_reached_an_engine_the_base_answers() -> None:
+    assert choose("served", "a", None, [engine("e", "base")]).policy == "base"
+
+
+def test_ready_engines_come_first_then_the_idle_ones_then_by_lot() -> None:
+    found = [engine("late", ready=False), engine("busy"), engine("idle"), engine("other")]
+    lots = iter([0.1, 0.2, 0.9, 0.3])
+    order = in_order(found, {"busy": 2}, lambda: next(lots))
+    assert [one.url for one in order] == ["other", "idle", "busy", "late"]
