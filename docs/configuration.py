@@ -78,13 +78,13 @@ def _type(field: FieldInfo) -> str:
     name = inspect.formatannotation(field.annotation).replace("typing.", "").replace("pathlib.", "")
     if name.startswith("Literal["):
         return ", ".join(f"`{choice}`" for choice in get_args(field.annotation))
-    return f"{name.removesuffix(' | None')} {_bounds(field)}".strip()
+    return f"{name.removesuffix(' | None').removeprefix('pydantic.types.')} {_bounds(field)}".strip()
 
 
 def _default(field: FieldInfo) -> str:
     if field.default is PydanticUndefined:
         return "required" if field.default_factory is None else "computed"
-    return "empty" if field.default in ("", None) else f"`{field.default}`"
+    return "empty" if str(field.default) in ("", "None") else f"`{field.default}`"
 
 
 def _table(rows: list[tuple[str, FieldInfo]]) -> str:

@@ -40,7 +40,8 @@ class BodyLimit:
             size += len(message.get("body", b""))
             more = message["type"] == "http.request" and message.get("more_body", False)
         if max(size, int(declared)) > most:
-            await problem_response(TooLargeError(f"body: above {most} bytes; {self._cure}"))(scope, receive, send)
+            error = TooLargeError(f"body: above {most} bytes; {self._cure}")
+            await problem_response(error, {"Connection": "close"})(scope, receive, send)
             return
 
         async def replay() -> Message:

@@ -56,9 +56,16 @@ def bearer_of(scope: Scope) -> str | None:
     return text.strip() if kind.lower() == "bearer" and text.strip() else None
 
 
+def hang_up(scope: Scope) -> dict[str, str]:
+    """The header that ends a connection whose request brings a body, so that it need not be read to its end."""
+    headers = Headers(scope=scope)
+    has_body = headers.get("content-length", "0") != "0" or "transfer-encoding" in headers
+    return {"Connection": "close"} if has_body else {}
+
+
 async def refuse(error: MorrowError, scope: Scope, receive: Receive, send: Send, *, needed: str = "") -> None:
     """Answer with a problem and what HTTP says beside it; `needed` are the scopes that would do."""
-    headers = {"Cache-Control": "no-store"}
+    headers = {"Cache-Control": "no-store"} | hang_up(scope)
     if isinstance(error, UnauthorizedError):
         tried = ', error="invalid_token"' if bearer_of(scope) else ""
         headers["WWW-Authenticate"] = f'Bearer realm="morrow"{tried}'

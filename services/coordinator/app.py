@@ -10,7 +10,10 @@ from typing import Any
 from fastapi import FastAPI, Request, Response
 from sqlalchemy import text
 from sqlalchemy.exc import InterfaceError, OperationalError
+from starlette.types import Scope
 
+from services.coordinator.auth.callers import Access, Callers
+from services.coordinator.auth.gate import RULE, Gate
 from services.coordinator.backoff import Backoff
 from services.coordinator.database import Sessions
 from services.coordinator.metrics import make_registry
@@ -27,16 +30,35 @@ from services.coordinator.routes import (
     results,
     serving,
     steps,
+    tokens,
 )
 from services.coordinator.routes.deps import Deps
 from services.coordinator.serving_rules import ServingRules
 from services.coordinator.serving_side import ServingSide
+from shared.body_limit import BodyLimit
 from shared.checkpoints import CheckpointStore
 from shared.errors import UnavailableError
 from shared.web import install_health, install_problems, problem_response
 
 log = logging.getLogger(__name__)
-MODULES = (corpora, panels, prices, backfills, days, results, reports, compare, checkpoints, serving, imports, steps)
+MIB = 2**20
+MOST_SMALL_BODY = MIB
+"""Bytes of a request that brings no rows."""
+MODULES = (
+    corpora,
+    panels,
+    prices,
+    backfills,
+    days,
+    results,
+    reports,
+    compare,
+    checkpoints,
+    serving,
+    imports,
+    steps,
+    tokens,
+)
 TAGS = {
     "corpora": "Headlines by day, with their real publication times.",
     "panels": "Headlines held out of training, the same for every checkpoint.",
@@ -50,6 +72,7 @@ TAGS = {
     "serving": "What is served, which engines hold it, and forecasts by it.",
     "imports": "Runs that were made elsewhere.",
     "steps": "The protocol by which workers do the work.",
+    "tokens": "Who may ask for what.",
     "health": "Whether the coordinator lives and can work.",
 }
 
@@ -61,11 +84,14 @@ def create_app(
     lease_seconds: float = 30,
     ready: Callable[[], None] | None = None,
     backoff: Backoff | None = None,
+    access: Access | None = None,
+    max_body: int = 64 * MIB,
     lifespan: Any = None,
     rules: ServingRules | None = None,
 ) -> FastAPI:
     """The coordinator over a database and a checkpoint store.
 
+    `access` is how its gate is set, and `max_body` what an import or a result may have, in bytes.
     `ready` raises a MorrowError if something besides the database is missing; `lifespan` is FastAPI's; `rules` are
     those of the serving side.
     """
@@ -89,7 +115,17 @@ def create_app(
     install_health(app, check, make_registry(sessions))
     for module in MODULES:
         app.include_router(module.router)
+    _install_gate(app, sessions, access or Access(), max_body)
     return app
+
+
+def _install_gate(app: FastAPI, sessions: Sessions, access: Access, max_body: int) -> None:
+    def most(scope: Scope) -> int:
+        return max_body if scope["state"][RULE].large else min(max_body, MOST_SMALL_BODY)
+
+    cure = "send it in parts, or raise MORROW_MAX_BODY_MIB for imports and results"
+    app.add_middleware(BodyLimit, most=most, cure=cure)
+    app.add_middleware(Gate, routes=app.routes, callers=Callers(sessions, access), access=access)
 
 
 def _with(side: ServingSide, lifespan: Any) -> Any:

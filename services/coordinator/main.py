@@ -11,7 +11,8 @@ from celery import Celery
 from fastapi import FastAPI
 from sqlalchemy import Engine
 
-from services.coordinator.app import create_app
+from services.coordinator.app import MIB, create_app
+from services.coordinator.auth.callers import Access
 from services.coordinator.backoff import Backoff
 from services.coordinator.database import Sessions, make_engine, make_sessions
 from services.coordinator.engines import forget_engines
@@ -53,6 +54,8 @@ def build_app(settings: CoordinatorSettings, engine: Engine) -> FastAPI:
         lease_seconds=settings.lease_seconds,
         ready=broker_answers,
         backoff=backoff,
+        access=_access(settings),
+        max_body=settings.max_body_mib * MIB,
         lifespan=lifespan,
         rules=_serving_rules(settings),
     )
@@ -65,6 +68,11 @@ def _serving_rules(settings: CoordinatorSettings) -> ServingRules:
         forecast_patience=settings.forecast_patience,
         most_forecasts=settings.forecast_most,
     )
+
+
+def _access(settings: CoordinatorSettings) -> Access:
+    local, rate, burst = settings.local_token.get_secret_value(), settings.rate_per_second, settings.rate_burst
+    return Access(settings.auth, local, settings.metrics_open, rate, burst)
 
 
 def _repeaters(settings: CoordinatorSettings, sessions: Sessions, celery: Celery, backoff: Backoff) -> list[Repeater]:
@@ -91,7 +99,13 @@ def serve(settings: CoordinatorSettings, engine: Engine) -> None:
     """Serve until stopped."""
     app = build_app(settings, engine)
     uvicorn.run(
-        app, host=settings.host, port=settings.port, log_config=None, access_log=False, timeout_graceful_shutdown=10
+        app,
+        host=settings.host,
+        port=settings.port,
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,  # else X-Forwarded-For would say who the peer is, and the gate would believe it
+        timeout_graceful_shutdown=10,
     )
 
 

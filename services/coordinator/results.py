@@ -31,7 +31,10 @@ from shared.wire import (
 
 
 def verify_files(store: CheckpointStore, record: CheckpointRecord) -> None:
-    """Check every file of a checkpoint against its hash, and its manifest against what was said of it."""
+    """Check every file of a checkpoint against its hash, and its manifest and names against what was said of it."""
+    name = f"{record.date:%Y%m%d}-{record.ref.sha256[:12]}"
+    if (record.ref.id, record.ref.uri) != (f"{record.run}-{name}", f"{record.run}/{name}"):
+        raise InvalidInputError(f"checkpoint.ref: {record.ref.id!r} is not what this checkpoint is called")
     manifest = Manifest.model_validate_json((store.verified(record.ref) / MANIFEST).read_text("utf8"))
     if manifest.model_dump() != record.model_dump(exclude={"ref"}):
         raise InvalidInputError(f"checkpoint: {record.ref.id} is not what its manifest says; post the published record")

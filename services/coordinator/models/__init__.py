@@ -11,10 +11,12 @@ from services.coordinator.models.prices import Close, Instrument, PriceSet
 from services.coordinator.models.rollouts import Evaluation, Group, Rollout
 from services.coordinator.models.runs import Day, Run
 from services.coordinator.models.steps import Attempt, Outbox, Step
+from services.coordinator.models.tokens import ApiToken
 
 __all__ = [
     "NAMING",
     "Alias",
+    "ApiToken",
     "Attempt",
     "Base",
     "Checkpoint",

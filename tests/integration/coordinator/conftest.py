@@ -12,18 +12,21 @@ import httpx
 import pytest
 import uvicorn
 from fastapi.testclient import TestClient
-from sqlalchemy import text
+from sqlalchemy import func, select, text
 
 from services.coordinator.app import create_app
 from services.coordinator.backoff import Backoff
 from services.coordinator.database import Sessions
+from services.coordinator.models import Base
 from shared.checkpoints import CheckpointStore
 from tests.factories import day, make_corpus
 from tests.fakes import FakeWorker
+from tests.local import local_client
 
 Start = Callable[..., dict[str, Any]]
 Get = Callable[[str], Any]
 Sql = Callable[..., Any]
+Counts = Callable[[], dict[str, int]]
 
 
 @pytest.fixture
@@ -36,7 +39,7 @@ def store(tmp_path: Path) -> CheckpointStore:
 def client(sessions: Sessions, store: CheckpointStore) -> Iterator[TestClient]:
     """An API client of the whole application; failed steps are due again at once."""
     app = create_app(sessions, store, backoff=Backoff(0.0))
-    with TestClient(app, raise_server_exceptions=False) as client:
+    with local_client(app, raise_server_exceptions=False) as client:
         yield client
 
 
@@ -105,6 +108,21 @@ def sql(sessions: Sessions) -> Sql:
             return result.all() if result.returns_rows else None  # type: ignore[attr-defined]
 
     return run
+
+
+@pytest.fixture
+def counts(sessions: Sessions, store: CheckpointStore) -> Counts:
+    """Counts what is there: rows by table, and the files of the checkpoint store."""
+
+    def count() -> dict[str, int]:
+        with sessions.begin() as session:
+            rows = {
+                name: session.execute(select(func.count()).select_from(table)).scalar_one()
+                for name, table in Base.metadata.tables.items()
+            }
+        return rows | {"files": sum(path.is_file() for path in store.root.rglob("*"))}
+
+    return count
 
 
 @pytest.fixture

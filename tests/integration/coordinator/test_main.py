@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 import redis
-from fastapi.testclient import TestClient
 from sqlalchemy import inspect, text
 
 from services.coordinator.database import make_engine, make_sessions
@@ -14,13 +13,16 @@ from services.coordinator.main import build_app, main
 from services.coordinator.models import Base
 from services.coordinator.settings import CoordinatorSettings
 from tests.factories import day, make_corpus
+from tests.local import local_client
 
 
 def test_a_run_that_is_made_reaches_the_workers_queue(database_url: str, broker_url: str, tmp_path: Path) -> None:
-    settings = CoordinatorSettings(database_url=database_url, broker_url=broker_url, store=str(tmp_path))
+    settings = CoordinatorSettings(
+        database_url=database_url, broker_url=broker_url, store=str(tmp_path), publish_every=0.05
+    )
     engine = make_engine(database_url)
     make_corpus(make_sessions(engine), dates=2, per_day=1)
-    with TestClient(build_app(settings, engine)) as client, redis.Redis.from_url(broker_url) as broker:
+    with local_client(build_app(settings, engine)) as client, redis.Redis.from_url(broker_url) as broker:
         broker.flushall()
         assert client.get("/readyz").status_code == 200
         body = {"name": "RUN", "corpus": "sample", "to": str(day(0))}

@@ -18,6 +18,7 @@ from shared.wire import EngineReport
 from tests.factories import day, make_corpus
 from tests.fakes import FakeWorker
 from tests.integration.coordinator.conftest import Get, Sql, Start
+from tests.local import local_client
 
 
 @pytest.fixture
@@ -215,7 +216,7 @@ def test_the_coordinator_is_ready_with_its_database(client: TestClient) -> None:
 
 def test_without_its_database_it_lives_but_is_unavailable(store: CheckpointStore) -> None:
     engine = make_engine("postgresql://nobody@127.0.0.1:1/none")
-    with TestClient(create_app(make_sessions(engine), store), raise_server_exceptions=False) as client:
+    with local_client(create_app(make_sessions(engine), store), raise_server_exceptions=False) as client:
         assert client.get("/healthz").status_code == 200
         for path in ("/readyz", "/v1/backfills"):
             answer = client.get(path)
@@ -227,7 +228,7 @@ def test_without_its_broker_it_is_not_ready(sessions: Sessions, store: Checkpoin
     def away() -> None:
         raise UnavailableError("the broker does not answer")
 
-    with TestClient(create_app(sessions, store, ready=away)) as client:
+    with local_client(create_app(sessions, store, ready=away)) as client:
         assert client.get("/readyz").status_code == 503
 
 

@@ -20,6 +20,7 @@ from shared.checkpoints import CheckpointStore
 from shared.wire import EvaluateTask, Result, Task
 from shared.work import Lease
 from tests.fakes import FakeWorker
+from tests.local import local_client
 
 
 class NoEmbedder:
@@ -48,7 +49,7 @@ def store(tmp_path: Path) -> CheckpointStore:
 @pytest.fixture
 def client(sessions: Sessions, store: CheckpointStore) -> Iterator[TestClient]:
     """An API client of the whole application; failed steps are due again at once."""
-    with TestClient(create_app(sessions, store, backoff=Backoff(0.0))) as client:
+    with local_client(create_app(sessions, store, backoff=Backoff(0.0))) as client:
         yield client
 
 

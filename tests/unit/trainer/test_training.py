@@ -17,6 +17,7 @@ from shared.checkpoints import MANIFEST, CheckpointStore
 from shared.errors import CheckpointCorruptError, InvalidInputError, ProcessFailedError, StoppedError
 from shared.wire import TrainResult, TrainStats, TrainTask
 from shared.work import Lease
+from tests.factories import weights
 from tests.unit.trainer.toys import BASE, DAY, train_task
 
 STATS = TrainStats.model_validate(
@@ -37,7 +38,7 @@ class FakeProcess:
         job = Job.model_validate_json(Path(command[-2]).read_bytes())
         self.jobs.append(job)
         self.commands.append(command)
-        (job.staged / "adapter_model.safetensors").write_bytes(b"weights of " + str(job.task.date).encode())
+        (job.staged / "adapter_model.safetensors").write_bytes(weights(b"weights of " + str(job.task.date).encode()))
         if self.error:
             raise self.error
         if self.outcome:

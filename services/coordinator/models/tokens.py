@@ -1,0 +1,31 @@
+"""Bearer tokens."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from sqlalchemy import Index, func
+from sqlalchemy import text as sql
+from sqlalchemy.orm import Mapped, mapped_column
+
+from services.coordinator.models.base import Base
+
+
+class ApiToken(Base):
+    """A token that requests are served by. Of its secret only the SHA-256 is kept; a name is free again once revoked.
+
+    `created_by` is the id of the token that asked for it, null for a peer on loopback or a command beside the database.
+    """
+
+    __tablename__ = "tokens"
+    __table_args__ = (Index("uq_tokens_live_name", "name", unique=True, postgresql_where=sql("revoked_at IS NULL")),)
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    secret_sha256: Mapped[str]
+    scopes: Mapped[list[str]] = mapped_column(server_default=sql("'[]'::jsonb"))
+    created_by: Mapped[str | None]
+    created_at: Mapped[dt.datetime] = mapped_column(server_default=func.now())
+    expires_at: Mapped[dt.datetime | None]
+    revoked_at: Mapped[dt.datetime | None]
+    last_used_at: Mapped[dt.datetime | None]

@@ -1,0 +1,56 @@
+"""The tokens that requests are served by."""
+
+from __future__ import annotations
+
+import logging
+
+from fastapi import APIRouter, Request, Response
+
+from services.coordinator.auth import store
+from services.coordinator.auth.callers import Caller
+from services.coordinator.auth.gate import CALLER
+from services.coordinator.auth.messages import TokenCreated, TokenRequest, TokenView
+from services.coordinator.routes.deps import DepsDep
+from services.coordinator.routes.paging import Cursor, Limit, Page, page_of
+from shared import token
+from shared.errors import InvalidInputError
+
+router = APIRouter(prefix="/v1/tokens", tags=["tokens"])
+log = logging.getLogger(__name__)
+
+
+def _caller(request: Request) -> Caller:
+    caller: Caller = getattr(request.state, CALLER)
+    return caller
+
+
+@router.post("", status_code=201)
+def create_token(body: TokenRequest, request: Request, response: Response, deps: DepsDep) -> TokenCreated:
+    """Make a token. Its text is in this answer and nowhere else; the first one must be able to operate."""
+    by, fresh = _caller(request).token, token.fresh()
+    with deps.sessions.begin() as session:
+        if "operate" not in body.scopes and not store.any_token(session):
+            raise InvalidInputError(
+                "scopes: the first token must have operate; from then on a token is needed to make others"
+            )
+        made = store.create(session, fresh, body, by)
+    log.info("token %s (%s) is made for %s", made.name, made.id, ", ".join(made.scopes))
+    response.headers["Cache-Control"] = "no-store"
+    return TokenCreated(**made.model_dump(), token=fresh.text)
+
+
+@router.get("")
+def list_tokens(deps: DepsDep, limit: Limit = 100, cursor: Cursor = None) -> Page[TokenView]:
+    """The tokens in order of id, revoked ones too; none with its secret."""
+    with deps.sessions.begin() as session:
+        found = store.listed(session, cursor or "", limit + 1)
+    return page_of(found, limit, lambda view: view.id)
+
+
+@router.delete("/{token_id}")
+def revoke_token(token_id: str, request: Request, deps: DepsDep) -> TokenView:
+    """Revoke a token: the next request that bears it is refused. Again changes nothing; not the one that asks (409)."""
+    with deps.sessions.begin() as session:
+        revoked = store.revoke(session, token_id, _caller(request).token)
+    log.info("token %s (%s) is revoked", revoked.name, revoked.id)
+    return revoked

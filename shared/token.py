@@ -1,0 +1,49 @@
+"""The text of a token: `mrw_`, an id, and a secret. Pure but for the random numbers of a new one.
+
+The secret has 256 random bits, so nobody guesses one from its SHA-256: a slow hash protects what people choose, and
+would only make each request slow.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+import secrets
+from dataclasses import dataclass, field
+
+SECRET_BYTES = 32
+_TEXT = re.compile(r"mrw_([0-9a-f]{16})_([A-Za-z0-9_-]{43})")
+
+
+@dataclass(frozen=True)
+class Token:
+    """A token in the hands of its owner. The secret is left out of what is printed of it."""
+
+    id: str
+    secret: str = field(repr=False)
+
+    @property
+    def text(self) -> str:
+        """What is sent as `Authorization: Bearer …`."""
+        return f"mrw_{self.id}_{self.secret}"
+
+    @property
+    def sha256(self) -> str:
+        """What is stored of the secret, in hexadecimal."""
+        return hashlib.sha256(self.secret.encode()).hexdigest()
+
+    def fits(self, sha256: str) -> bool:
+        """Whether this is the secret that was stored; takes as long for a near miss as for any other."""
+        return hmac.compare_digest(self.sha256, sha256)
+
+
+def fresh() -> Token:
+    """A token that nobody has seen."""
+    return Token(secrets.token_hex(8), secrets.token_urlsafe(SECRET_BYTES))
+
+
+def read(text: str) -> Token | None:
+    """The token that a text is, None if it is none."""
+    found = _TEXT.fullmatch(text)
+    return Token(found[1], found[2]) if found else None

@@ -1,0 +1,165 @@
+"""What is sent to do harm gets the right answer and changes nothing, in the database and in the store."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+from fastapi.testclient import TestClient
+
+from services.coordinator.app import MOST_SMALL_BODY, create_app
+from services.coordinator.database import Sessions
+from shared.checkpoints import CheckpointStore, sha256_of
+from shared.errors import InvalidInputError
+from shared.wire import TrainResult, TrainTask
+from tests import factories
+from tests.factories import day, make_corpus
+from tests.fakes import FakeWorker
+from tests.integration.coordinator.conftest import Counts, Start
+from tests.local import local_client
+
+UP = ["../up", "..", "/etc/passwd", "a/../../b", "a\\b", ".hidden", "a\x00b", "a\nb", "~root", "%2e%2e"]
+ROWS = [{"date": "2025-08-18", "text": "x" * 200, "published_at": "2025-08-18T09:00:00Z", "origin": "a:1"}]
+
+
+def test_a_name_that_leads_elsewhere_is_refused_wherever_it_is_given(client: TestClient, counts: Counts) -> None:
+    before = counts()
+    asked: list[tuple[str, str, dict[str, Any]]] = []
+    for name in UP:
+        asked += [
+            ("POST", "/v1/backfills", {"name": name, "corpus": "sample"}),
+            ("POST", "/v1/backfills", {"name": "RUN", "corpus": name}),
+            ("POST", "/v1/imports/runs", {"name": name, "days": [{"date": "2025-08-18"}]}),
+            ("POST", "/v1/corpora/sample/panels", {"name": name}),
+            ("POST", "/v1/serving", {"checkpoint": name}),
+        ]
+    for method, path, body in asked:
+        answer = client.request(method, path, json=body)
+        assert answer.status_code in (404, 422), (path, body, answer.text)
+        assert answer.headers["content-type"] == "application/problem+json"
+    assert counts() == before
+
+
+@pytest.mark.parametrize("path", ["/v1/corpora/{}/imports", "/v1/prices/{}", "/v1/backfills/{}/cancel"])
+def test_a_path_that_leads_elsewhere_is_refused(client: TestClient, counts: Counts, path: str) -> None:
+    before = counts()
+    for name in ("..%2f..%2fup", "%2e%2e", "%2fetc%2fpasswd", "a%00b", ".hidden"):
+        answer = client.post(path.format(name), json={"rows": ROWS})
+        assert answer.status_code in (404, 405, 422), (name, answer.text)
+    assert counts() == before
+
+
+def test_no_file_outside_a_checkpoint_is_told(client: TestClient, worker: FakeWorker, start: Start) -> None:
+    make_corpus(worker.sessions, dates=2, per_day=1)
+    start(last=day(0))
+    worker.do_all("RUN")
+    [checkpoint] = client.get("/v1/backfills/RUN/checkpoints").json()["items"]
+    for name in ("..%2f..%2fetc%2fpasswd", "%2e%2e%2fmanifest.json", ".staging", "manifest.json%00.txt"):
+        assert client.get(f"/v1/checkpoints/{checkpoint['id']}/files/{name}").status_code in (404, 422)
+    assert client.get("/v1/checkpoints/..%2f..%2fRUN/files/manifest.json").status_code == 404
+
+
+def test_a_body_over_the_limit_is_refused_by_what_the_route_takes(
+    sessions: Sessions, store: CheckpointStore, counts: Counts
+) -> None:
+    before = counts()
+    body = b'{"name": "' + b"x" * MOST_SMALL_BODY + b'"}'
+
+    def pieces() -> Iterator[bytes]:
+        yield from (body[at : at + 65_536] for at in range(0, len(body), 65_536))
+
+    with local_client(create_app(sessions, store, max_body=2 * MOST_SMALL_BODY)) as client:
+        for content in (body, pieces()):
+            answer = client.post("/v1/backfills", content=content, headers={"Content-Type": "application/json"})
+            assert (answer.status_code, answer.json()["type"]) == (413, "urn:morrow:problem:too-large")
+        for content, status in ((body, 422), (body * 2, 413)):
+            assert client.post("/v1/corpora/sample/imports", content=content).status_code == status
+    assert counts() == before
+
+
+def test_nothing_of_a_body_is_read_before_its_sender_is_known(server: httpx.Client, sessions: Sessions) -> None:
+    def endless() -> Iterator[bytes]:
+        while True:
+            yield b"x" * 65_536
+
+    with sessions.begin() as session:
+        from services.coordinator.auth import store as tokens
+        from services.coordinator.auth.messages import TokenRequest
+        from shared import token
+
+        tokens.create(session, token.fresh(), TokenRequest(name="some", scopes=["operate"]))
+    try:
+        answer = server.post("/v1/corpora/sample/imports", content=endless())
+    except httpx.TransportError:
+        return  # the server closed the connection while we were still sending
+    assert answer.status_code == 401
+
+
+def _train_task(worker: FakeWorker, start: Start) -> TrainTask:
+    make_corpus(worker.sessions, dates=2, per_day=1)
+    start(last=day(0))
+    worker.do_all("RUN", most=2)
+    [step_id] = worker.queued("RUN")
+    task = worker.take(step_id)
+    assert isinstance(task, TrainTask)
+    return task
+
+
+PICKLE = pickle.dumps({"weights": [0.5]})
+
+
+def test_a_pickle_is_not_published_whatever_it_is_called(store: CheckpointStore) -> None:
+    for name in ("adapter_model.bin", "adapter_model.pt", "adapter_model.safetensors", "../adapter.safetensors"):
+        staged = store.stage("RUN", day(0), 1)
+        (staged / name).resolve().write_bytes(PICKLE)
+        (staged / "config.json").write_text("{}")
+        if not name.startswith(".."):
+            with pytest.raises(InvalidInputError, match="safetensors"):
+                store.publish(staged, run="RUN", date=day(0), fence=1, parent=None, base_model="base", adapter="lora")
+    assert [path for path in (store.root / "RUN").iterdir() if not path.name.startswith((".", "adapter"))] == []
+
+
+def test_a_worker_that_posts_a_pickle_is_refused(
+    client: TestClient, worker: FakeWorker, start: Start, store: CheckpointStore, counts: Counts
+) -> None:
+    task = _train_task(worker, start)
+    result = factories.trained(store, task)
+    weights = store.path(result.checkpoint.ref) / "adapter_model.safetensors"
+    weights.write_bytes(PICKLE)
+    forged = _rehashed(store, result)
+    before = counts()
+    answer = worker.post(task, forged)
+    assert (answer.status_code, "safetensors" in answer.json()["detail"]) == (422, True)
+    assert counts() == before
+    assert client.get("/v1/serving").json()["served"] is None
+
+
+def _rehashed(store: CheckpointStore, result: TrainResult) -> TrainResult:
+    """The result of a trainer that made its manifest for the files as they are now."""
+    import hashlib
+    import json
+
+    from shared.checkpoints import MANIFEST
+
+    folder, record = store.path(result.checkpoint.ref), result.checkpoint
+    files = {name: sha256_of(folder / name) for name in record.files}
+    text = json.dumps(record.model_dump(mode="json", exclude={"ref"}) | {"files": files}, indent=1, sort_keys=True)
+    (folder / MANIFEST).write_text(text, "utf8")
+    ref = record.ref.model_copy(update={"sha256": hashlib.sha256(text.encode()).hexdigest()})
+    return result.model_copy(update={"checkpoint": record.model_copy(update={"files": files, "ref": ref})})
+
+
+def test_a_worker_that_posts_a_checkpoint_of_elsewhere_is_refused(
+    worker: FakeWorker, start: Start, store: CheckpointStore, counts: Counts
+) -> None:
+    task = _train_task(worker, start)
+    result = factories.trained(store, task)
+    before = counts()
+    for change in ({"uri": "../outside"}, {"uri": "/etc"}, {"uri": "RUN/../../x"}, {"uri": ""}, {"id": "../../up"}):
+        ref = result.checkpoint.ref.model_copy(update=change)
+        forged = result.model_copy(update={"checkpoint": result.checkpoint.model_copy(update={"ref": ref})})
+        assert worker.post(task, forged).status_code in (422, 500), change
+    assert counts() == before
