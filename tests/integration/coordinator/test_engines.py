@@ -42,7 +42,12 @@ def now() -> dt.datetime:
 
 def test_everything_that_an_engine_reports_is_kept(client: TestClient, get: Get) -> None:
     at = now()
-    changes: dict[str, Any] = {"loaded": ["a", "b"], "load_seconds": {"a": 0.5}, "verified_at": {"a": at}, "error": "b\x00 failed"}
+    changes: dict[str, Any] = {
+        "loaded": ["a", "b"],
+        "load_seconds": {"a": 0.5},
+        "verified_at": {"a": at},
+        "error": "b\x00 failed",
+    }
     report(client, syncer_url="http://syncer", **changes)
     [engine] = get("/engines")
     assert (engine["loaded"], engine["load_seconds"], engine["syncer_url"]) == (["a", "b"], {"a": 0.5}, "http://syncer")
