@@ -45,7 +45,7 @@ def test_only_what_was_given_is_sent_so_that_a_preset_still_fills_the_rest() -> 
 
 
 def test_an_unknown_key_is_named_with_the_closest_one() -> None:
-    with pytest.raises(UsageError, match=r"--set rollots: .*did you mean rollouts or panel_rollouts\?"):
+    with pytest.raises(UsageError, match=r"--set rollots: .*did you mean rollouts or panel_rollouts or promote\?"):
         parse_assignments(["rollots=3"])
 
 
