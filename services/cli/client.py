@@ -21,11 +21,12 @@ class Client:
         self._advice = advice
 
     @classmethod
-    def at(cls, url: str, advice: str) -> Client:
-        """A client of the coordinator at `url`; imports of large corpora may take minutes."""
+    def at(cls, url: str, advice: str, token: str = "") -> Client:
+        """A client of the coordinator at `url` that sends `token`, if any; large imports may take minutes."""
         is_local = httpx.URL(url).host in ("127.0.0.1", "localhost")
         timeout = httpx.Timeout(300.0, connect=5.0)
-        return cls(httpx.Client(base_url=url, timeout=timeout, trust_env=not is_local), advice)
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        return cls(httpx.Client(base_url=url, timeout=timeout, trust_env=not is_local, headers=headers), advice)
 
     def get(self, path: str, **query: object) -> Json:
         """The JSON object at `path`; a query argument that is None is left out."""
@@ -48,6 +49,10 @@ class Client:
     def post(self, path: str, body: Mapping[str, object] | None = None, **query: object) -> Json:
         """Post a JSON object and return the one that is answered."""
         return self._object(self._send("POST", path, body=body, query=query))
+
+    def delete(self, path: str) -> Json:
+        """Delete what is at `path` and return the JSON object that is answered."""
+        return self._object(self._send("DELETE", path, query={}))
 
     def _send(
         self, method: str, path: str, *, body: Mapping[str, object] | None = None, query: Mapping[str, object]

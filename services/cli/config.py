@@ -7,6 +7,7 @@ from typing import Any
 import typer
 
 from services.cli.console import out, print_json, table
+from services.cli.markup import styled
 from services.cli.options import AsJson
 from shared.run_config import RunConfig
 
@@ -48,7 +49,7 @@ def config(as_json: AsJson = False) -> None:
         return
     shown = [
         (
-            f"[bold]{row['name']}[/]",
+            styled("[bold]{}[/]", row["name"]),
             row["admits"],
             "null" if row["default"] is None else f"{row['default']}".replace("True", "true"),
             row["description"].replace("`", ""),

@@ -9,10 +9,25 @@ from typing import Annotated
 import typer
 from typer.exceptions import TyperException
 
-from services.cli import backfills, compare, config, corpus, demo, panels, prices, reporting, runs, serving, stack
+from services.cli import (
+    backfills,
+    compare,
+    config,
+    corpus,
+    demo,
+    panels,
+    prices,
+    reporting,
+    runs,
+    serving,
+    stack,
+    tokens,
+)
 from services.cli.client import error_lines
 from services.cli.values import UsageError
 from shared.errors import MorrowError
+from shared.masking import masked
+from shared.plain import for_terminal
 
 app = typer.Typer(
     name="morrow",
@@ -28,6 +43,7 @@ app.add_typer(corpus.app, name="corpus")
 app.add_typer(panels.app, name="panel")
 app.add_typer(prices.app, name="prices")
 app.add_typer(reporting.run_app, name="run")
+app.add_typer(tokens.app, name="token")
 
 
 def _print_version(wanted: bool) -> None:
@@ -51,7 +67,7 @@ def _options(
 def _complain(lines: list[str]) -> None:
     lines[0] = f"morrow: {lines[0]}"
     for line in lines:
-        print(line, file=sys.stderr)
+        print(masked(for_terminal(line)), file=sys.stderr)
 
 
 def run(arguments: list[str] | None = None) -> int:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 
 from services.cli.client import Json
 from services.cli.connect import connect
@@ -26,7 +25,7 @@ def show_panel(panel: Json) -> None:
         f"{day(panel['last'])}, seed {panel['seed']}",
         markup=False,
     )
-    rows = [(day(item["date"]), day(item["outcome_date"]), escape(item["text"])) for item in panel["items"]]
+    rows = [(day(item["date"]), day(item["outcome_date"]), item["text"]) for item in panel["items"]]
     console.print(table(("day", "outcome", "headline"), rows))
     console.print(panel["look_ahead"], markup=False)
     if panel["runs"]:

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 
 from services.cli.client import Json
 from services.cli.connect import connect
@@ -116,10 +115,10 @@ def show(
     out().print(f"{found['name']}: {_reach(found['covered_until'])}", markup=False)
     rows = [
         (
-            escape(i["symbol"]),
+            i["symbol"],
             str(i["closes"]),
             f"{day(i['first'])} to {day(i['last'])}",
-            escape(" | ".join(i["aliases"])) or "–",
+            " | ".join(i["aliases"]) or "–",
         )
         for i in found["instruments"]
     ]

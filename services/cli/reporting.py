@@ -11,7 +11,7 @@ from rich.progress import Progress
 
 from services.cli.backfills import outcome, wait_for
 from services.cli.connect import connect
-from services.cli.console import err, out, print_json
+from services.cli.console import err, out, print_json, print_text
 from services.cli.export import export_run
 from services.cli.options import AsJson, RunName
 from services.cli.plot import picture
@@ -56,7 +56,7 @@ def report(
         write_text(plot, picture(client.get(f"/v1/backfills/{run}/report")))
         err().print(f"wrote {plot}")
     if output is None:
-        typer.echo(text, nl=not text.endswith("\n"))
+        print_text(text if text.endswith("\n") else f"{text}\n")
         return
     write_text(output, text)
     err().print(f"wrote {output}")

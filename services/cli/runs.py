@@ -8,7 +8,8 @@ import typer
 
 from services.cli.client import Json
 from services.cli.connect import connect
-from services.cli.console import out, print_json, table
+from services.cli.console import out, print_json, print_text, table
+from services.cli.markup import styled
 from services.cli.options import DAY_FORMAT, AsJson, RunName, iso_date
 from services.cli.words import brief, coloured, counts, day, fraction, moment, span, steps, took
 
@@ -46,7 +47,7 @@ def describe(run: Json) -> list[tuple[str, str]]:
     done = f"{fraction(run):.0%} ({progress.get('steps_done', 0)} of {progress.get('steps_total', 0)} steps)"
     lines = [
         ("run", f"{run['name']} ({run.get('kind', 'backfill')})"),
-        ("state", coloured(run["state"]) + (f": {run['reason']}" if run.get("reason") else "")),
+        ("state", styled("{}{}", coloured(run["state"]), f": {run['reason']}" if run.get("reason") else "")),
         ("corpus", run.get("corpus") or "–"),
         ("progress", done + (f", about {span(eta)} left" if eta is not None else "")),
         ("days", counts(run.get("days"))),
@@ -62,7 +63,7 @@ def describe(run: Json) -> list[tuple[str, str]]:
 def show(run: Json) -> None:
     """Print a run in full."""
     for label, value in describe(run):
-        out().print(f"[bold]{label:>9}[/]  {value}", soft_wrap=True)
+        out().print(styled("[bold]{}[/]  {}", f"{label:>9}", value), soft_wrap=True)
 
 
 def status(run: RunName, as_json: AsJson = False) -> None:
@@ -101,7 +102,7 @@ def days(run: RunName, as_json: AsJson = False) -> None:
 
 def _say(run: Json) -> None:
     reason = f": {run['reason']}" if run.get("reason") else ""
-    out().print(f"{run['name']} is {coloured(run['state'])}{reason}")
+    out().print(styled("{} is {}{}", run["name"], coloured(run["state"]), reason))
 
 
 def pause(run: RunName) -> None:
@@ -127,7 +128,7 @@ def retry(run: RunName, date: OptionalDay = None) -> None:
 
 def logs(run: RunName, date: Annotated[str, typer.Argument(metavar="DAY", help=f"The day ({DAY_FORMAT}).")]) -> None:
     """Print what the workers logged for a day, attempt by attempt."""
-    typer.echo(connect().text(f"/v1/backfills/{run}/days/{iso_date(date)}/logs"), nl=False)
+    print_text(connect().text(f"/v1/backfills/{run}/days/{iso_date(date)}/logs"))
 
 
 def register(app: typer.Typer) -> None:

@@ -10,6 +10,7 @@ import typer
 from services.cli.client import Json
 from services.cli.connect import connect
 from services.cli.console import err, out, print_json, table
+from services.cli.markup import Markup
 from services.cli.options import DAY_FORMAT, AsJson, iso_date
 from services.cli.values import UsageError
 from services.cli.words import moment, span
@@ -44,12 +45,12 @@ def _row(engine: Json, served: str | None) -> tuple[str, ...]:
     load = engine["load_seconds"].get(served)
     return (
         engine["url"],
-        state,
+        Markup(state),
         "\n".join([*holds, *held]) or "–",
         moment(engine["verified_at"].get(served)),
         "–" if load is None else f"{load:.2f}",
         f"{span(engine['age_seconds'])} ago",
-        (engine["error"] or "").replace("[", r"\["),
+        engine["error"] or "",
     )
 
 

@@ -11,6 +11,7 @@ from services.cli.connect import local_home
 from services.cli.console import err, out
 from services.cli.local.home import Home
 from services.cli.local.state import PartState, running
+from services.cli.markup import Markup, styled
 from shared.errors import UnavailableError
 
 
@@ -28,7 +29,7 @@ class Teller:
         mark = marks.get(part.phase, "[dim]…[/]")
         seconds = f"{part.seconds:.1f} s" if part.phase == "ready" and part.seconds is not None else ""
         said = "  ".join(filter(None, (part.url if part.phase == "ready" else "", part.detail, seconds)))
-        self._console.print(f"{mark} {name:<14} {said or part.phase}", soft_wrap=True)
+        self._console.print(styled("{} {} {}", Markup(mark), f"{name:<14}", said or part.phase), soft_wrap=True)
 
 
 def _needs(module: str) -> None:

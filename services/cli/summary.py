@@ -8,6 +8,7 @@ from typing import Any
 from rich.table import Table
 
 from services.cli.console import table
+from services.cli.markup import Markup
 from services.cli.words import coloured, day, span
 
 _COLUMNS = ("day", "state", "rollouts", "raw", "valid", "composite", "trade", "reward", "loss")
@@ -45,7 +46,8 @@ def summary(report: Mapping[str, Any]) -> Table:
     ]
     mean = report["averages"]["by_day"]
     figures = (_figure(mean.get(name)) for name in _SCORES)
-    rows.append(("[bold]mean[/]", "by day", str(report["totals"]["rollouts"]), *figures, *[""] * (1 + len(more))))
+    rollouts = str(report["totals"]["rollouts"])
+    rows.append((Markup("[bold]mean[/]"), "by day", rollouts, *figures, *[""] * (1 + len(more))))
     return table([*_COLUMNS, *more], rows, numbers=_NUMBERS)
 
 

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from services.cli.client import Client, Json
 from services.cli.console import table
+from services.cli.markup import styled
 from services.cli.words import FINAL_RUN_STATES, KINDS, brief, clock, coloured, day, fraction, share_done, span, took
 from shared.errors import UnavailableError
 
@@ -58,7 +59,7 @@ def _bar(run: Json) -> Table:
     eta = progress.get("eta_seconds")
     line = Table.grid(padding=(0, 2))
     line.add_row(
-        Text.from_markup(f"[bold]{run['name']}[/] {coloured(run['state'])}"),
+        styled("[bold]{}[/] {}", run["name"], coloured(run["state"])),
         ProgressBar(total=1.0, completed=fraction(run), width=20),
         f"{fraction(run):.0%}",
         f"{progress.get('steps_done', 0)}/{progress.get('steps_total', 0)} steps",

@@ -6,6 +6,8 @@ import datetime as dt
 from collections.abc import Mapping
 from typing import Any
 
+from services.cli.markup import styled
+
 COLOURS = {
     "published": "green",
     "scored": "green",
@@ -27,9 +29,9 @@ KINDS = ("generate", "evaluate", "train")
 
 
 def coloured(state: str) -> str:
-    """A state with its colour, as rich markup."""
+    """A state with its colour."""
     colour = COLOURS.get(state)
-    return f"[{colour}]{state}[/]" if colour else state
+    return styled(f"[{colour}]{{}}[/]", state) if colour else state
 
 
 def day(date: str | None) -> str:

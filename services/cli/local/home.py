@@ -52,6 +52,11 @@ class Home:
         return self.root / "reports"
 
     @property
+    def token(self) -> Path:
+        """The token that the parts of the stack, and `morrow` beside it, send to its coordinator."""
+        return self.root / "token"
+
+    @property
     def state(self) -> Path:
         """What runs: pids, URLs, readiness."""
         return self.root / "stack.json"

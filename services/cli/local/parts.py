@@ -13,6 +13,7 @@ import httpx
 from services.cli.local.home import Home
 from services.cli.local.ports import HOST
 from services.cli.local.process import Part
+from services.cli.local.token import local_token
 
 QUICK_RECOVERY = {"MORROW_LEASE_SECONDS": "15", "MORROW_RESEND_AFTER": "5"}
 """Defaults of the local coordinator: `down` in a day's middle leaves leases to run out and messages to send again."""
@@ -22,6 +23,7 @@ _NOT_INHERITED = frozenset(
     "MORROW_" + name
     for name in (
         *("DATABASE_URL", "BROKER_URL", "ENGINE_URL", "COORDINATOR_URL", "URL", "STORE", "HOME"),
+        *("TOKEN", "LOCAL_TOKEN"),
         "METRICS_PORT",  # one port for several workers would be taken by the first
     )
 )
@@ -93,6 +95,7 @@ def coordinator_part(wiring: Wiring) -> Part:
         "MORROW_DATABASE_URL": wiring.database_url,
         "MORROW_BROKER_URL": wiring.broker_url,
         "MORROW_STORE": str(wiring.home.checkpoints),
+        "MORROW_LOCAL_TOKEN": local_token(wiring.home),
         "MORROW_HOST": HOST,
         "MORROW_PORT": str(wiring.coordinator_port),
     }
@@ -131,7 +134,7 @@ def engine_part(wiring: Wiring) -> Part:
 
 def worker_parts(wiring: Wiring) -> list[Part]:
     """Syncer, inference worker, evaluator worker and web, trainer worker."""
-    coordinator = {"MORROW_COORDINATOR_URL": wiring.coordinator_url}
+    coordinator = {"MORROW_COORDINATOR_URL": wiring.coordinator_url, "MORROW_TOKEN": local_token(wiring.home)}
     broker = coordinator | {"MORROW_BROKER_URL": wiring.broker_url, "REMAP_SIGTERM": "SIGQUIT"}
     model = {"MORROW_BASE_MODEL_PATH": wiring.model_path, "MORROW_STORE": str(wiring.home.checkpoints)}
     engine = {"MORROW_ENGINE_URL": wiring.engine_url}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import pickle
 from collections.abc import Iterator
 from typing import Any
@@ -11,10 +13,13 @@ import pytest
 from fastapi.testclient import TestClient
 
 from services.coordinator.app import MOST_SMALL_BODY, create_app
+from services.coordinator.auth import store as tokens
+from services.coordinator.auth.messages import TokenRequest
 from services.coordinator.database import Sessions
-from shared.checkpoints import CheckpointStore, sha256_of
+from shared import token
+from shared.checkpoints import MANIFEST, CheckpointStore, sha256_of
 from shared.errors import InvalidInputError
-from shared.wire import TrainResult, TrainTask
+from shared.wire import CheckpointRef, TrainResult, TrainTask
 from tests import factories
 from tests.factories import day, make_corpus
 from tests.fakes import FakeWorker
@@ -86,10 +91,6 @@ def test_nothing_of_a_body_is_read_before_its_sender_is_known(server: httpx.Clie
             yield b"x" * 65_536
 
     with sessions.begin() as session:
-        from services.coordinator.auth import store as tokens
-        from services.coordinator.auth.messages import TokenRequest
-        from shared import token
-
         tokens.create(session, token.fresh(), TokenRequest(name="some", scopes=["operate"]))
     try:
         answer = server.post("/v1/corpora/sample/imports", content=endless())
@@ -112,14 +113,12 @@ PICKLE = pickle.dumps({"weights": [0.5]})
 
 
 def test_a_pickle_is_not_published_whatever_it_is_called(store: CheckpointStore) -> None:
-    for name in ("adapter_model.bin", "adapter_model.pt", "adapter_model.safetensors", "../adapter.safetensors"):
-        staged = store.stage("RUN", day(0), 1)
-        (staged / name).resolve().write_bytes(PICKLE)
-        (staged / "config.json").write_text("{}")
-        if not name.startswith(".."):
-            with pytest.raises(InvalidInputError, match="safetensors"):
-                store.publish(staged, run="RUN", date=day(0), fence=1, parent=None, base_model="base", adapter="lora")
-    assert [path for path in (store.root / "RUN").iterdir() if not path.name.startswith((".", "adapter"))] == []
+    for fence, name in enumerate(("adapter_model.bin", "adapter_model.pt", "adapter_model.safetensors")):
+        staged = store.stage("RUN", day(0), fence)
+        (staged / name).write_bytes(PICKLE)
+        with pytest.raises(InvalidInputError, match="safetensors"):
+            store.publish(staged, run="RUN", date=day(0), fence=fence, parent=None, base_model="base", adapter="lora")
+    assert [path for path in (store.root / "RUN").iterdir() if not path.name.startswith(".")] == []
 
 
 def test_a_worker_that_posts_a_pickle_is_refused(
@@ -139,16 +138,14 @@ def test_a_worker_that_posts_a_pickle_is_refused(
 
 def _rehashed(store: CheckpointStore, result: TrainResult) -> TrainResult:
     """The result of a trainer that made its manifest for the files as they are now."""
-    import hashlib
-    import json
-
-    from shared.checkpoints import MANIFEST
-
     folder, record = store.path(result.checkpoint.ref), result.checkpoint
     files = {name: sha256_of(folder / name) for name in record.files}
     text = json.dumps(record.model_dump(mode="json", exclude={"ref"}) | {"files": files}, indent=1, sort_keys=True)
     (folder / MANIFEST).write_text(text, "utf8")
-    ref = record.ref.model_copy(update={"sha256": hashlib.sha256(text.encode()).hexdigest()})
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    name = f"{record.date:%Y%m%d}-{digest[:12]}"
+    folder.rename(folder.with_name(name))
+    ref = CheckpointRef(id=f"{record.run}-{name}", uri=f"{record.run}/{name}", sha256=digest)
     return result.model_copy(update={"checkpoint": record.model_copy(update={"files": files, "ref": ref})})
 
 

@@ -1,0 +1,28 @@
+"""The local stack's own token: it goes on working when others are made and loopback alone is not enough."""
+
+from __future__ import annotations
+
+import os
+import stat
+
+from services.cli.local.home import Home
+from shared import token
+from shared.errors import UnavailableError
+
+
+def local_token(home: Home) -> str:
+    """The token in the stack's folder, made at the first call. Only its owner may read the file."""
+    try:
+        descriptor = os.open(home.token, os.O_WRONLY | os.O_CREAT | os.O_EXCL, stat.S_IRUSR | stat.S_IWUSR)
+    except FileExistsError:
+        return _stored(home)
+    with os.fdopen(descriptor, "w", encoding="utf8") as file:
+        file.write(token.fresh().text + "\n")
+    return _stored(home)
+
+
+def _stored(home: Home) -> str:
+    text = home.token.read_text("utf8").strip()
+    if token.read(text) is None:
+        raise UnavailableError(f"{home.token} holds no token: remove it, and start the local stack again")
+    return text
