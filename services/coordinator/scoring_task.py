@@ -46,7 +46,7 @@ def evaluate_task(
         groups=[_to_score(group, own.get(group.headline_id or 0), lines, peers) for group in groups],
         bonus=config.bonus if day.bonus is None else day.bonus,
         prices=_prices(session, config, min(dates), max(dates)),
-        peers=[] if own else sample(peers[day.date], PEERS) or [group.headline for group in groups],
+        peers=[] if own else sample(peers[day.date], PEERS),
     )
 
 
