@@ -6,7 +6,7 @@ import re
 
 HIDDEN = "***"
 _PATTERNS = (
-    re.compile(r"(\bmrw_[0-9a-f]{16}_)[A-Za-z0-9_-]+"),
+    re.compile(r"(mrw_[0-9a-f]{16}_)[A-Za-z0-9_-]+"),
     re.compile(r"(\b[A-Za-z][A-Za-z0-9+.-]*://[^\s/@:]*:)[^\s/]+(?=@)"),
     re.compile(r"(?i)(\b(?:password|passwd|sslpassword|secret_access_key)\s*=\s*)[^\s&;,'\"]+"),
     re.compile(r"(?i)(\bauthorization['\"]?\s*[:=,]\s*b?['\"]?\s*(?:bearer|basic)\s+)[^\s'\"]+"),

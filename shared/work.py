@@ -18,6 +18,7 @@ from pydantic import TypeAdapter
 from shared.errors import MorrowError, StaleFenceError, StoppedError, UnavailableError, from_problem
 from shared.failover import client_of
 from shared.logging import captured_log
+from shared.masking import masked
 from shared.wire import (
     ClaimAnswer,
     ClaimRequest,
@@ -231,7 +232,7 @@ def _do(
 def _post_failure(task: Task, error: Exception, coordinator: Coordinator, log_text: str) -> None:
     detail = error.detail if isinstance(error, MorrowError) else "".join(traceback.format_exception(error))
     retryable = error.retryable if isinstance(error, MorrowError) else True
-    request = FailRequest(fence=task.fence, error=detail[-MOST_ERROR:], retryable=retryable, log=log_text)
+    request = FailRequest(fence=task.fence, error=masked(detail)[-MOST_ERROR:], retryable=retryable, log=log_text)
     try:
         coordinator.fail(task.step_id, request)
     except MorrowError as unsaid:

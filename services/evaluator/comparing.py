@@ -10,6 +10,8 @@ import hashlib
 from collections.abc import Sequence
 from typing import Final
 
+from shared.plain import on_one_line, without_turns
+
 _HARMLESS: Final = str.maketrans("<>", "()")
 _QUESTION: Final = """\
 Two forecasts were made before the news below came out. Which of them does the news bear out better?
@@ -37,8 +39,7 @@ Answer: ("""
 
 def quoted(text: str) -> str:
     """The text on one line, without what could close its fence."""
-    plain = "".join(character if character.isprintable() else " " for character in text)
-    return " ".join(plain.translate(_HARMLESS).split())
+    return without_turns(on_one_line(text.translate(_HARMLESS)))
 
 
 def question(outcomes: Sequence[str], first: str, second: str) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Final, TypedDict
 
 from shared.forecast import Format
+from shared.plain import on_one_line, without_turns
 from shared.run_config import Horizon
 
 MOST_HEADLINE: Final = 240
@@ -25,8 +26,7 @@ class ChatMessage(TypedDict):
 
 def shown(headline: str) -> str:
     """The headline as the model sees it: one line of at most MOST_HEADLINE characters, nothing that ends its quotes."""
-    plain = "".join(character if character.isprintable() else " " for character in headline)
-    line = " ".join(plain.translate(_HARMLESS).split())
+    line = without_turns(on_one_line(headline.translate(_HARMLESS)))
     whole = line[: MOST_HEADLINE + 1].rpartition(" ")[0]
     return line if len(line) <= MOST_HEADLINE else whole or line[:MOST_HEADLINE]
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol, cast
 
 from services.inference.prompts import ChatMessage
+from shared.plain import without_turns
 
 
 @dataclass(frozen=True)
@@ -33,10 +34,16 @@ class HfTokenizer:
         from transformers import AutoTokenizer
 
         self.hf: Any = AutoTokenizer.from_pretrained(source)
+        added = self.hf.added_tokens_decoder.values()
+        self._special = [token.content for token in added if token.special and token.content.strip()]
 
     def prompt(self, messages: list[ChatMessage]) -> Prompt:
-        """The messages through the chat template, the assistant's turn opened."""
-        text = self.hf.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
+        """The messages through the chat template, the assistant's turn opened.
+
+        No message holds a special token: it could end its own turn and begin another one's.
+        """
+        plain = [ChatMessage(role=m["role"], content=without_turns(m["content"], self._special)) for m in messages]
+        text = self.hf.apply_chat_template(plain, add_generation_prompt=True, tokenize=False)
         return Prompt(text, list(self.hf(text, add_special_tokens=False)["input_ids"]))
 
     @property

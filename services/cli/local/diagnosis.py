@@ -6,6 +6,9 @@ import re
 import signal
 from pathlib import Path
 
+from shared.masking import masked
+from shared.plain import for_terminal
+
 _MODULE = re.compile(r"(?:ModuleNotFoundError|ImportError): No module named '([^']+)'")
 _IN_USE = re.compile(r"address already in use", re.IGNORECASE)
 _PORT = re.compile(r"(?:127\.0\.0\.1['\"]?[:,]\s*|port )(\d{2,5})")
@@ -29,7 +32,7 @@ def last_line(tail: str) -> str:
     """The line of an error near the end, or else the last one; without its time stamp, cut to a readable length."""
     lines = [_STAMP.sub("", line.strip()) for line in tail.splitlines() if line.strip()]
     errors = [line for line in lines[-3:] if _ERROR.match(line)]
-    return [*lines, *errors][-1][:MOST_LINE] if lines else ""
+    return masked(for_terminal([*lines, *errors][-1]))[:MOST_LINE] if lines else ""
 
 
 def why_it_died(code: int | None, tail: str, log: Path, cure: str) -> str:

@@ -6,12 +6,14 @@ import html
 import re
 from collections.abc import Collection, Iterator, Sequence
 
+from shared.plain import on_one_line
+
 _MARKUP = re.compile(r"([\\`*_\[\]|~#])")
 
 
 def escaped(text: str) -> str:
     """Untrusted text as one line that is neither Markdown nor HTML."""
-    return _MARKUP.sub(r"\\\1", html.escape(" ".join(text.split()), quote=False))
+    return _MARKUP.sub(r"\\\1", html.escape(on_one_line(text), quote=False))
 
 
 def number(value: object) -> str:

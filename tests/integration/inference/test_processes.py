@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -10,8 +11,10 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 
 import httpx
+from kombu import Exchange, Producer, Queue
 
 from services.cli.local.ports import pick_port
 from shared.queue import make_celery, task_name
@@ -99,3 +102,54 @@ def test_a_message_makes_the_worker_claim_its_step(broker_url: str) -> None:
     assert child.returncode == 0
     assert seen.paths == ["/v1/steps/41/claim"]
     assert 'morrow_step_seconds_count{kind="generate",outcome="done"} 0.0' in metrics
+
+
+def test_a_pickle_on_the_queue_is_thrown_away_and_the_worker_lives(broker_url: str, tmp_path: Path) -> None:
+    own, proof = broker_url.rpartition("/")[0] + "/8", tmp_path / "ran"
+    with coordinator() as (url, seen), make_celery(own) as app:
+        with app.connection_for_write() as connection:
+            queue = Queue("generate", Exchange("generate"), routing_key="generate", channel=connection.default_channel)
+            headers = {"id": "1", "task": task_name("generate"), "lang": "py", "argsrepr": "", "kwargsrepr": ""}
+            body = pickle.dumps(Opening(proof))
+            Producer(connection).publish(
+                body,
+                exchange=queue.exchange,
+                routing_key="generate",
+                declare=[queue],
+                headers=headers,
+                content_type="application/x-python-serialize",
+                content_encoding="binary",
+            )
+        app.send_task(task_name("generate"), args=[42], queue="generate")
+        with process("services.inference.main", coordinator_url=url, broker_url=own) as child:
+            assert seen.claimed.wait(60)
+            child.send_signal(signal.SIGTERM)
+            _, log = child.communicate(timeout=60)
+    assert seen.paths == ["/v1/steps/42/claim"]
+    assert "ContentDisallowed" in log
+    assert not proof.exists()
+
+
+class Opening:
+    """What makes a file when it is unpickled."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = str(path)
+
+    def __reduce__(self) -> tuple[object, tuple[str, str]]:
+        return open, (self._path, "w")
+
+
+def test_no_worker_says_what_it_was_told_in_secret() -> None:
+    secret = {
+        "syncer_port": "0",
+        "broker_url": "redis://me:hunter2@127.0.0.1:9/0",
+        "token": "mrw_0123456789abcdef_" + "s" * 43,
+    }
+    for module, text in (("services.inference.main", "onnection"), ("services.inference.syncer_main", "cannot learn")):
+        with process(module, coordinator_url="http://me:hunter2@127.0.0.1:9", log_level="DEBUG", **secret) as child:
+            told = line_with(child, text)
+            child.kill()
+            _, rest = child.communicate(timeout=30)
+        assert "hunter2" not in told + rest
+        assert "ssss" not in told + rest

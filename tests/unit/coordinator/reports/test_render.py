@@ -15,7 +15,7 @@ from services.coordinator.reports.render import as_csv, as_json
 from services.coordinator.reports.report import Failure, Flag, Report, RunFacts, make_report
 
 PUBLISHED = dt.datetime(2025, 8, 8, 17, 45, tzinfo=dt.UTC)
-HOSTILE = "a | b\n<script>alert(1)</script> [x](javascript:y) **b** `c` # d"
+HOSTILE = "a | b\n\x1b[2J\u202e<script>alert(1)</script> [x](javascript:y) **b** `c` # d"
 FACTS = RunFacts(
     run="RUN",
     kind="backfill",
@@ -120,7 +120,7 @@ def test_a_hostile_headline_is_neither_markup_nor_a_further_line() -> None:
     assert "<script>" not in text
     assert "\\[x\\](javascript:y) \\*\\*b\\*\\*" in text
     line = next(line for line in text.splitlines() if "alert(1)" in line)
-    assert line.startswith("- 20250818 late, used: “a \\| b &lt;script&gt;")
+    assert line.startswith("- 20250818 late, used: “a \\| b \\[2J &lt;script&gt;")
     assert escaped("a\nb") == "a b"
 
 
