@@ -9,7 +9,7 @@ from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from sqlalchemy import text
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import DataError, InterfaceError, OperationalError
 from starlette.types import Scope
 
 from services.coordinator.auth.callers import Access, Callers
@@ -37,7 +37,7 @@ from services.coordinator.serving_rules import ServingRules
 from services.coordinator.serving_side import ServingSide
 from shared.body_limit import BodyLimit
 from shared.checkpoints import CheckpointStore
-from shared.errors import UnavailableError
+from shared.errors import InvalidInputError, UnavailableError
 from shared.web import install_health, install_problems, problem_response
 
 log = logging.getLogger(__name__)
@@ -150,5 +150,12 @@ def _install_database_errors(app: FastAPI) -> None:
         log.warning("the database does not answer: %s", error)
         return problem_response(UnavailableError("the database does not answer; try again in a moment"))
 
+    def not_storable(_: Request, error: Exception) -> Response:
+        log.info("the database refuses a value: %s", error)
+        return problem_response(
+            InvalidInputError("a value cannot be stored: it holds NUL or is out of range")
+        )
+
+    app.add_exception_handler(DataError, not_storable)
     app.add_exception_handler(OperationalError, unavailable)
     app.add_exception_handler(InterfaceError, unavailable)

@@ -57,6 +57,16 @@ def test_a_path_that_leads_elsewhere_is_refused(client: TestClient, counts: Coun
     assert counts() == before
 
 
+def test_what_the_database_cannot_hold_is_no_fault_of_the_service(client: TestClient) -> None:
+    for path in (
+        "/v1/checkpoints/a%00b",
+        "/v1/corpora?cursor=a%00b",
+        "/v1/engines?cursor=%00",
+        "/v1/tokens?cursor=%00",
+    ):
+        assert client.get(path).status_code == 422, path
+
+
 def test_no_file_outside_a_checkpoint_is_told(client: TestClient, worker: FakeWorker, start: Start) -> None:
     make_corpus(worker.sessions, dates=2, per_day=1)
     start(last=day(0))
