@@ -90,7 +90,7 @@ class OneToken:
             await self._app(scope, receive, send)
             return
         error = UnauthorizedError(
-            f"send `Authorization: Bearer …` with the token of {self._setting}"
+            f"send the token of {self._setting}, as a bearer in the Authorization header"
             if self._token
             else f"only this machine is served without a token: set {self._setting} here, and send it"
         )

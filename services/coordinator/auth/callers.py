@@ -67,7 +67,7 @@ class Callers:
                 raise UnauthorizedError(
                     "this is no token of Morrow's: they begin with mrw_"
                     if text
-                    else "send a token as `Authorization: Bearer …`; `morrow` sends what MORROW_TOKEN holds"
+                    else "send a token, as a bearer in the Authorization header; `morrow` sends what MORROW_TOKEN holds"
                 )
             row = store.known(session, given)
             scopes = frozenset(row.scopes)

@@ -79,7 +79,10 @@ def test_without_a_token_in_the_store_only_this_machine_is_served(far: TestClien
 
 def test_once_there_is_a_token_this_machine_needs_one_too(near: TestClient, made: Made) -> None:
     bearing = made("read")
-    assert near.get("/v1/backfills").status_code == 401
+    answer = near.get("/v1/backfills")
+    assert answer.status_code == 401
+    assert answer.json()["detail"].endswith("`morrow` sends what MORROW_TOKEN holds")
+    assert "***" not in answer.text
     assert near.get("/v1/backfills", headers=bearing).status_code == 200
 
 
