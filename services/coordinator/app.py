@@ -152,9 +152,7 @@ def _install_database_errors(app: FastAPI) -> None:
 
     def not_storable(_: Request, error: Exception) -> Response:
         log.info("the database refuses a value: %s", error)
-        return problem_response(
-            InvalidInputError("a value cannot be stored: it holds NUL or is out of range")
-        )
+        return problem_response(InvalidInputError("a value cannot be stored: it holds NUL or is out of range"))
 
     app.add_exception_handler(DataError, not_storable)
     app.add_exception_handler(OperationalError, unavailable)
