@@ -35,8 +35,8 @@ SETTINGS = """## The services
 Every setting is an environment variable. The local stack (`morrow demo`, `morrow up`) passes its environment on to
 its processes and sets what tells them of one another. The command line itself reads `MORROW_HOME`, where the local
 stack's data lie (`.morrow` in the working directory by default), `MORROW_URL`, the coordinator that it speaks to
-instead of the local stack's, `MORROW_TOKEN`, which is sent there, and `MORROW_DATABASE_URL`, `MORROW_BROKER_URL` and `MORROW_ENGINE_URL`, each of which
-replaces an embedded part.
+instead of the local stack's, `MORROW_TOKEN`, which is sent there, and `MORROW_DATABASE_URL`, `MORROW_BROKER_URL` and
+`MORROW_ENGINE_URL`, each of which replaces an embedded part.
 
 """
 
