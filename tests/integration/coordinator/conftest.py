@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -51,6 +52,9 @@ def server(sessions: Sessions, store: CheckpointStore) -> Iterator[httpx.Client]
     served = uvicorn.Server(uvicorn.Config(app, log_config=None, ws="none"))
     thread = threading.Thread(target=served.run, kwargs={"sockets": [listener]})
     thread.start()
+    # Building the routes silences warnings for a moment, which another thread must not do at the same time.
+    while not served.started:
+        time.sleep(0.01)
     with httpx.Client(base_url=f"http://127.0.0.1:{listener.getsockname()[1]}", timeout=60) as client:
         yield client
     served.should_exit = True

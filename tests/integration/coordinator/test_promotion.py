@@ -195,8 +195,8 @@ def test_a_look_at_what_is_wanted_waits_for_something_else(checkpoints: list[str
 
 def test_many_who_wait_leave_the_others_their_threads(checkpoints: list[str], server: httpx.Client) -> None:
     promote(server, checkpoints[0])
-    query: dict[str, str | int] = {"wait": 30, "known": checkpoints[0]}
-    with ThreadPoolExecutor(60) as pool:
+    query: dict[str, str | int] = {"wait": 50, "known": checkpoints[0]}
+    with ThreadPoolExecutor(61) as pool:
         waiting = [pool.submit(server.get, "/v1/serving", params=query) for _ in range(60)]
         late = pool.submit(promote, server, checkpoints[0], wait=True, timeout_seconds=1)
         for _ in range(20):
