@@ -14,7 +14,7 @@ _COLOURS = {
     "final validity": "#56b4e9",
     "composite": "#d55e00",
     "trade-thinking": "#009e73",
-    "grounding": "#f0e442",
+    "grounding": "#000000",
     "restated headlines": "#cc79a7",
     "duplicates": "#e69f00",
 }
