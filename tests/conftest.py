@@ -12,8 +12,7 @@ import pytest
 from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
 
-from services.coordinator.database import Sessions, make_engine, make_sessions, normalized_url
-from services.coordinator.migrate import migrate
+from services.coordinator.database import Sessions, make_engine, make_sessions, migrate, normalized_url
 
 # Threads of OpenMP that wait spin, which starves whoever else is at work. It is read when torch is loaded, later on.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")

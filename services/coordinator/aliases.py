@@ -9,8 +9,8 @@ from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from services.coordinator.database import database_now
 from services.coordinator.models import Alias, Checkpoint
-from services.coordinator.repository.runs import database_now
 from shared.errors import ConflictError
 
 SERVED, PREVIOUS = "served", "previous"

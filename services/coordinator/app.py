@@ -16,6 +16,7 @@ from services.coordinator.auth.callers import Access, Callers
 from services.coordinator.auth.gate import RULE, Gate
 from services.coordinator.backoff import Backoff
 from services.coordinator.database import Sessions
+from services.coordinator.dependencies import Deps
 from services.coordinator.metrics import make_registry
 from services.coordinator.routes import (
     backfills,
@@ -32,7 +33,6 @@ from services.coordinator.routes import (
     steps,
     tokens,
 )
-from services.coordinator.routes.deps import Deps
 from services.coordinator.serving_rules import ServingRules
 from services.coordinator.serving_side import ServingSide
 from shared.body_limit import BodyLimit

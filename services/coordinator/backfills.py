@@ -7,11 +7,12 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from services.coordinator.corpora import find_corpus
+from services.coordinator.database import database_now
 from services.coordinator.models import Corpus, Run
-from services.coordinator.repository.runs import database_now, locked_run, note
 from services.coordinator.run_days import insert_days
 from services.coordinator.run_messages import BackfillRequest
 from services.coordinator.run_plan import name_taken, plan_backfill
+from services.coordinator.runs.queries import locked_run, note
 from services.coordinator.scheduler import advance
 from shared.errors import InvalidInputError
 

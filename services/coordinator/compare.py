@@ -16,7 +16,7 @@ from services.coordinator.compare_sides import Side, chain_sides, panel_sides, r
 from services.coordinator.comparison import Line, figures, match
 from services.coordinator.corpus import text_key
 from services.coordinator.models import Checkpoint, Day, Evaluation, Group, Headline, Rollout
-from services.coordinator.resampling import LEVEL
+from services.coordinator.stats.bootstrap import LEVEL
 from shared.errors import ConflictError
 from shared.run_config import RunConfig
 

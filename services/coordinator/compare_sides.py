@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from services.coordinator.corpus import parse_date
-from services.coordinator.day import FINISHED_DAYS
 from services.coordinator.models import Checkpoint, Day, Run
-from services.coordinator.repository.runs import find_run
+from services.coordinator.runs.queries import find_run
+from services.coordinator.states import FINISHED_DAYS
+from shared.dates import parse_date
 from shared.errors import ConflictError, InvalidInputError, NotFoundError
 from shared.wire import BASE_POLICY
 

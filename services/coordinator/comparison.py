@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from services.coordinator.compare_messages import Among, Figure
-from services.coordinator.reports.diversity import distinct
-from services.coordinator.resampling import Ratio, Resamples, gap, interval
+from services.coordinator.stats.bootstrap import Ratio, Resamples, gap, interval
+from services.coordinator.stats.diversity import distinct
 
 Unit = tuple[float, int]
 

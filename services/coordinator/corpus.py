@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -11,14 +10,13 @@ from email.utils import parsedate_to_datetime
 from typing import Literal
 from zoneinfo import ZoneInfo
 
+from shared.dates import YEARS, parse_date
 from shared.errors import InvalidInputError
 
 MOST_TEXT = 2_000
 """Characters a headline, its source or its link may have."""
 Flag = Literal["late", "stale"]
 Filing = Literal["keep", "regroup"]
-YEARS = range(1900, 2201)
-_DATE = re.compile(r"\d{8}|\d{4}-\d{2}-\d{2}")
 
 
 @dataclass(frozen=True)
@@ -73,17 +71,6 @@ def parse_zone(name: str) -> ZoneInfo:
     except (ValueError, OSError, LookupError) as error:
         cure = "give an IANA name such as UTC or America/Los_Angeles"
         raise InvalidInputError(f"timezone: there is no time zone {name!r}; {cure}") from error
-
-
-def parse_date(text: str) -> dt.date:
-    """A date written YYYYMMDD or YYYY-MM-DD; raises InvalidInputError."""
-    try:
-        date = dt.date.fromisoformat(text.strip()) if _DATE.fullmatch(text.strip()) else None
-    except ValueError:
-        date = None
-    if date is None or date.year not in YEARS:
-        raise InvalidInputError(f"date {text!r} is not a date: write it as YYYYMMDD or YYYY-MM-DD, 1900 to 2200")
-    return date
 
 
 def parse_time(text: str) -> dt.datetime:

@@ -1,11 +1,21 @@
-"""The engine and its sessions. Transactions are opened at the edge and never span a call to elsewhere."""
+"""The database: engine, sessions, clock, schema migrations. Transactions never span a call to another service."""
 
 from __future__ import annotations
 
-from sqlalchemy import Engine, create_engine
+import datetime as dt
+from pathlib import Path
+from typing import TypeVar, cast
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Engine, create_engine, func, select, text
 from sqlalchemy.orm import Session, sessionmaker
 
 Sessions = sessionmaker[Session]
+MIGRATIONS = Path(__file__).parent / "migrations"
+LOCK = 7_770_125
+"""Key of the advisory lock under which one coordinator migrates while others wait."""
+_Value = TypeVar("_Value")
 
 
 def normalized_url(url: str) -> str:
@@ -22,3 +32,28 @@ def make_engine(url: str, pool_size: int = 10) -> Engine:
 def make_sessions(engine: Engine) -> Sessions:
     """Sessions whose objects stay readable after commit."""
     return sessionmaker(engine, expire_on_commit=False)
+
+
+def database_now(session: Session) -> dt.datetime:
+    """The database's clock, which all coordinators share."""
+    now: dt.datetime = session.execute(select(func.clock_timestamp())).scalar_one()
+    return now
+
+
+def storable(value: _Value) -> _Value:
+    """The value without NUL in any text, which Postgres cannot hold; the replacement character stands for it."""
+    if isinstance(value, str):
+        return cast("_Value", value.replace("\0", "\ufffd"))
+    if isinstance(value, list):
+        return cast("_Value", [storable(part) for part in value])
+    return cast("_Value", {name: storable(part) for name, part in value.items()}) if isinstance(value, dict) else value
+
+
+def migrate(engine: Engine, revision: str = "head") -> None:
+    """Upgrade to a revision in one transaction. Several coordinators may call it at once."""
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    with engine.begin() as connection:
+        connection.execute(text("select pg_advisory_xact_lock(:key)"), {"key": LOCK})
+        config.attributes["connection"] = connection
+        command.upgrade(config, revision)

@@ -16,8 +16,7 @@ from services.coordinator import schedules
 from services.coordinator.arms import b_arm
 from services.coordinator.models import Day
 from services.coordinator.policy import next_profile
-from services.coordinator.repository.days import planned_place
-from services.coordinator.repository.figures import chain_until, figures_of
+from services.coordinator.runs.days import chain_until, figures_of, planned_place
 from shared.run_config import ProfileName, RunConfig
 
 Decided = tuple[float, dict[str, Any], dt.date | None]

@@ -7,45 +7,22 @@ that it scores and, to be evaluated, the base model's scored panel. Nothing else
 
 from __future__ import annotations
 
-import datetime as dt
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from services.coordinator.day import FINISHED_DAYS, IN_PROGRESS, OPEN_STEPS, DayState, Role, RunState, StepState
+from services.coordinator.states import (
+    FINISHED_DAYS,
+    IN_PROGRESS,
+    OPEN_STEPS,
+    DayState,
+    DayView,
+    RunState,
+)
 from shared.run_config import RunConfig
 from shared.wire import StepKind
 
 KINDS: tuple[StepKind, ...] = ("generate", "evaluate", "train")
 _STAGE: dict[StepKind, DayState] = {"generate": "generating", "evaluate": "evaluating", "train": "training"}
-
-
-@dataclass(frozen=True)
-class DayView:
-    """A day as the graph sees it. `steps` holds, by kind, how many of its steps are in which state.
-
-    `policy` is the id of the day whose checkpoint predicts it; `waits_for` says what its forecasts wait for to be
-    settled, None if they can be.
-    """
-
-    id: int
-    date: dt.date
-    position: int | None
-    state: DayState
-    role: Role = "chain"
-    policy: int | None = None
-    outcome_date: dt.date | None = None
-    waits_for: str | None = None
-    steps: Mapping[StepKind, Counter[StepState]] = field(default_factory=dict)
-
-    def done(self, kind: StepKind) -> bool:
-        """Whether the day has steps of a kind and all are done."""
-        counts = self.steps.get(kind, Counter())
-        return counts["done"] > 0 and counts["done"] == counts.total()
-
-    def has(self, *states: StepState) -> bool:
-        """Whether any step of the day is in one of the states."""
-        return any(counts[state] for counts in self.steps.values() for state in states)
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,9 @@ from sqlalchemy.orm import Session
 
 from services.coordinator.choosing import choose
 from services.coordinator.models import Day, Headline, Run
-from services.coordinator.moving import move_day
 from services.coordinator.planning import Link, policy_dates
-from services.coordinator.repository.days import checkpoint_of, dated_headlines, pending_days
+from services.coordinator.runs.days import checkpoint_of, dated_headlines, pending_days
+from services.coordinator.runs.transitions import move_day
 from services.coordinator.settling import due_in, settled_by
 from shared.run_config import RunConfig
 

@@ -9,7 +9,6 @@ from typing import Any, cast
 from sqlalchemy import case, select, tuple_
 from sqlalchemy.orm import Session
 
-from services.coordinator.day import Role, StepState
 from services.coordinator.models import Alias, Attempt, Checkpoint, Day, Evaluation, Event, Group, Rollout, Run, Step
 from services.coordinator.result_messages import (
     AliasView,
@@ -22,6 +21,7 @@ from services.coordinator.result_messages import (
     StepDetail,
     StepView,
 )
+from services.coordinator.states import Role, StepState
 from shared.errors import NotFoundError
 from shared.wire import EvaluationRecord, Message, StepKind
 

@@ -13,14 +13,13 @@ from sqlalchemy import Engine
 
 from services.coordinator.app import MIB, create_app
 from services.coordinator.auth.callers import Access
+from services.coordinator.background import Repeater
 from services.coordinator.backoff import Backoff
-from services.coordinator.database import Sessions, make_engine, make_sessions
+from services.coordinator.database import Sessions, make_engine, make_sessions, migrate
 from services.coordinator.engines import forget_engines
-from services.coordinator.migrate import migrate
 from services.coordinator.outbox import backlog_of, publish_due, sender, with_timeouts
 from services.coordinator.panel_promotion import decide_promotions
-from services.coordinator.pruner import PRUNE_EVERY, prune
-from services.coordinator.repeater import Repeater
+from services.coordinator.retention import PRUNE_EVERY, prune
 from services.coordinator.serving_rules import ServingRules
 from services.coordinator.settings import CoordinatorSettings
 from services.coordinator.sweeper import expire_leases, look_for_outcomes, resend_lost

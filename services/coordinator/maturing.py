@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from services.coordinator.day import GRANTING_RUNS
 from services.coordinator.models import Day, Run
-from services.coordinator.repository.runs import locked_run_by_id
+from services.coordinator.runs.queries import locked_run_by_id
 from services.coordinator.scheduler import advance
+from services.coordinator.states import GRANTING_RUNS
 
 
 def runs_that_wait(session: Session) -> Sequence[int]:

@@ -12,8 +12,8 @@ from sqlalchemy import Integer, func, select
 from sqlalchemy.orm import Session
 
 from services.coordinator.database import Sessions
-from services.coordinator.day import ENDED_RUNS
 from services.coordinator.models import Attempt, Day, Outbox, Run, Step
+from services.coordinator.states import ENDED_RUNS
 
 
 class StepCollector(Collector):

@@ -11,10 +11,10 @@ from sqlalchemy import Integer, case, func, select
 from sqlalchemy.orm import Session, aliased
 
 from services.coordinator.aliases import SERVED
-from services.coordinator.day import GRANTING_RUNS, DayState, Role, RunState
 from services.coordinator.models import Alias, Checkpoint, Corpus, Day, Run, Step
 from services.coordinator.progress import Span, eta_seconds
 from services.coordinator.run_messages import Progress, RunDayView, RunView
+from services.coordinator.states import GRANTING_RUNS, DayState, Role, RunState
 from shared.run_config import RunConfig
 from shared.wire import BASE_POLICY
 

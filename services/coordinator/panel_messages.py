@@ -6,7 +6,7 @@ import datetime as dt
 
 from pydantic import ConfigDict, Field
 
-from services.coordinator.run_messages import AnyDate
+from shared.dates import AnyDate
 from shared.wire import NAME_PATTERN, Message
 
 

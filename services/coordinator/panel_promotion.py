@@ -19,8 +19,8 @@ from services.coordinator.panel_scores import PanelScores, other_side, scores_of
 from services.coordinator.payloads import reference
 from services.coordinator.promoting import promote_now
 from services.coordinator.promotion_rule import compared
-from services.coordinator.repository.days import checkpoint_of
-from services.coordinator.repository.runs import note
+from services.coordinator.runs.days import checkpoint_of
+from services.coordinator.runs.queries import note
 from shared.checkpoints import CheckpointStore
 from shared.errors import CheckpointCorruptError
 from shared.wire import CheckpointRef

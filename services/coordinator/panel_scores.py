@@ -8,9 +8,9 @@ from typing import Literal
 from sqlalchemy import Integer, cast, func, select
 from sqlalchemy.orm import Session
 
-from services.coordinator.day import OPEN_DAYS
 from services.coordinator.models import Checkpoint, Day, Evaluation, Group, Rollout, Run
 from services.coordinator.promotion_rule import Units
+from services.coordinator.states import OPEN_DAYS
 
 LIKE = ("panel", "panel_rollouts", "panel_profile", "base_model", "format", "ranker", "horizon", "max_tokens", "prices")
 """Settings that must be equal for figures of two runs on a panel to be comparable."""

@@ -8,7 +8,8 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from services.coordinator.corpus import BadRow, clean_text, parse_date
+from services.coordinator.corpus import BadRow, clean_text
+from shared.dates import parse_date
 from shared.errors import InvalidInputError
 
 MOST_NAME = 64

@@ -11,7 +11,7 @@ from services.coordinator.aliases import PREVIOUS, SERVED, Move, named, serve
 from services.coordinator.database import Sessions
 from services.coordinator.engines import engines
 from services.coordinator.models import Alias, Checkpoint, Run
-from services.coordinator.repository.runs import note
+from services.coordinator.runs.queries import note
 from services.coordinator.serving_messages import EngineStanding, EngineView, PromoteRequest, PromotionView
 from shared.checkpoints import CheckpointStore
 from shared.errors import ConflictError, NotFoundError

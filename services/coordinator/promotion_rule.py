@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 
-from services.coordinator import bootstrap
-from services.coordinator.bootstrap import Unit
+from services.coordinator.stats import bootstrap
+from services.coordinator.stats.bootstrap import Unit
 
 MOST = 0.05
 SEED = 20250802

@@ -9,11 +9,11 @@ from sqlalchemy.orm import Session
 
 from services.coordinator.aliases import point, serve
 from services.coordinator.corpus import day_begin, parse_zone
-from services.coordinator.day import day_name
 from services.coordinator.models import Checkpoint, Corpus, Day, Evaluation, Group, Headline, Rollout, Run
-from services.coordinator.repository.days import dated_headlines
-from services.coordinator.repository.runs import note
+from services.coordinator.runs.days import dated_headlines
+from services.coordinator.runs.queries import note
 from services.coordinator.settling import needs_prices
+from services.coordinator.states import day_name
 from shared.run_config import RunConfig
 from shared.wire import TrainResult
 

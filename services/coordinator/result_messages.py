@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-from services.coordinator.day import Role, StepState
+from services.coordinator.states import Role, StepState
 from shared.wire import EvaluationRecord, Message, StepKind
 
 

@@ -3,26 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import BeforeValidator, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
-from services.coordinator.corpus import parse_date
-from services.coordinator.day import DayState, Role, RunState
-from shared.errors import InvalidInputError
+from services.coordinator.states import DayState, Role, RunState
+from shared.dates import AnyDate
 from shared.run_config import RunConfig
 from shared.wire import NAME_PATTERN, Message
-
-
-def _date(value: Any) -> Any:
-    try:
-        return parse_date(value) if isinstance(value, str) else value
-    except InvalidInputError as error:
-        raise ValueError(error.detail) from error
-
-
-AnyDate = Annotated[dt.date, BeforeValidator(_date)]
-"""A date written YYYYMMDD or YYYY-MM-DD."""
 
 
 class BackfillRequest(Message):

@@ -16,12 +16,12 @@ from services.coordinator.models import Corpus, Headline, Run
 from services.coordinator.panels import find_panel, held_out
 from services.coordinator.planning import PlannedDay, outcome_day, plan, step_counts, usable
 from services.coordinator.prices import price_set
-from services.coordinator.repository.days import dated_headlines
 from services.coordinator.repository.outcomes import dates_of
 from services.coordinator.repository.prices import spans
 from services.coordinator.roles import warm_start_ids
 from services.coordinator.run_days import ONE_DAY, Planned
 from services.coordinator.run_messages import BackfillRequest, PlannedDayView, PlanView
+from services.coordinator.runs.days import dated_headlines
 from services.coordinator.settling import Span, lagging, needs_prices
 from shared.errors import ConflictError, InvalidInputError, NotFoundError
 from shared.forecast import format_named

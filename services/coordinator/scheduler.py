@@ -10,18 +10,18 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from services.coordinator.arms import arm_chunks
-from services.coordinator.day import GRANTING_RUNS, RunState
+from services.coordinator.database import database_now
 from services.coordinator.decisions import decide
-from services.coordinator.graph import DayView, Move, ready_moves, run_state
+from services.coordinator.graph import Move, ready_moves, run_state
 from services.coordinator.linking import choose_headlines, plan_outcomes, take_out
 from services.coordinator.models import Day, Group, Json, Run
-from services.coordinator.moving import move_day, settle_run
 from services.coordinator.planning import chunks
-from services.coordinator.repository.days import day_views, days_by_id
 from services.coordinator.repository.prices import spans
-from services.coordinator.repository.runs import database_now
-from services.coordinator.repository.steps import insert_steps, step_rows
+from services.coordinator.runs.days import day_views, days_by_id
+from services.coordinator.runs.steps import insert_steps, step_rows
+from services.coordinator.runs.transitions import move_day, settle_run
 from services.coordinator.settling import needs_prices, waits_for
+from services.coordinator.states import GRANTING_RUNS, DayView, RunState
 from shared.run_config import RunConfig
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from services.coordinator.run_messages import AnyDate
+from shared.dates import AnyDate
 from shared.run_config import ProfileName
 from shared.wire import ForecastLine, Message
 

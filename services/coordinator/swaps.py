@@ -9,9 +9,9 @@ from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from services.coordinator.database import database_now
 from services.coordinator.listings import fields_of
 from services.coordinator.models import Checkpoint, Day, Run, Swap
-from services.coordinator.repository.runs import database_now
 from services.coordinator.serving_messages import SwapView
 from shared.wire import EngineReport
 

@@ -8,15 +8,15 @@ import logging
 from sqlalchemy import Select, func, select
 
 from services.coordinator.backoff import Backoff
-from services.coordinator.database import Sessions
-from services.coordinator.day import GRANTING_RUNS
+from services.coordinator.database import Sessions, database_now
 from services.coordinator.leases import give_up_attempt
 from services.coordinator.maturing import runs_that_wait
 from services.coordinator.models import Day, Outbox, Run, Step
 from services.coordinator.outbox import Backlog
-from services.coordinator.repository.runs import database_now, locked_run_by_id, locked_run_of_step
-from services.coordinator.repository.steps import announce, locked_step
+from services.coordinator.runs.queries import locked_run_by_id, locked_run_of_step
+from services.coordinator.runs.steps import announce, locked_step
 from services.coordinator.scheduler import advance
+from services.coordinator.states import GRANTING_RUNS
 
 log = logging.getLogger(__name__)
 

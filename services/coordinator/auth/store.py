@@ -9,9 +9,9 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from services.coordinator.auth.messages import TokenRequest, TokenView
+from services.coordinator.database import database_now
 from services.coordinator.listings import fields_of
 from services.coordinator.models import ApiToken
-from services.coordinator.repository.runs import database_now
 from shared.errors import ConflictError, InvalidInputError, NotFoundError, UnauthorizedError
 from shared.token import Token
 

@@ -1,4 +1,4 @@
-"""Runs migrations on the connection that services.coordinator.migrate hands over."""
+"""Runs migrations on the connection that services.coordinator.database hands over."""
 
 from __future__ import annotations
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 
-from services.coordinator import bootstrap
-from services.coordinator.bootstrap import Difference, Unit
 from services.coordinator.reports.lines import Line, by_group
+from services.coordinator.stats import bootstrap
+from services.coordinator.stats.bootstrap import Difference, Unit
 
 SEED = 20250802
 RESAMPLES = 1000

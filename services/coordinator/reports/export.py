@@ -18,8 +18,8 @@ from services.coordinator.reports.documents import (
     predictions_document,
 )
 from services.coordinator.reports.scored_documents import evaluations_document, training_document
-from services.coordinator.repository.days import checkpoint_of, find_day
-from services.coordinator.repository.runs import find_run
+from services.coordinator.runs.days import checkpoint_of, find_day
+from services.coordinator.runs.queries import find_run
 
 
 def export_day(session: Session, name: str, date: dt.date) -> DayDocuments:

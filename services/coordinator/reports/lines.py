@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
-from services.coordinator.reports.diversity import duplicate_share, mean_distinct
+from services.coordinator.stats.diversity import duplicate_share, mean_distinct
 
 SIGNS = ("empty", "placeholder", "restated", "duplicate")
 """What a degenerate text shows, as shared.wire.Sign names it."""

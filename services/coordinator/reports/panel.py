@@ -6,10 +6,10 @@ import datetime as dt
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 
-from services.coordinator import bootstrap
-from services.coordinator.bootstrap import Difference, Unit
 from services.coordinator.reports.arms import SEED, units
 from services.coordinator.reports.lines import NO_LINES, NO_SIGNS, Line, Score, Signs, ValidLines, line_figures
+from services.coordinator.stats import bootstrap
+from services.coordinator.stats.bootstrap import Difference, Unit
 
 
 @dataclass(frozen=True)

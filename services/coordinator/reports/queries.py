@@ -30,7 +30,7 @@ from services.coordinator.reports.position_bias import position_bias
 from services.coordinator.reports.reliability import reliability
 from services.coordinator.reports.report import Report, RunFacts, RunFigures, make_report
 from services.coordinator.reports.serving_queries import read_serving
-from services.coordinator.repository.runs import find_run
+from services.coordinator.runs.queries import find_run
 from shared.wire import BASE_POLICY
 
 Days = Sequence[tuple[Day, Checkpoint | None]]

@@ -8,17 +8,17 @@ from fastapi import APIRouter, Header, Query, Response
 from fastapi.responses import JSONResponse
 from sqlalchemy import select
 
+from services.coordinator.api.idempotency import once
+from services.coordinator.api.pagination import Cursor, Limit, Page, page_of
+from services.coordinator.api.params import RunName, id_after
 from services.coordinator.backfills import create_backfill
 from services.coordinator.control import cancel, pause, resume, retry
-from services.coordinator.idempotency import once
+from services.coordinator.dependencies import DepsDep
 from services.coordinator.models import Run
 from services.coordinator.overview import run_view, run_views
-from services.coordinator.repository.runs import find_run
-from services.coordinator.routes.deps import DepsDep
-from services.coordinator.routes.paging import Cursor, Limit, Page, page_of
-from services.coordinator.routes.params import RunName, id_after
 from services.coordinator.run_messages import BackfillRequest, PlanView, RetryRequest, RunView
 from services.coordinator.run_plan import plan_backfill, view_of_plan
+from services.coordinator.runs.queries import find_run
 
 router = APIRouter(prefix="/v1/backfills", tags=["backfills"])
 DryRun = Annotated[bool, Query(description="Only say what the run would do; nothing is stored.")]

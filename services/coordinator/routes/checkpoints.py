@@ -7,15 +7,15 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from fastapi.responses import FileResponse
 
-from services.coordinator.corpus import parse_date
+from services.coordinator.api.pagination import Cursor, Limit, Page, page_of
+from services.coordinator.api.params import RunName
+from services.coordinator.dependencies import DepsDep
 from services.coordinator.listings import aliases, checkpoints, find_checkpoint
 from services.coordinator.models import Checkpoint, Day
-from services.coordinator.repository.runs import find_run
 from services.coordinator.result_messages import AliasView, CheckpointView
-from services.coordinator.routes.deps import DepsDep
-from services.coordinator.routes.paging import Cursor, Limit, Page, page_of
-from services.coordinator.routes.params import RunName
+from services.coordinator.runs.queries import find_run
 from shared.checkpoints import MANIFEST
+from shared.dates import parse_date
 from shared.errors import CheckpointCorruptError, NotFoundError
 from shared.wire import CheckpointRef
 

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query
 
 from services.coordinator.compare import compare, read_sides
 from services.coordinator.compare_messages import Comparison
-from services.coordinator.routes.deps import DepsDep
+from services.coordinator.dependencies import DepsDep
 from shared.wire import NAME_PATTERN
 
 router = APIRouter(prefix="/v1/compare", tags=["compare"])

@@ -7,12 +7,12 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path
 
+from services.coordinator.api.pagination import Cursor, Limit, Page, page_of
 from services.coordinator.corpora import corpus_views, day_counts, find_corpus, import_rows
-from services.coordinator.corpus import parse_date
 from services.coordinator.corpus_messages import CorpusDay, CorpusImport, CorpusImported, CorpusView
+from services.coordinator.dependencies import DepsDep
 from services.coordinator.maturing import mature
-from services.coordinator.routes.deps import DepsDep
-from services.coordinator.routes.paging import Cursor, Limit, Page, page_of
+from shared.dates import parse_date
 from shared.wire import NAME_PATTERN
 
 router = APIRouter(prefix="/v1/corpora", tags=["corpora"])

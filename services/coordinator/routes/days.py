@@ -5,16 +5,16 @@ from __future__ import annotations
 from fastapi import APIRouter
 from fastapi.responses import PlainTextResponse
 
-from services.coordinator.corpus import parse_date
+from services.coordinator.api.pagination import Cursor, Limit, Page, page_of
+from services.coordinator.api.params import DatePath, RoleQuery, RunName
+from services.coordinator.dependencies import DepsDep
 from services.coordinator.listings import day_log
 from services.coordinator.models import Day
 from services.coordinator.overview import day_views_of
-from services.coordinator.repository.days import find_day
-from services.coordinator.repository.runs import find_run
-from services.coordinator.routes.deps import DepsDep
-from services.coordinator.routes.paging import Cursor, Limit, Page, page_of
-from services.coordinator.routes.params import DatePath, RoleQuery, RunName
 from services.coordinator.run_messages import RunDayView
+from services.coordinator.runs.days import find_day
+from services.coordinator.runs.queries import find_run
+from shared.dates import parse_date
 
 router = APIRouter(prefix="/v1/backfills/{run}/days", tags=["days"])
 

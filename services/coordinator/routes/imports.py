@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
+from services.coordinator.dependencies import DepsDep
 from services.coordinator.import_messages import RunImport, RunImported
-from services.coordinator.routes.deps import DepsDep
 from services.coordinator.run_import import import_run
 
 router = APIRouter(prefix="/v1/imports", tags=["imports"])

@@ -6,13 +6,13 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Response
 
+from services.coordinator.api.params import DatePath, RunName
+from services.coordinator.dependencies import DepsDep
 from services.coordinator.reports.documents import DayDocuments
 from services.coordinator.reports.export import export_day
 from services.coordinator.reports.queries import read_report
 from services.coordinator.reports.render import RENDERERS
 from services.coordinator.reports.report import Report
-from services.coordinator.routes.deps import DepsDep
-from services.coordinator.routes.params import DatePath, RunName
 
 router = APIRouter(prefix="/v1/backfills", tags=["reports"])
 Format = Annotated[Literal["json", "csv", "md"], Query(description="How the report is written.")]

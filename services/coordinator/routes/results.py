@@ -7,14 +7,14 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 
-from services.coordinator.day import Role, StepState
+from services.coordinator.api.pagination import Cursor, Limit, Page, page_of
+from services.coordinator.api.params import MOST_ID, DateQuery, RoleQuery, RunName, id_after
+from services.coordinator.dependencies import DepsDep
 from services.coordinator.listings import evaluations, events, rollouts, steps
 from services.coordinator.models import Day, Evaluation, Rollout, Step
-from services.coordinator.repository.runs import find_run
 from services.coordinator.result_messages import EvaluationView, EventView, RolloutView, StepView
-from services.coordinator.routes.deps import DepsDep
-from services.coordinator.routes.paging import Cursor, Limit, Page, page_of
-from services.coordinator.routes.params import MOST_ID, DateQuery, RoleQuery, RunName, id_after
+from services.coordinator.runs.queries import find_run
+from services.coordinator.states import Role, StepState
 from shared.wire import StepKind
 
 router = APIRouter(prefix="/v1/backfills/{run}", tags=["results"])

@@ -7,13 +7,13 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from fastapi.concurrency import run_in_threadpool
 
+from services.coordinator.api.pagination import Cursor, Limit, Page, page_of
+from services.coordinator.api.params import id_after
+from services.coordinator.dependencies import DepsDep
 from services.coordinator.engines import engines, remember_engine
 from services.coordinator.models import Checkpoint, Swap
 from services.coordinator.promoting import promote
-from services.coordinator.repository.runs import find_run
-from services.coordinator.routes.deps import DepsDep
-from services.coordinator.routes.paging import Cursor, Limit, Page, page_of
-from services.coordinator.routes.params import id_after
+from services.coordinator.runs.queries import find_run
 from services.coordinator.serving_messages import (
     EngineView,
     ForecastAnswer,

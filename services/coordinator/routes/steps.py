@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
+from services.coordinator.dependencies import Deps, DepsDep
 from services.coordinator.leases import FailAnswer, claim, fail, renew, standing
 from services.coordinator.listings import step_detail
-from services.coordinator.repository.steps import locked_step
 from services.coordinator.result_messages import StepDetail
 from services.coordinator.results import accept, verify_files
-from services.coordinator.routes.deps import Deps, DepsDep
+from services.coordinator.runs.steps import locked_step
 from shared.wire import (
     ClaimAnswer,
     ClaimRequest,

@@ -6,12 +6,12 @@ import logging
 
 from fastapi import APIRouter, Request, Response
 
+from services.coordinator.api.pagination import Cursor, Limit, Page, page_of
 from services.coordinator.auth import store
 from services.coordinator.auth.callers import Caller
 from services.coordinator.auth.gate import CALLER
 from services.coordinator.auth.messages import TokenCreated, TokenRequest, TokenView
-from services.coordinator.routes.deps import DepsDep
-from services.coordinator.routes.paging import Cursor, Limit, Page, page_of
+from services.coordinator.dependencies import DepsDep
 from shared import token
 from shared.errors import InvalidInputError
 

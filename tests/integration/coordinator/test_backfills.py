@@ -10,8 +10,8 @@ import httpx
 import pytest
 from fastapi.testclient import TestClient
 
+from services.coordinator.api.idempotency import once
 from services.coordinator.database import Sessions
-from services.coordinator.idempotency import once
 from services.coordinator.run_messages import BackfillRequest
 from shared.errors import ConflictError
 from shared.wire import WantedCheckpoints

@@ -12,8 +12,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Engine, inspect, text
 
-from services.coordinator.database import make_engine
-from services.coordinator.migrate import migrate
+from services.coordinator.database import make_engine, migrate
 from services.coordinator.models import Base
 
 

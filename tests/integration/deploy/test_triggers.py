@@ -14,8 +14,8 @@ from sqlalchemy import text
 
 from deploy.checks.code import QUEUES, ROOT
 from services.coordinator.database import Sessions
-from services.coordinator.day import GRANTING_RUNS
 from services.coordinator.models import Day, Run, Step
+from services.coordinator.states import GRANTING_RUNS
 from shared.queue import make_celery, task_name
 
 FILES = [

@@ -15,11 +15,11 @@ from services.coordinator.corpus import (
     day_begin,
     flag_of,
     fold,
-    parse_date,
     parse_time,
     parse_zone,
     text_key,
 )
+from shared.dates import parse_date
 from shared.errors import InvalidInputError
 
 PACIFIC = ZoneInfo("America/Los_Angeles")

@@ -9,8 +9,8 @@ from typing import cast
 
 import pytest
 
-from services.coordinator.day import DayState, Role, RunState, StepState
-from services.coordinator.graph import DayView, Move, ready_moves, run_state, stage_of_failed
+from services.coordinator.graph import Move, ready_moves, run_state, stage_of_failed
+from services.coordinator.states import DayState, DayView, Role, RunState, StepState
 from shared.run_config import RunConfig
 from shared.wire import StepKind
 

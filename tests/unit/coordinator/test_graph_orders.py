@@ -11,9 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.coordinator.corpus import DayCount
-from services.coordinator.graph import DayView, Move, ready_moves, run_state
+from services.coordinator.graph import Move, ready_moves, run_state
 from services.coordinator.planning import plan
 from services.coordinator.roles import scored_places
+from services.coordinator.states import DayView
 from shared.run_config import RunConfig
 from shared.wire import StepKind
 

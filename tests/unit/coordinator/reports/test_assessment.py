@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from services.coordinator.bootstrap import Difference
 from services.coordinator.reports.assessment import RULES, Check, Findings, Rule, assess
 from services.coordinator.reports.collapse import Collapse, collapses_of
 from services.coordinator.reports.lines import Signs, ValidLines
 from services.coordinator.reports.panel import PanelFigures, PanelGain
 from services.coordinator.reports.position_bias import UNKNOWN, PositionBias
+from services.coordinator.stats.bootstrap import Difference
 from tests.unit.coordinator.reports.made import day
 
 TRAINING = {"clip_share": 0.1, "reward_std": 0.2, "groups": 8, "groups_dropped": 2}

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.coordinator.reports.diversity import distinct, duplicate_share, mean_distinct, words
 from services.coordinator.reports.lines import Decoding, LineFigures, ValidLines, line_figures
+from services.coordinator.stats.diversity import distinct, duplicate_share, mean_distinct, words
 from tests.unit.coordinator.reports.made import line
 
 TEXTS = st.lists(st.text("ab ", max_size=12), min_size=2, max_size=6)

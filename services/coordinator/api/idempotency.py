@@ -10,9 +10,8 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from services.coordinator.database import Sessions
+from services.coordinator.database import Sessions, database_now
 from services.coordinator.models import IdempotencyKey, Json
-from services.coordinator.repository.runs import database_now
 from shared.errors import ConflictError, InvalidInputError
 from shared.wire import Message
 

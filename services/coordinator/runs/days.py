@@ -1,19 +1,20 @@
-"""Days of a run: as the graph sees them, and with the headlines they use."""
+"""Rows of days: as the day graph reads them, by date or id, and with the figures that later days are decided on."""
 
 from __future__ import annotations
 
 import datetime as dt
 from collections import Counter, defaultdict
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from typing import Any, cast
 
-from sqlalchemy import ARRAY, ColumnElement, Integer, and_, any_, false, func, literal, or_, select
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import ARRAY, ColumnElement, Float, Integer, and_, any_, false, func, literal, or_, select
+from sqlalchemy import cast as sql_cast
+from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
 from services.coordinator.choosing import DatedHeadline
-from services.coordinator.day import IN_PROGRESS, Role, StepState, day_name
-from services.coordinator.graph import DayView
-from services.coordinator.models import Checkpoint, Day, Headline, Run, Step
+from services.coordinator.models import Checkpoint, Day, Evaluation, Group, Headline, Rollout, Run, Step
+from services.coordinator.states import IN_PROGRESS, DayView, Role, StepState, day_name
 from shared.errors import NotFoundError
 from shared.wire import StepKind
 
@@ -144,3 +145,37 @@ def planned_place(session: Session, day: Day) -> tuple[int, int]:
     query = select(earlier, func.count()).where(Day.run_id == day.run_id, Day.role == "chain", planned)
     place, days = session.execute(query).one()
     return place, days
+
+
+@dataclass(frozen=True)
+class DayFigures:
+    """A day's means over all of its rollouts: raw validity and leaks in [0, 1]; None as long as there are none."""
+
+    date: dt.date
+    raw_validity: float | None
+    leak: float | None
+    reward: float | None
+
+
+def _share(flag: InstrumentedAttribute[bool]) -> ColumnElement[float]:
+    return func.avg(sql_cast(sql_cast(flag, Integer), Float))
+
+
+def figures_of(session: Session, day_ids: Sequence[int]) -> list[DayFigures]:
+    """The figures of those of the days that have rollouts, in order of date."""
+    query = (
+        select(Day.date, _share(Rollout.raw_strict), _share(Evaluation.leak), func.avg(Evaluation.reward))
+        .join(Group, Group.day_id == Day.id)
+        .join(Rollout, Rollout.group_id == Group.id)
+        .outerjoin(Evaluation, Evaluation.rollout_id == Rollout.id)
+        .where(Day.id.in_(day_ids))
+        .group_by(Day.id)
+        .order_by(Day.date)
+    )
+    return [DayFigures(*row) for row in session.execute(query)]
+
+
+def chain_until(session: Session, run_id: int, position: int) -> list[int]:
+    """The ids of the days of a run's chain up to a position, that one included, in order."""
+    query = select(Day.id).where(Day.run_id == run_id, Day.role == "chain", Day.position <= position)
+    return list(session.scalars(query.order_by(Day.position)))

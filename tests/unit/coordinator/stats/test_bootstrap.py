@@ -6,7 +6,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.coordinator.resampling import Interval, Ratio, Resamples, gap, interval, quantile
+from services.coordinator.stats.bootstrap import (
+    Difference,
+    Interval,
+    Ratio,
+    Resamples,
+    difference,
+    gap,
+    interval,
+    mean,
+    paired_difference,
+    quantile,
+)
 
 SHARES = st.lists(st.integers(0, 8).map(lambda n: n / 8), min_size=2, max_size=12)
 
@@ -95,3 +106,27 @@ def test_an_interval_lies_within_the_differences_and_turns_with_its_sides(values
     gaps = [right - left for left, right in zip(a.sums, b.sums, strict=True)]
     assert min(gaps) <= there.low <= there.high <= max(gaps)
     assert (back.low, back.high) == pytest.approx((-there.high, -there.low))
+
+
+def test_a_mean_weighs_headlines_by_their_rollouts() -> None:
+    assert mean([(3.0, 4), (0.0, 1)]) == 0.6
+    assert mean([(0.0, 0)]) is None
+
+
+def test_a_constant_gain_on_every_headline_is_certain() -> None:
+    pairs = [((0.2, 1), (0.3, 1)), ((0.6, 1), (0.7, 1)), ((0.4, 1), (0.5, 1))]
+    assert paired_difference(pairs, seed=1) == Difference(0.1, 0.1, 0.1)
+
+
+def test_the_same_gain_on_other_headlines_is_not() -> None:
+    firsts, seconds = [(0.2, 1), (0.6, 1), (0.4, 1)], [(0.3, 1), (0.7, 1), (0.5, 1)]
+    found = difference(firsts, seconds, seed=1)
+    assert found is not None
+    assert found.value == 0.1
+    assert not found.excludes_zero
+
+
+def test_nothing_is_said_of_a_single_headline_or_of_nothing() -> None:
+    assert paired_difference([((0.2, 1), (0.3, 1))], seed=1) is None
+    assert difference([(0.2, 1)], [(0.3, 1), (0.4, 1)], seed=1) is None
+    assert paired_difference([((0.0, 0), (0.3, 1)), ((0.0, 0), (0.4, 1))], seed=1) is None

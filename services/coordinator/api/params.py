@@ -6,8 +6,8 @@ from typing import Annotated
 
 from fastapi import Path, Query
 
-from services.coordinator.day import Role
-from services.coordinator.run_messages import AnyDate
+from services.coordinator.states import Role
+from shared.dates import AnyDate
 from shared.errors import InvalidInputError
 from shared.wire import NAME_PATTERN
 

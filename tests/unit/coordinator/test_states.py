@@ -7,7 +7,7 @@ from itertools import product
 
 import pytest
 
-from services.coordinator.day import (
+from services.coordinator.states import (
     DAY_MOVES,
     FINISHED_DAYS,
     IN_PROGRESS,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from services.coordinator.models import Day, Event, Run, Step
@@ -52,12 +52,6 @@ def _locked(session: Session, run_id: int) -> Run:
 def state_for_grant(session: Session, run_id: int) -> str:
     """The run's state, held as it is until this transaction ends; many may hold it at once."""
     return session.scalars(select(Run.state).where(Run.id == run_id).with_for_update(read=True)).one()
-
-
-def database_now(session: Session) -> dt.datetime:
-    """The database's clock, which all coordinators share."""
-    now: dt.datetime = session.execute(select(func.clock_timestamp())).scalar_one()
-    return now
 
 
 def note(session: Session, run: Run, kind: str, message: str, date: dt.date | None = None, **data: Any) -> None:

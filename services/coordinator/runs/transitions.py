@@ -7,17 +7,10 @@ import datetime as dt
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from services.coordinator.day import (
-    DAY_MOVES,
-    FINISHED_DAYS,
-    RUN_MOVES,
-    DayState,
-    RunState,
-    checked_move,
-    day_name,
-)
+from services.coordinator.database import database_now
 from services.coordinator.models import Day, Run, Step
-from services.coordinator.repository.runs import database_now, note
+from services.coordinator.runs.queries import note
+from services.coordinator.states import DAY_MOVES, FINISHED_DAYS, RUN_MOVES, DayState, RunState, checked_move, day_name
 
 
 def move_day(session: Session, run: Run, day: Day, to: DayState, now: dt.datetime, reason: str | None = None) -> None:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections import Counter
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal, TypeVar, cast
 
 from shared.errors import ConflictError
+from shared.wire import StepKind
 
 Role = Literal["chain", "panel", "warm_start"]
 """What a day is for: to be learned from in turn, to score a checkpoint on the panel, to learn the form at first."""
@@ -82,3 +85,31 @@ def day_name(role: str, date: dt.date) -> str:
 def step_name(kind: str, chunk: int, role: str, date: dt.date) -> str:
     """A step as messages name it."""
     return f"{kind} {chunk} of {date if role == 'chain' else f'the {day_name(role, date)}'}"
+
+
+@dataclass(frozen=True)
+class DayView:
+    """A day as the graph sees it. `steps` holds, by kind, how many of its steps are in which state.
+
+    `policy` is the id of the day whose checkpoint predicts it; `waits_for` says what its forecasts wait for to be
+    settled, None if they can be.
+    """
+
+    id: int
+    date: dt.date
+    position: int | None
+    state: DayState
+    role: Role = "chain"
+    policy: int | None = None
+    outcome_date: dt.date | None = None
+    waits_for: str | None = None
+    steps: Mapping[StepKind, Counter[StepState]] = field(default_factory=dict)
+
+    def done(self, kind: StepKind) -> bool:
+        """Whether the day has steps of a kind and all are done."""
+        counts = self.steps.get(kind, Counter())
+        return counts["done"] > 0 and counts["done"] == counts.total()
+
+    def has(self, *states: StepState) -> bool:
+        """Whether any step of the day is in one of the states."""
+        return any(counts[state] for counts in self.steps.values() for state in states)

@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from services.coordinator.repeater import Repeater
+from services.coordinator.background import Repeater
 
 
 def test_it_goes_on_after_failures_and_says_so(caplog: pytest.LogCaptureFixture) -> None:

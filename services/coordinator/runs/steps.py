@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
-from typing import TypeVar, cast
 
 from sqlalchemy import func, insert, select, update
 from sqlalchemy.orm import Session
 
-from services.coordinator.day import OPEN_STEPS, STEP_MOVES, StepState, checked_move
+from services.coordinator.database import storable
 from services.coordinator.models import Attempt, Day, Json, Outbox, Step
+from services.coordinator.states import OPEN_STEPS, STEP_MOVES, StepState, checked_move
 from shared.errors import NotFoundError
 from shared.wire import StepKind
 
@@ -67,18 +67,6 @@ def end_attempt(
     attempt = attempt_of(session, step, step.attempt)
     attempt.outcome, attempt.error, attempt.ended_at = outcome, storable(error), now
     attempt.log = storable(log) or attempt.log
-
-
-_Value = TypeVar("_Value")
-
-
-def storable(value: _Value) -> _Value:
-    """The value without NUL in any text, which Postgres cannot hold; the replacement character stands for it."""
-    if isinstance(value, str):
-        return cast("_Value", value.replace("\0", "\ufffd"))
-    if isinstance(value, list):
-        return cast("_Value", [storable(part) for part in value])
-    return cast("_Value", {name: storable(part) for name, part in value.items()}) if isinstance(value, dict) else value
 
 
 def steps_of_day(session: Session, day_id: int, state: StepState) -> Sequence[Step]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from services.coordinator.database import Sessions
-from services.coordinator.pruner import prune
+from services.coordinator.retention import prune
 from tests.factories import day, make_corpus
 from tests.fakes import FakeWorker
 from tests.integration.coordinator.conftest import Sql, Start

@@ -9,8 +9,8 @@ from sqlalchemy import ColumnElement, delete, func, select
 from sqlalchemy.orm import InstrumentedAttribute
 
 from services.coordinator.database import Sessions
-from services.coordinator.day import ENDED_RUNS
 from services.coordinator.models import Event, IdempotencyKey, Run
+from services.coordinator.states import ENDED_RUNS
 
 KEY_DAYS = 7
 """Days for which a request with the same Idempotency-Key is answered alike."""
