@@ -15,18 +15,18 @@ from starlette.types import Scope
 from services.coordinator.auth.callers import Access, Callers
 from services.coordinator.auth.gate import RULE, Gate
 from services.coordinator.backoff import Backoff
+from services.coordinator.corpora import routes as corpora
 from services.coordinator.database import Sessions
 from services.coordinator.dependencies import Deps
 from services.coordinator.metrics import make_registry
+from services.coordinator.panels import routes as panels
+from services.coordinator.prices import routes as prices
 from services.coordinator.routes import (
     backfills,
     checkpoints,
     compare,
-    corpora,
     days,
     imports,
-    panels,
-    prices,
     reports,
     results,
     serving,

@@ -6,7 +6,7 @@ from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from services.coordinator.corpora import find_corpus
+from services.coordinator.corpora.queries import find_corpus
 from services.coordinator.database import database_now
 from services.coordinator.models import Corpus, Run
 from services.coordinator.run_days import insert_days

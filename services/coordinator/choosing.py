@@ -7,16 +7,8 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
+from services.coordinator.corpora.rules.headlines import DatedHeadline
 from shared.run_config import RunConfig
-
-
-@dataclass(frozen=True)
-class DatedHeadline:
-    """A headline as the choice sees it. `flag`: late, stale, or None if its date is sound."""
-
-    id: int
-    flag: str | None
-    published_at: dt.datetime
 
 
 @dataclass(frozen=True)

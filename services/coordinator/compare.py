@@ -14,7 +14,7 @@ from services.coordinator.compare_messages import Comparison, SideView
 from services.coordinator.compare_notes import left_out_notes, notes
 from services.coordinator.compare_sides import Side, chain_sides, panel_sides, resolve, shared_panel
 from services.coordinator.comparison import Line, figures, match
-from services.coordinator.corpus import text_key
+from services.coordinator.corpora.rules.headlines import text_key
 from services.coordinator.models import Checkpoint, Day, Evaluation, Group, Headline, Rollout
 from services.coordinator.stats.bootstrap import LEVEL
 from shared.errors import ConflictError

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import combinations
 from zoneinfo import ZoneInfo
 
-from services.coordinator.corpus import flag_of
+from services.coordinator.corpora.rules.headlines import flag_of
 from services.coordinator.import_messages import RecordedDay, RecordedGroup, RecordedRollout
 
 STALE_AFTER = dt.timedelta(days=3)

@@ -8,9 +8,10 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
 
 from services.coordinator.choosing import choose
+from services.coordinator.corpora.queries import dated_headlines
 from services.coordinator.models import Day, Headline, Run
 from services.coordinator.planning import Link, policy_dates
-from services.coordinator.runs.days import checkpoint_of, dated_headlines, pending_days
+from services.coordinator.runs.days import checkpoint_of, pending_days
 from services.coordinator.runs.transitions import move_day
 from services.coordinator.settling import due_in, settled_by
 from shared.run_config import RunConfig

@@ -7,9 +7,10 @@ from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from services.coordinator.corpus import DayCount
+from services.coordinator.corpora.rules.headlines import DayCount
 from services.coordinator.draws import share_of
-from services.coordinator.settling import Span, due, needs_prices, settled_by, waits_for
+from services.coordinator.prices.rules import Span
+from services.coordinator.settling import due, needs_prices, settled_by, waits_for
 from shared.errors import InvalidInputError
 from shared.run_config import RunConfig
 from shared.wire import StepKind

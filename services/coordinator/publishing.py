@@ -8,9 +8,9 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from services.coordinator.aliases import point, serve
-from services.coordinator.corpus import day_begin, parse_zone
+from services.coordinator.corpora.queries import dated_headlines
+from services.coordinator.corpora.rules.headlines import day_begin, parse_zone
 from services.coordinator.models import Checkpoint, Corpus, Day, Evaluation, Group, Headline, Rollout, Run
-from services.coordinator.runs.days import dated_headlines
 from services.coordinator.runs.queries import note
 from services.coordinator.settling import needs_prices
 from services.coordinator.states import day_name

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping, Sequence
 
-from services.coordinator.choosing import DatedHeadline
+from services.coordinator.corpora.rules.headlines import DatedHeadline
 from services.coordinator.draws import drawn
 from shared.errors import InvalidInputError
 from shared.run_config import RunConfig

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
-from services.coordinator.corpus import parse_zone
+from services.coordinator.corpora.rules.headlines import parse_zone
 from services.coordinator.import_checks import ranks, scorable, warnings_of
 from services.coordinator.import_messages import RecordedDay, RecordedGroup, RunImport, RunImported, SkippedDay
 from services.coordinator.models import Day, Group, Rollout, Run

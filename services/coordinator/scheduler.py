@@ -16,7 +16,7 @@ from services.coordinator.graph import Move, ready_moves, run_state
 from services.coordinator.linking import choose_headlines, plan_outcomes, take_out
 from services.coordinator.models import Day, Group, Json, Run
 from services.coordinator.planning import chunks
-from services.coordinator.repository.prices import spans
+from services.coordinator.prices.queries import spans
 from services.coordinator.runs.days import day_views, days_by_id
 from services.coordinator.runs.steps import insert_steps, step_rows
 from services.coordinator.runs.transitions import move_day, settle_run

@@ -11,11 +11,10 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session, aliased, contains_eager
 
+from services.coordinator.corpora.queries import calendar, dates_of, texts_on
 from services.coordinator.models import Day, Group, Rollout, Run, Step
 from services.coordinator.planning import outcome_day
-from services.coordinator.prices import series
-from services.coordinator.repository.outcomes import calendar, dates_of, texts_on
-from services.coordinator.repository.prices import spans
+from services.coordinator.prices.queries import series, spans
 from services.coordinator.settling import LOOK_AHEAD, LOOK_BACK, due, lagging, needs_prices
 from shared.run_config import RunConfig
 from shared.wire import EvaluateTask, GroupToScore, PriceSeries, RolloutToScore

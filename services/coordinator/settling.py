@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from services.coordinator.prices.rules import Span
 from shared.run_config import HORIZON_DAYS, RunConfig
 
 LOOK_BACK = dt.timedelta(days=14)
@@ -13,15 +13,6 @@ LOOK_BACK = dt.timedelta(days=14)
 LOOK_AHEAD = dt.timedelta(days=31)
 """How long after the horizon the first close may come that settles a claim."""
 SATURDAY = 5
-
-
-@dataclass(frozen=True)
-class Span:
-    """The dates of an instrument's first and last close."""
-
-    symbol: str
-    first: dt.date
-    last: dt.date
 
 
 def needs_prices(config: RunConfig) -> bool:

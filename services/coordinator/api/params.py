@@ -31,3 +31,6 @@ def id_after(cursor: str | None) -> int:
     if not cursor.isdecimal() or int(cursor) > MOST_ID:
         raise InvalidInputError(f"cursor: {cursor!r} is not the `next` of a page")
     return int(cursor)
+
+
+CorpusName = Annotated[str, Path(pattern=NAME_PATTERN, description="Name of a corpus.")]

@@ -12,8 +12,7 @@ from sqlalchemy import ARRAY, ColumnElement, Float, Integer, and_, any_, false, 
 from sqlalchemy import cast as sql_cast
 from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
-from services.coordinator.choosing import DatedHeadline
-from services.coordinator.models import Checkpoint, Day, Evaluation, Group, Headline, Rollout, Run, Step
+from services.coordinator.models import Checkpoint, Day, Evaluation, Group, Rollout, Run, Step
 from services.coordinator.states import IN_PROGRESS, DayView, Role, StepState, day_name
 from shared.errors import NotFoundError
 from shared.wire import StepKind
@@ -99,21 +98,6 @@ def find_day(session: Session, run: Run, date: dt.date, role: Role = "chain") ->
 def days_by_id(session: Session, ids: Collection[int]) -> dict[int, Day]:
     """The days of these ids."""
     return {day.id: day for day in session.scalars(select(Day).where(Day.id.in_(ids)))}
-
-
-def dated_headlines(
-    session: Session, corpus_id: int, first: dt.date, last: dt.date
-) -> dict[dt.date, list[DatedHeadline]]:
-    """The headlines of a corpus' days from `first` to `last`, each day's in its order."""
-    query = (
-        select(Headline.date, Headline.id, Headline.flag, Headline.published_at)
-        .where(Headline.corpus_id == corpus_id, Headline.date.between(first, last))
-        .order_by(Headline.date, Headline.position)
-    )
-    found: dict[dt.date, list[DatedHeadline]] = defaultdict(list)
-    for date, headline_id, flag, published_at in session.execute(query):
-        found[date].append(DatedHeadline(headline_id, flag, published_at))
-    return found
 
 
 def checkpoint_of(session: Session, day_id: int | None) -> Checkpoint | None:

@@ -6,7 +6,8 @@ import datetime as dt
 
 import pytest
 
-from services.coordinator.choosing import DatedHeadline, choose
+from services.coordinator.choosing import choose
+from services.coordinator.corpora.rules.headlines import DatedHeadline
 from shared.run_config import RunConfig
 
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.coordinator.corpus import DayCount
+from services.coordinator.corpora.rules.headlines import DayCount
 from services.coordinator.graph import Move, ready_moves, run_state
 from services.coordinator.planning import plan
 from services.coordinator.roles import scored_places

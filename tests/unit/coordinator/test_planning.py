@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.coordinator.corpus import DayCount
+from services.coordinator.corpora.rules.headlines import DayCount
 from services.coordinator.planning import (
     Link,
     PlannedDay,
@@ -17,7 +17,7 @@ from services.coordinator.planning import (
     policy_dates,
     step_counts,
 )
-from services.coordinator.settling import Span
+from services.coordinator.prices.rules import Span
 from shared.errors import InvalidInputError
 from shared.run_config import RunConfig
 

@@ -6,7 +6,7 @@ import datetime as dt
 
 import pytest
 
-from services.coordinator.choosing import DatedHeadline
+from services.coordinator.corpora.rules.headlines import DatedHeadline
 from services.coordinator.roles import config_of, scored_places, warm_start_ids
 from shared.errors import InvalidInputError
 from shared.run_config import RunConfig

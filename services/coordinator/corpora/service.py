@@ -6,15 +6,23 @@ import datetime as dt
 from collections.abc import Sequence
 from dataclasses import asdict
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from services.coordinator.corpus import BadRow, CheckedRow, DayCount, check_rows, flag_of, fold, parse_zone
-from services.coordinator.corpus_advice import advice
-from services.coordinator.corpus_messages import CorpusDay, CorpusImport, CorpusImported, CorpusView, Flagged
+from services.coordinator.corpora.queries import day_counts
+from services.coordinator.corpora.rules.advice import advice
+from services.coordinator.corpora.rules.headlines import (
+    BadRow,
+    CheckedRow,
+    check_rows,
+    flag_of,
+    fold,
+    parse_zone,
+)
+from services.coordinator.corpora.schemas import CorpusDay, CorpusImport, CorpusImported
 from services.coordinator.models import Corpus, Day, Headline, Run
-from shared.errors import ConflictError, InvalidInputError, NotFoundError
+from shared.errors import ConflictError, InvalidInputError
 
 MOST_ERRORS = 1_000
 """Bad rows that a refusal lists; its detail says how many there are."""
@@ -114,54 +122,3 @@ def _store(session: Session, corpus: Corpus, rows: Sequence[CheckedRow]) -> None
         values.append(asdict(row) | {"corpus_id": corpus.id, "position": positions[row.date], "flag": flag})
     for start in range(0, len(values), INSERT_AT_ONCE):
         session.execute(insert(Headline), values[start : start + INSERT_AT_ONCE])
-
-
-def _flagged(flag: str) -> ColumnElement[int]:
-    return func.count(Headline.id).filter(Headline.flag == flag)
-
-
-def day_counts(session: Session, corpus_id: int, dates: set[dt.date] | None = None) -> list[DayCount]:
-    """The days of a corpus in order, or those among `dates`, with their counts."""
-    query = select(Headline.date, func.count(Headline.id), _flagged("late"), _flagged("stale"))
-    query = query.where(Headline.corpus_id == corpus_id).group_by(Headline.date).order_by(Headline.date)
-    counts = [DayCount(*row) for row in session.execute(query)]
-    return counts if dates is None else [count for count in counts if count.date in dates]
-
-
-def find_corpus(session: Session, name: str) -> Corpus:
-    """The corpus of that name; raises NotFoundError."""
-    corpus = session.scalars(select(Corpus).where(Corpus.name == name)).one_or_none()
-    if corpus is None:
-        raise NotFoundError(f"there is no corpus {name!r}; `morrow corpus list` shows those there are")
-    return corpus
-
-
-def corpus_views(session: Session, *, name: str | None = None, after: str = "", limit: int = 1) -> list[CorpusView]:
-    """Corpora in order of name: the one named, or the first `limit` after `after`."""
-    query = select(
-        Corpus,
-        func.count(func.distinct(Headline.date)),
-        func.count(Headline.id),
-        _flagged("late"),
-        _flagged("stale"),
-        func.min(Headline.date),
-        func.max(Headline.date),
-    ).outerjoin(Headline)
-    query = query.where(Corpus.name == name if name is not None else Corpus.name > after)
-    return [
-        CorpusView(
-            name=corpus.name,
-            timezone=corpus.timezone,
-            stale_after_days=corpus.stale_after_days,
-            days=days,
-            headlines=headlines,
-            flagged=Flagged(late=late, stale=stale),
-            first=first,
-            last=last,
-            used=corpus.used_at is not None,
-            created_at=corpus.created_at,
-        )
-        for corpus, days, headlines, late, stale, first, last in session.execute(
-            query.group_by(Corpus.id).order_by(Corpus.name).limit(limit)
-        )
-    ]

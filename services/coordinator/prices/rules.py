@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from services.coordinator.corpus import BadRow, clean_text
+from services.coordinator.corpora.rules.headlines import BadRow, clean_text
 from shared.dates import parse_date
 from shared.errors import InvalidInputError
 
@@ -154,3 +154,12 @@ def _refuse_shared(instruments: Sequence[Names]) -> None:
                 raise InvalidInputError(
                     f"aliases: {name!r} is a name of {other} and of {instrument.symbol}; take it from one of them"
                 )
+
+
+@dataclass(frozen=True)
+class Span:
+    """The dates of an instrument's first and last close."""
+
+    symbol: str
+    first: dt.date
+    last: dt.date

@@ -188,3 +188,12 @@ def flag_of(published: dt.datetime, date: dt.date, zone: ZoneInfo, stale_after: 
     if published >= day_begin(date + dt.timedelta(days=1), zone):
         return "late"
     return "stale" if published < day_begin(date, zone) - stale_after else None
+
+
+@dataclass(frozen=True)
+class DatedHeadline:
+    """A headline as the choice sees it. `flag`: late, stale, or None if its date is sound."""
+
+    id: int
+    flag: str | None
+    published_at: dt.datetime

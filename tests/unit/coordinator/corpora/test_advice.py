@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 
-from services.coordinator.corpus import DayCount
-from services.coordinator.corpus_advice import CURES, advice
+from services.coordinator.corpora.rules.advice import CURES, advice
+from services.coordinator.corpora.rules.headlines import DayCount
 
 
 def day(number: int, headlines: int, late: int = 0, stale: int = 0) -> DayCount:

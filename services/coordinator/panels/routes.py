@@ -7,11 +7,12 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Response
 
 from services.coordinator.api.pagination import Cursor, Limit, Page, page_of
-from services.coordinator.corpora import find_corpus
+from services.coordinator.api.params import CorpusName
+from services.coordinator.corpora.queries import find_corpus
 from services.coordinator.dependencies import DepsDep
-from services.coordinator.panel_messages import PanelDetail, PanelRequest, PanelView
-from services.coordinator.panels import create_panel, panel_detail, panel_views
-from services.coordinator.routes.corpora import CorpusName
+from services.coordinator.panels.queries import panel_detail, panel_views
+from services.coordinator.panels.schemas import PanelDetail, PanelRequest, PanelView
+from services.coordinator.panels.service import create_panel
 from shared.wire import NAME_PATTERN
 
 router = APIRouter(prefix="/v1", tags=["panels"])

@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from services.coordinator.corpus import DayCount
+from services.coordinator.corpora.rules.headlines import DayCount
 
 CURES = (
     "What to do: import the same files again under another name with `--dates regroup`, which files every headline "

@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from services.coordinator.database import Sessions
 from services.coordinator.models import Corpus, Headline, Panel
-from services.coordinator.panels import held_out
+from services.coordinator.panels.queries import held_out
 from tests.factories import day, make_corpus
 
 

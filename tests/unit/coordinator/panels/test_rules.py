@@ -5,7 +5,7 @@ import datetime as dt
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.coordinator.panel_choice import Candidate, draw
+from services.coordinator.panels.rules import Candidate, draw
 
 DAY = dt.date(2025, 8, 18)
 

@@ -6,7 +6,7 @@ import datetime as dt
 
 from pydantic import Field
 
-from services.coordinator.corpus import BadRow, Filing, RawRow
+from services.coordinator.corpora.rules.headlines import BadRow, Filing, RawRow
 from shared.wire import Message
 
 MOST_ROWS = 200_000

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Annotated
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter
 
 from services.coordinator.api.pagination import Cursor, Limit, Page, page_of
-from services.coordinator.corpora import corpus_views, day_counts, find_corpus, import_rows
-from services.coordinator.corpus_messages import CorpusDay, CorpusImport, CorpusImported, CorpusView
+from services.coordinator.api.params import CorpusName
+from services.coordinator.corpora.queries import corpus_views, day_counts, find_corpus
+from services.coordinator.corpora.schemas import CorpusDay, CorpusImport, CorpusImported, CorpusView
+from services.coordinator.corpora.service import import_rows
 from services.coordinator.dependencies import DepsDep
 from services.coordinator.maturing import mature
 from shared.dates import parse_date
-from shared.wire import NAME_PATTERN
 
 router = APIRouter(prefix="/v1/corpora", tags=["corpora"])
-CorpusName = Annotated[str, Path(pattern=NAME_PATTERN, description="Name of a corpus.")]
 
 
 @router.get("")

@@ -6,8 +6,8 @@ import datetime as dt
 
 from pydantic import Field
 
-from services.coordinator.corpus import BadRow
-from services.coordinator.price_rows import RawPrice
+from services.coordinator.corpora.rules.headlines import BadRow
+from services.coordinator.prices.rules import RawPrice
 from shared.wire import Message
 
 MOST_CLOSES = 500_000

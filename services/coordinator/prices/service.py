@@ -9,11 +9,11 @@ from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from services.coordinator.corpus import BadRow
+from services.coordinator.corpora.rules.headlines import BadRow
 from services.coordinator.models import Close, Instrument, PriceSet
-from services.coordinator.price_messages import PricesImport, PricesImported
-from services.coordinator.price_rows import CheckedPrice, Names, check_prices, merge_names, name_key
-from services.coordinator.prices import covered_until, instrument_views
+from services.coordinator.prices.queries import covered_until, instrument_views
+from services.coordinator.prices.rules import CheckedPrice, Names, check_prices, merge_names, name_key
+from services.coordinator.prices.schemas import PricesImport, PricesImported
 from shared.errors import ConflictError, InvalidInputError
 
 MOST_ERRORS = 1_000

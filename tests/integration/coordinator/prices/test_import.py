@@ -9,7 +9,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from services.coordinator.database import Sessions
-from services.coordinator.prices import covered_until, price_set, series
+from services.coordinator.prices.queries import covered_until, price_set, series
 from shared.errors import NotFoundError
 
 Row = dict[str, Any]

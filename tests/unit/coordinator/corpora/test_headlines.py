@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from services.coordinator.corpus import (
+from services.coordinator.corpora.rules.headlines import (
     CheckedRow,
     RawRow,
     check_row,

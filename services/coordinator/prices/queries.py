@@ -10,7 +10,8 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from services.coordinator.models import Close, Instrument, PriceSet
-from services.coordinator.price_messages import InstrumentView, PriceSetDetail, PriceSetView
+from services.coordinator.prices.rules import Span
+from services.coordinator.prices.schemas import InstrumentView, PriceSetDetail, PriceSetView
 from shared.errors import NotFoundError
 from shared.wire import PriceSeries
 
@@ -118,3 +119,11 @@ def price_set_detail(session: Session, name: str) -> PriceSetDetail:
         created_at=found.created_at,
         instruments=instrument_views(session, found.id),
     )
+
+
+def spans(session: Session, set_name: str) -> list[Span]:
+    """The span of each instrument of a set that has closes, in order of symbol; none if there is no such set."""
+    query = select(Instrument.symbol, func.min(Close.date), func.max(Close.date))
+    query = query.join(PriceSet, PriceSet.id == Instrument.set_id).join(Close, Close.instrument_id == Instrument.id)
+    query = query.where(PriceSet.name == set_name).group_by(Instrument.id).order_by(Instrument.symbol)
+    return [Span(*row) for row in session.execute(query)]

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.coordinator.price_rows import CheckedPrice, Names, RawPrice, check_price, check_prices, merge_names
+from services.coordinator.prices.rules import CheckedPrice, Names, RawPrice, check_price, check_prices, merge_names
 from shared.errors import InvalidInputError
 
 DAY = dt.date(2025, 8, 18)
