@@ -13,7 +13,7 @@ from services.coordinator.run_days import insert_days
 from services.coordinator.run_messages import BackfillRequest
 from services.coordinator.run_plan import name_taken, plan_backfill
 from services.coordinator.runs.queries import locked_run, note
-from services.coordinator.scheduler import advance
+from services.coordinator.scheduling.service import advance
 from shared.errors import InvalidInputError
 
 

@@ -8,13 +8,13 @@ from sqlalchemy import func, update
 from sqlalchemy.orm import Session
 
 from services.coordinator.database import database_now
-from services.coordinator.graph import stage_of_failed
 from services.coordinator.models import Day, Run
 from services.coordinator.runs.days import day_views, days_by_id, find_day
 from services.coordinator.runs.queries import locked_run
 from services.coordinator.runs.steps import announce, announce_due, cancel_open_steps, move_step, steps_of_day
 from services.coordinator.runs.transitions import move_day, move_run
-from services.coordinator.scheduler import advance
+from services.coordinator.scheduling.rules.graph import stage_of_failed
+from services.coordinator.scheduling.service import advance
 from services.coordinator.states import GRANTING_RUNS, OPEN_DAYS
 from shared.errors import ConflictError
 

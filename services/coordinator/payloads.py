@@ -5,10 +5,10 @@ from __future__ import annotations
 from sqlalchemy import select
 from sqlalchemy.orm import Session, contains_eager
 
-from services.coordinator.arms import step_profile
 from services.coordinator.models import Checkpoint, Day, Group, Headline, Rollout, Run, Step
-from services.coordinator.roles import config_of
 from services.coordinator.runs.days import before, checkpoint_of
+from services.coordinator.scheduling.rules.roles import config_of
+from services.coordinator.scheduling.rules.selection import step_profile
 from services.coordinator.scoring_task import evaluate_task
 from shared.run_config import RunConfig
 from shared.wire import (

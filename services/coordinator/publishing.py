@@ -12,7 +12,7 @@ from services.coordinator.corpora.queries import dated_headlines
 from services.coordinator.corpora.rules.headlines import day_begin, parse_zone
 from services.coordinator.models import Checkpoint, Corpus, Day, Evaluation, Group, Headline, Rollout, Run
 from services.coordinator.runs.queries import note
-from services.coordinator.settling import needs_prices
+from services.coordinator.scheduling.rules.maturity import needs_prices
 from services.coordinator.states import day_name
 from shared.run_config import RunConfig
 from shared.wire import TrainResult

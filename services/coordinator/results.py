@@ -5,7 +5,6 @@ from __future__ import annotations
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
-from services.coordinator.arms import step_profile
 from services.coordinator.database import database_now, storable
 from services.coordinator.leases import complete
 from services.coordinator.models import Day, Evaluation, Group, Headline, Json, Rollout, Run, Step
@@ -13,7 +12,8 @@ from services.coordinator.payloads import head_of, parent_of, policy_of, referen
 from services.coordinator.publishing import publish
 from services.coordinator.runs.queries import note
 from services.coordinator.runs.steps import end_attempt, has_open_steps, move_step
-from services.coordinator.scheduler import advance
+from services.coordinator.scheduling.rules.selection import step_profile
+from services.coordinator.scheduling.service import advance
 from services.coordinator.states import step_name
 from services.coordinator.validation import check_evaluated, check_generated, check_trained
 from shared.checkpoints import MANIFEST, CheckpointStore, Manifest

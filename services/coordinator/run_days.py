@@ -3,62 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 
 from sqlalchemy import insert, update
 from sqlalchemy.orm import Session
 
-from services.coordinator.choosing import Choice
 from services.coordinator.models import Day, Json, Run
-from services.coordinator.planning import PlannedDay
-from services.coordinator.roles import scored_places
+from services.coordinator.scheduling.rules.planning import Planned
 from shared.run_config import RunConfig
-
-ONE_DAY = dt.timedelta(days=1)
-
-
-@dataclass(frozen=True)
-class Planned:
-    """What a run will do: the days of its chain with the headlines of each, and those beside the chain.
-
-    `panel` and `warm_start` are headline ids, empty if the run has none; the panel is settled by `panel_outcome`.
-    """
-
-    days: Sequence[PlannedDay]
-    choices: Mapping[dt.date, Choice]
-    panel: list[int] = field(default_factory=list)
-    panel_outcome: dt.date | None = None
-    warm_start: list[int] = field(default_factory=list)
-
-    @property
-    def chain(self) -> list[PlannedDay]:
-        """The days that are not skipped, in order."""
-        return [day for day in self.days if not day.reason]
-
-    @property
-    def first_outcome(self) -> dt.date:
-        """The first day of the chain: its headlines are the outcomes that come after a warm start."""
-        return self.chain[0].date
-
-    @property
-    def warm_date(self) -> dt.date:
-        """The date of the warm start, the day before the first."""
-        return self.days[0].date - ONE_DAY
-
-    @property
-    def base_date(self) -> dt.date:
-        """The date under which the base model is scored on the panel: the day before everything else."""
-        return self.warm_date - ONE_DAY if self.warm_start else self.warm_date
-
-    def scored(self, config: RunConfig) -> list[dt.date]:
-        """The dates of the chain whose checkpoints are scored on the panel."""
-        chain = self.chain
-        return [chain[place].date for place in scored_places(len(chain), config.panel_every)] if config.train else []
-
-    def panel_days(self, config: RunConfig) -> int:
-        """How many policies are scored on the panel: the base, the warm start, and checkpoints of the chain."""
-        return 1 + bool(self.warm_start) + len(self.scored(config)) if self.panel else 0
 
 
 def insert_days(session: Session, run: Run, config: RunConfig, planned: Planned) -> None:

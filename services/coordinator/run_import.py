@@ -13,9 +13,9 @@ from services.coordinator.corpora.rules.headlines import parse_zone
 from services.coordinator.import_checks import ranks, scorable, warnings_of
 from services.coordinator.import_messages import RecordedDay, RecordedGroup, RunImport, RunImported, SkippedDay
 from services.coordinator.models import Day, Group, Rollout, Run
-from services.coordinator.planning import chunks
 from services.coordinator.runs.queries import note
 from services.coordinator.runs.steps import create_steps
+from services.coordinator.scheduling.rules.selection import chunks
 from shared.errors import ConflictError, InvalidInputError
 from shared.forecast import judge
 from shared.run_config import RunConfig

@@ -9,18 +9,25 @@ from collections.abc import Mapping, Sequence
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from services.coordinator.choosing import choose
 from services.coordinator.corpora.queries import dated_headlines, dates_of, day_counts, find_corpus
 from services.coordinator.corpora.rules.headlines import DatedHeadline, DayCount
 from services.coordinator.models import Corpus, Headline, Run
 from services.coordinator.panels.queries import find_panel, held_out
-from services.coordinator.planning import PlannedDay, outcome_day, plan, step_counts, usable
 from services.coordinator.prices.queries import price_set, spans
 from services.coordinator.prices.rules import Span
-from services.coordinator.roles import warm_start_ids
-from services.coordinator.run_days import ONE_DAY, Planned
 from services.coordinator.run_messages import BackfillRequest, PlannedDayView, PlanView
-from services.coordinator.settling import lagging, needs_prices
+from services.coordinator.scheduling.rules.maturity import lagging, needs_prices
+from services.coordinator.scheduling.rules.planning import (
+    ONE_DAY,
+    Planned,
+    PlannedDay,
+    outcome_day,
+    plan,
+    step_counts,
+    usable,
+)
+from services.coordinator.scheduling.rules.roles import warm_start_ids
+from services.coordinator.scheduling.rules.selection import choose
 from shared.errors import ConflictError, InvalidInputError, NotFoundError
 from shared.forecast import format_named
 from shared.run_config import RunConfig

@@ -13,9 +13,9 @@ from sqlalchemy.orm import Session, aliased, contains_eager
 
 from services.coordinator.corpora.queries import calendar, dates_of, texts_on
 from services.coordinator.models import Day, Group, Rollout, Run, Step
-from services.coordinator.planning import outcome_day
 from services.coordinator.prices.queries import series, spans
-from services.coordinator.settling import LOOK_AHEAD, LOOK_BACK, due, lagging, needs_prices
+from services.coordinator.scheduling.rules.maturity import LOOK_AHEAD, LOOK_BACK, due, lagging, needs_prices
+from services.coordinator.scheduling.rules.planning import outcome_day
 from shared.run_config import RunConfig
 from shared.wire import EvaluateTask, GroupToScore, PriceSeries, RolloutToScore
 

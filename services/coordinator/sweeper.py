@@ -10,12 +10,10 @@ from sqlalchemy import Select, func, select
 from services.coordinator.backoff import Backoff
 from services.coordinator.database import Sessions, database_now
 from services.coordinator.leases import give_up_attempt
-from services.coordinator.maturing import runs_that_wait
 from services.coordinator.models import Day, Outbox, Run, Step
 from services.coordinator.outbox import Backlog
-from services.coordinator.runs.queries import locked_run_by_id, locked_run_of_step
+from services.coordinator.runs.queries import locked_run_of_step
 from services.coordinator.runs.steps import announce, locked_step
-from services.coordinator.scheduler import advance
 from services.coordinator.states import GRANTING_RUNS
 
 log = logging.getLogger(__name__)
@@ -61,21 +59,6 @@ def resend_lost(sessions: Sessions, backlog: Backlog, resend_after: float, most:
     if steps:
         log.warning("%d steps are due but their queue is empty: sending their messages again", len(steps))
     return len(steps)
-
-
-def look_for_outcomes(sessions: Sessions) -> int:
-    """Go on with the runs whose outcomes have come; answers how many wait no more. Each in a transaction of its own."""
-    with sessions.begin() as session:
-        waiting = runs_that_wait(session)
-    return sum(_goes_on(sessions, run_id) for run_id in waiting)
-
-
-def _goes_on(sessions: Sessions, run_id: int) -> bool:
-    with sessions.begin() as session:
-        run = locked_run_by_id(session, run_id)
-        waited = run.state == "waiting"
-        advance(session, run)
-        return waited and run.state != "waiting"
 
 
 def _silent(resend_after: float) -> Select[int, str]:

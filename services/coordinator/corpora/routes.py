@@ -12,7 +12,7 @@ from services.coordinator.corpora.queries import corpus_views, day_counts, find_
 from services.coordinator.corpora.schemas import CorpusDay, CorpusImport, CorpusImported, CorpusView
 from services.coordinator.corpora.service import import_rows
 from services.coordinator.dependencies import DepsDep
-from services.coordinator.maturing import mature
+from services.coordinator.scheduling.service import mature
 from shared.dates import parse_date
 
 router = APIRouter(prefix="/v1/corpora", tags=["corpora"])

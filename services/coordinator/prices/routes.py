@@ -8,10 +8,10 @@ from fastapi import APIRouter, Path
 
 from services.coordinator.api.pagination import Cursor, Limit, Page, page_of
 from services.coordinator.dependencies import DepsDep
-from services.coordinator.maturing import mature
 from services.coordinator.prices.queries import price_set_detail, price_set_views
 from services.coordinator.prices.schemas import PriceSetDetail, PriceSetView, PricesImport, PricesImported
 from services.coordinator.prices.service import import_prices
+from services.coordinator.scheduling.service import mature
 from shared.wire import NAME_PATTERN
 
 router = APIRouter(prefix="/v1/prices", tags=["prices"])

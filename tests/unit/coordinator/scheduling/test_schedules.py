@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.coordinator.schedules import linear, on_plateau, on_validity, standstills
+from services.coordinator.scheduling.rules.schedules import linear, on_plateau, on_validity, standstills
 
 
 def test_linear_begins_with_the_start_and_ends_with_the_end() -> None:

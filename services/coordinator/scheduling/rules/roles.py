@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 
 from services.coordinator.corpora.rules.headlines import DatedHeadline
-from services.coordinator.draws import drawn
+from services.coordinator.scheduling.rules.selection import drawn
 from shared.errors import InvalidInputError
 from shared.run_config import RunConfig
 

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.coordinator.corpora.rules.headlines import DayCount
-from services.coordinator.graph import Move, ready_moves, run_state
-from services.coordinator.planning import plan
-from services.coordinator.roles import scored_places
+from services.coordinator.scheduling.rules.graph import Move, ready_moves, run_state
+from services.coordinator.scheduling.rules.planning import plan
+from services.coordinator.scheduling.rules.roles import scored_places
 from services.coordinator.states import DayView
 from shared.run_config import RunConfig
 from shared.wire import StepKind

@@ -7,7 +7,7 @@ import datetime as dt
 import pytest
 
 from services.coordinator.corpora.rules.headlines import DatedHeadline
-from services.coordinator.roles import config_of, scored_places, warm_start_ids
+from services.coordinator.scheduling.rules.roles import config_of, scored_places, warm_start_ids
 from shared.errors import InvalidInputError
 from shared.run_config import RunConfig
 

@@ -9,7 +9,7 @@ from typing import cast
 
 import pytest
 
-from services.coordinator.graph import Move, ready_moves, run_state, stage_of_failed
+from services.coordinator.scheduling.rules.graph import Move, ready_moves, run_state, stage_of_failed
 from services.coordinator.states import DayState, DayView, Role, RunState, StepState
 from shared.run_config import RunConfig
 from shared.wire import StepKind

@@ -12,11 +12,11 @@ from typing import Any, cast
 
 from sqlalchemy.orm import Session
 
-from services.coordinator import schedules
-from services.coordinator.arms import b_arm
 from services.coordinator.models import Day
-from services.coordinator.policy import next_profile
 from services.coordinator.runs.days import chain_until, figures_of, planned_place
+from services.coordinator.scheduling.rules import schedules
+from services.coordinator.scheduling.rules.schedules import next_profile
+from services.coordinator.scheduling.rules.selection import b_arm
 from shared.run_config import ProfileName, RunConfig
 
 Decided = tuple[float, dict[str, Any], dt.date | None]

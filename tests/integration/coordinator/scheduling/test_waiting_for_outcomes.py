@@ -9,8 +9,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from services.coordinator.database import Sessions
-from services.coordinator.maturing import mature
-from services.coordinator.sweeper import look_for_outcomes
+from services.coordinator.scheduling.service import look_for_outcomes, mature
 from shared.wire import EvaluateResult, EvaluateTask, PriceSeries, Settlement
 from tests.factories import day, evaluated, make_closes, make_corpus
 from tests.fakes import FakeWorker

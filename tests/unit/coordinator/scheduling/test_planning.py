@@ -9,15 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.coordinator.corpora.rules.headlines import DayCount
-from services.coordinator.planning import (
-    Link,
-    PlannedDay,
-    chunks,
-    plan,
-    policy_dates,
-    step_counts,
-)
 from services.coordinator.prices.rules import Span
+from services.coordinator.scheduling.rules.planning import Link, PlannedDay, plan, policy_dates, step_counts
+from services.coordinator.scheduling.rules.selection import chunks
 from shared.errors import InvalidInputError
 from shared.run_config import RunConfig
 

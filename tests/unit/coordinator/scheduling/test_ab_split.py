@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.coordinator.arms import arm_chunks, b_arm, step_profile
-from services.coordinator.draws import drawn, share_of
+from services.coordinator.scheduling.rules.selection import arm_chunks, b_arm, drawn, share_of, step_profile
 from shared.run_config import RunConfig
 
 DATE = dt.date(2025, 8, 18)

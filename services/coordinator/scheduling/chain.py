@@ -7,13 +7,13 @@ import datetime as dt
 from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
 
-from services.coordinator.choosing import choose
 from services.coordinator.corpora.queries import dated_headlines
 from services.coordinator.models import Day, Headline, Run
-from services.coordinator.planning import Link, policy_dates
 from services.coordinator.runs.days import checkpoint_of, pending_days
 from services.coordinator.runs.transitions import move_day
-from services.coordinator.settling import due_in, settled_by
+from services.coordinator.scheduling.rules.maturity import due_in, settled_by
+from services.coordinator.scheduling.rules.planning import Link, policy_dates
+from services.coordinator.scheduling.rules.selection import choose
 from shared.run_config import RunConfig
 
 

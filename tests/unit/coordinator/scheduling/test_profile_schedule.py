@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.coordinator.policy import LADDER, next_profile
+from services.coordinator.scheduling.rules.schedules import LADDER, next_profile
 from shared.run_config import ProfileName
 
 shares = st.floats(0, 1)

@@ -6,8 +6,8 @@ import datetime as dt
 
 import pytest
 
-from services.coordinator.choosing import choose
 from services.coordinator.corpora.rules.headlines import DatedHeadline
+from services.coordinator.scheduling.rules.selection import choose
 from shared.run_config import RunConfig
 
 

@@ -9,18 +9,18 @@ from typing import cast
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from services.coordinator.arms import arm_chunks
-from services.coordinator.database import database_now
-from services.coordinator.decisions import decide
-from services.coordinator.graph import Move, ready_moves, run_state
-from services.coordinator.linking import choose_headlines, plan_outcomes, take_out
+from services.coordinator.database import Sessions, database_now
 from services.coordinator.models import Day, Group, Json, Run
-from services.coordinator.planning import chunks
 from services.coordinator.prices.queries import spans
 from services.coordinator.runs.days import day_views, days_by_id
+from services.coordinator.runs.queries import locked_run_by_id
 from services.coordinator.runs.steps import insert_steps, step_rows
 from services.coordinator.runs.transitions import move_day, settle_run
-from services.coordinator.settling import needs_prices, waits_for
+from services.coordinator.scheduling.chain import choose_headlines, plan_outcomes, take_out
+from services.coordinator.scheduling.decisions import decide
+from services.coordinator.scheduling.rules.graph import Move, ready_moves, run_state
+from services.coordinator.scheduling.rules.maturity import needs_prices, waits_for
+from services.coordinator.scheduling.rules.selection import arm_chunks, chunks
 from services.coordinator.states import GRANTING_RUNS, DayView, RunState
 from shared.run_config import RunConfig
 
@@ -91,3 +91,31 @@ def _steps_to_begin(session: Session, config: RunConfig, day: Day) -> list[Json]
         groups = session.scalars(select(Group.id).where(Group.day_id == day.id).order_by(Group.position)).all()
         return step_rows(day, "evaluate", chunks(groups, config.evaluate_chunk))
     return step_rows(day, "train", [[]]) if day.state == "training" else []
+
+
+def look_for_outcomes(sessions: Sessions) -> int:
+    """Go on with the runs whose outcomes have come; answers how many wait no more. Each in a transaction of its own."""
+    with sessions.begin() as session:
+        waiting = runs_that_wait(session)
+    return sum(_goes_on(sessions, run_id) for run_id in waiting)
+
+
+def _goes_on(sessions: Sessions, run_id: int) -> bool:
+    with sessions.begin() as session:
+        run = locked_run_by_id(session, run_id)
+        waited = run.state == "waiting"
+        advance(session, run)
+        return waited and run.state != "waiting"
+
+
+def runs_that_wait(session: Session) -> Sequence[int]:
+    """The ids of the runs under way that have maturing days."""
+    query = select(Run.id).join(Day, Day.run_id == Run.id)
+    waiting = query.where(Day.state == "maturing", Run.state.in_(GRANTING_RUNS)).distinct()
+    return session.scalars(waiting.order_by(Run.id)).all()
+
+
+def mature(session: Session) -> None:
+    """Plan the outcomes of the days that wait for them anew, and score those that can be settled now."""
+    for run_id in runs_that_wait(session):
+        advance(session, locked_run_by_id(session, run_id))

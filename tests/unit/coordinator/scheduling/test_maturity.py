@@ -7,7 +7,7 @@ import datetime as dt
 import pytest
 
 from services.coordinator.prices.rules import Span
-from services.coordinator.settling import due, lagging, needs_prices, settled_by, waits_for
+from services.coordinator.scheduling.rules.maturity import due, lagging, needs_prices, settled_by, waits_for
 from shared.run_config import RunConfig
 
 MONDAY = dt.date(2025, 8, 18)
