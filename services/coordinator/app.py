@@ -15,24 +15,15 @@ from starlette.types import Scope
 from services.coordinator.auth.callers import Access, Callers
 from services.coordinator.auth.gate import RULE, Gate
 from services.coordinator.backoff import Backoff
+from services.coordinator.checkpoints import routes as checkpoints
 from services.coordinator.corpora import routes as corpora
 from services.coordinator.database import Sessions
 from services.coordinator.dependencies import Deps
 from services.coordinator.metrics import make_registry
 from services.coordinator.panels import routes as panels
 from services.coordinator.prices import routes as prices
-from services.coordinator.routes import (
-    backfills,
-    checkpoints,
-    compare,
-    days,
-    imports,
-    reports,
-    results,
-    serving,
-    steps,
-    tokens,
-)
+from services.coordinator.results import routes as results
+from services.coordinator.routes import backfills, compare, days, imports, reports, serving, steps, tokens
 from services.coordinator.serving_rules import ServingRules
 from services.coordinator.serving_side import ServingSide
 from shared.body_limit import BodyLimit

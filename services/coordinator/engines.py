@@ -9,10 +9,10 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from services.coordinator.aliases import SERVED, named
+from services.coordinator.checkpoints.aliases import SERVED, named
 from services.coordinator.database import Sessions, storable
-from services.coordinator.listings import fields_of
 from services.coordinator.models import Engine
+from services.coordinator.results.queries import fields_of
 from services.coordinator.serving_messages import EngineView
 from services.coordinator.swaps import record_swaps
 from shared.wire import EngineReport

@@ -12,13 +12,13 @@ from dataclasses import dataclass, field
 from fastapi.concurrency import run_in_threadpool
 from sqlalchemy.orm import Session
 
-from services.coordinator.aliases import PREVIOUS, SERVED, named
+from services.coordinator.checkpoints.aliases import PREVIOUS, SERVED, named
+from services.coordinator.checkpoints.queries import reference
 from services.coordinator.database import Sessions
 from services.coordinator.engine_choice import Choice, choose, in_order
 from services.coordinator.engines import engines
 from services.coordinator.forwarding import Forwarder
 from services.coordinator.models import Checkpoint
-from services.coordinator.payloads import reference
 from services.coordinator.serving_messages import ForecastAnswer, ForecastRequest
 from services.coordinator.serving_rules import ServingRules
 from shared.errors import NotFoundError, UnavailableError

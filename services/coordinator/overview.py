@@ -10,7 +10,7 @@ from typing import Any, cast
 from sqlalchemy import Integer, case, func, select
 from sqlalchemy.orm import Session, aliased
 
-from services.coordinator.aliases import SERVED
+from services.coordinator.checkpoints.aliases import SERVED
 from services.coordinator.models import Alias, Checkpoint, Corpus, Day, Run, Step
 from services.coordinator.progress import Span, eta_seconds
 from services.coordinator.run_messages import Progress, RunDayView, RunView

@@ -12,11 +12,11 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from services.coordinator.aliases import SERVED, named
+from services.coordinator.checkpoints.aliases import SERVED, named
+from services.coordinator.checkpoints.queries import reference
 from services.coordinator.database import Sessions
 from services.coordinator.models import Checkpoint, Day, Run
 from services.coordinator.panel_scores import PanelScores, other_side, scores_of
-from services.coordinator.payloads import reference
 from services.coordinator.promoting import promote_now
 from services.coordinator.promotion_rule import compared
 from services.coordinator.runs.days import checkpoint_of

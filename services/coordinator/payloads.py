@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import select
 from sqlalchemy.orm import Session, contains_eager
 
+from services.coordinator.checkpoints.queries import reference
 from services.coordinator.models import Checkpoint, Day, Group, Headline, Rollout, Run, Step
 from services.coordinator.runs.days import before, checkpoint_of
 from services.coordinator.scheduling.rules.roles import config_of
@@ -12,7 +13,6 @@ from services.coordinator.scheduling.rules.selection import step_profile
 from services.coordinator.scoring_task import evaluate_task
 from shared.run_config import RunConfig
 from shared.wire import (
-    CheckpointRef,
     GenerateTask,
     HeadlineItem,
     PolicyRef,
@@ -38,11 +38,6 @@ def head_of(run: Run, day: Day, step: Step) -> StepHead:
     """What every task of a step carries; its configuration is the run's as the day's role changes it."""
     config = config_of(day.role, RunConfig.model_validate(run.config))
     return StepHead(step_id=step.id, fence=step.attempt, run=run.name, date=day.date, config=config)
-
-
-def reference(checkpoint: Checkpoint | None) -> CheckpointRef | None:
-    """A stored checkpoint as messages name it."""
-    return CheckpointRef(id=checkpoint.id, uri=checkpoint.uri, sha256=checkpoint.sha256) if checkpoint else None
 
 
 def policy_of(session: Session, day: Day) -> PolicyRef:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
-from services.coordinator.aliases import PREVIOUS, SERVED, Move, named, serve
+from services.coordinator.checkpoints.aliases import PREVIOUS, SERVED, Move, named, serve
 from services.coordinator.database import Sessions
 from services.coordinator.engines import engines
 from services.coordinator.models import Alias, Checkpoint, Run

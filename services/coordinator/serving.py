@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from services.coordinator.aliases import PREVIOUS, SERVED, named
+from services.coordinator.checkpoints.aliases import PREVIOUS, SERVED, named
 from services.coordinator.models import Checkpoint, Day, Run, Step
 from services.coordinator.states import GRANTING_RUNS, OPEN_STEPS
 from shared.wire import CheckpointRef, WantedCheckpoints

@@ -10,8 +10,8 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from services.coordinator.database import database_now
-from services.coordinator.listings import fields_of
 from services.coordinator.models import Checkpoint, Day, Run, Swap
+from services.coordinator.results.queries import fields_of
 from services.coordinator.serving_messages import SwapView
 from shared.wire import EngineReport
 

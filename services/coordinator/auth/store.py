@@ -10,8 +10,8 @@ from sqlalchemy.orm import Session
 
 from services.coordinator.auth.messages import TokenRequest, TokenView
 from services.coordinator.database import database_now
-from services.coordinator.listings import fields_of
 from services.coordinator.models import ApiToken
+from services.coordinator.results.queries import fields_of
 from shared.errors import ConflictError, InvalidInputError, NotFoundError, UnauthorizedError
 from shared.token import Token
 

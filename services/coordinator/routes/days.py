@@ -8,9 +8,9 @@ from fastapi.responses import PlainTextResponse
 from services.coordinator.api.pagination import Cursor, Limit, Page, page_of
 from services.coordinator.api.params import DatePath, RoleQuery, RunName
 from services.coordinator.dependencies import DepsDep
-from services.coordinator.listings import day_log
 from services.coordinator.models import Day
 from services.coordinator.overview import day_views_of
+from services.coordinator.results.queries import day_log
 from services.coordinator.run_messages import RunDayView
 from services.coordinator.runs.days import find_day
 from services.coordinator.runs.queries import find_run

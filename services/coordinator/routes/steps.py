@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
+from services.coordinator.checkpoints.service import verify_files
 from services.coordinator.dependencies import Deps, DepsDep
 from services.coordinator.leases import FailAnswer, claim, fail, renew, standing
-from services.coordinator.listings import step_detail
-from services.coordinator.result_messages import StepDetail
-from services.coordinator.results import accept, verify_files
+from services.coordinator.results.queries import step_detail
+from services.coordinator.results.schemas import StepDetail
 from services.coordinator.runs.steps import locked_step
+from services.coordinator.steps.results import accept
 from shared.wire import (
     ClaimAnswer,
     ClaimRequest,

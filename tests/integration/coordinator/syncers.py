@@ -17,7 +17,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from services.coordinator.aliases import point
+from services.coordinator.checkpoints.aliases import point
 from services.coordinator.database import Sessions
 from services.coordinator.models import Checkpoint, Day
 from shared.checkpoints import CheckpointStore

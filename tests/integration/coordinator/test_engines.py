@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from services.coordinator.aliases import serve
+from services.coordinator.checkpoints.aliases import serve
 from services.coordinator.database import Sessions
 from services.coordinator.engines import forget_engines
 from shared.checkpoints import CheckpointStore

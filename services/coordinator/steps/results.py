@@ -5,21 +5,20 @@ from __future__ import annotations
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
+from services.coordinator.checkpoints.queries import reference
+from services.coordinator.checkpoints.service import publish
 from services.coordinator.database import database_now, storable
 from services.coordinator.leases import complete
 from services.coordinator.models import Day, Evaluation, Group, Headline, Json, Rollout, Run, Step
-from services.coordinator.payloads import head_of, parent_of, policy_of, reference
-from services.coordinator.publishing import publish
+from services.coordinator.payloads import head_of, parent_of, policy_of
 from services.coordinator.runs.queries import note
 from services.coordinator.runs.steps import end_attempt, has_open_steps, move_step
 from services.coordinator.scheduling.rules.selection import step_profile
 from services.coordinator.scheduling.service import advance
 from services.coordinator.states import step_name
 from services.coordinator.validation import check_evaluated, check_generated, check_trained
-from shared.checkpoints import MANIFEST, CheckpointStore, Manifest
 from shared.errors import InvalidInputError
 from shared.wire import (
-    CheckpointRecord,
     CompleteAnswer,
     CompleteRequest,
     EvaluateResult,
@@ -29,16 +28,6 @@ from shared.wire import (
     Result,
     TrainResult,
 )
-
-
-def verify_files(store: CheckpointStore, record: CheckpointRecord) -> None:
-    """Check every file of a checkpoint against its hash, and its manifest and names against what was said of it."""
-    name = f"{record.date:%Y%m%d}-{record.ref.sha256[:12]}"
-    if (record.ref.id, record.ref.uri) != (f"{record.run}-{name}", f"{record.run}/{name}"):
-        raise InvalidInputError(f"checkpoint.ref: {record.ref.id!r} is not what this checkpoint is called")
-    manifest = Manifest.model_validate_json((store.verified(record.ref) / MANIFEST).read_text("utf8"))
-    if manifest.model_dump() != record.model_dump(exclude={"ref"}):
-        raise InvalidInputError(f"checkpoint: {record.ref.id} is not what its manifest says; post the published record")
 
 
 def accept(session: Session, step_id: int, request: CompleteRequest) -> CompleteAnswer:

@@ -10,9 +10,9 @@ from fastapi import APIRouter, Query
 from services.coordinator.api.pagination import Cursor, Limit, Page, page_of
 from services.coordinator.api.params import MOST_ID, DateQuery, RoleQuery, RunName, id_after
 from services.coordinator.dependencies import DepsDep
-from services.coordinator.listings import evaluations, events, rollouts, steps
 from services.coordinator.models import Day, Evaluation, Rollout, Step
-from services.coordinator.result_messages import EvaluationView, EventView, RolloutView, StepView
+from services.coordinator.results.queries import evaluations, events, rollouts, steps
+from services.coordinator.results.schemas import EvaluationView, EventView, RolloutView, StepView
 from services.coordinator.runs.queries import find_run
 from services.coordinator.states import Role, StepState
 from shared.wire import StepKind

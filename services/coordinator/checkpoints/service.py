@@ -7,15 +7,20 @@ import datetime as dt
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from services.coordinator.aliases import point, serve
+from services.coordinator.checkpoints.aliases import point, serve
 from services.coordinator.corpora.queries import dated_headlines
 from services.coordinator.corpora.rules.headlines import day_begin, parse_zone
 from services.coordinator.models import Checkpoint, Corpus, Day, Evaluation, Group, Headline, Rollout, Run
 from services.coordinator.runs.queries import note
 from services.coordinator.scheduling.rules.maturity import needs_prices
 from services.coordinator.states import day_name
+from shared.checkpoints import MANIFEST, CheckpointStore, Manifest
+from shared.errors import InvalidInputError
 from shared.run_config import RunConfig
-from shared.wire import TrainResult
+from shared.wire import (
+    CheckpointRecord,
+    TrainResult,
+)
 
 UNSERVED = {"never": "not served (promote=never)", "panel": "served if its panel bears it out (promote=panel)"}
 
@@ -75,3 +80,13 @@ def _closes(session: Session, corpus_id: int, day: Day) -> list[dt.datetime]:
         return []
     zone = parse_zone(session.get_one(Corpus, corpus_id).timezone)
     return [day_begin(dt.date.fromisoformat(found) + dt.timedelta(days=1), zone)]
+
+
+def verify_files(store: CheckpointStore, record: CheckpointRecord) -> None:
+    """Check every file of a checkpoint against its hash, and its manifest and names against what was said of it."""
+    name = f"{record.date:%Y%m%d}-{record.ref.sha256[:12]}"
+    if (record.ref.id, record.ref.uri) != (f"{record.run}-{name}", f"{record.run}/{name}"):
+        raise InvalidInputError(f"checkpoint.ref: {record.ref.id!r} is not what this checkpoint is called")
+    manifest = Manifest.model_validate_json((store.verified(record.ref) / MANIFEST).read_text("utf8"))
+    if manifest.model_dump() != record.model_dump(exclude={"ref"}):
+        raise InvalidInputError(f"checkpoint: {record.ref.id} is not what its manifest says; post the published record")

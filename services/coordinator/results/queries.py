@@ -6,14 +6,12 @@ import datetime as dt
 from collections.abc import Sequence
 from typing import Any, cast
 
-from sqlalchemy import case, select, tuple_
+from sqlalchemy import case, select
 from sqlalchemy.orm import Session
 
-from services.coordinator.models import Alias, Attempt, Checkpoint, Day, Evaluation, Event, Group, Rollout, Run, Step
-from services.coordinator.result_messages import (
-    AliasView,
+from services.coordinator.models import Attempt, Day, Evaluation, Event, Group, Rollout, Run, Step
+from services.coordinator.results.schemas import (
     AttemptView,
-    CheckpointView,
     EvaluationView,
     EventView,
     RolloutView,
@@ -91,33 +89,6 @@ def evaluations(session: Session, run: Run, *where: Any, limit: int) -> list[Eva
         EvaluationView(**fields_of(found, EvaluationRecord), group_id=group_id, index=index, date=date)
         for found, group_id, index, date in rows
     ]
-
-
-def checkpoints(session: Session, *where: Any, limit: int) -> list[CheckpointView]:
-    """Checkpoints in order of their day."""
-    query = select(Checkpoint, Run.name, Day.date).join(Run, Run.id == Checkpoint.run_id)
-    query = query.join(Day, Day.id == Checkpoint.day_id).where(*where).order_by(Day.date).limit(limit)
-    return [
-        CheckpointView(**fields_of(found, CheckpointView), run=run, date=date, parent=found.parent_id)
-        for found, run, date in session.execute(query)
-    ]
-
-
-def find_checkpoint(session: Session, checkpoint_id: str) -> CheckpointView:
-    """One checkpoint; raises NotFoundError."""
-    found = checkpoints(session, Checkpoint.id == checkpoint_id, limit=1)
-    if not found:
-        raise NotFoundError(f"there is no checkpoint {checkpoint_id!r}")
-    return found[0]
-
-
-def aliases(session: Session, scope: str | None, after: tuple[str, str], limit: int) -> list[AliasView]:
-    """Aliases in order of scope and name."""
-    query = select(Alias).where(tuple_(Alias.scope, Alias.name) > after)
-    if scope is not None:
-        query = query.where(Alias.scope == scope)
-    found = session.scalars(query.order_by(Alias.scope, Alias.name).limit(limit))
-    return [AliasView(**fields_of(alias, AliasView), checkpoint=alias.checkpoint_id) for alias in found]
 
 
 def events(session: Session, run: Run, after: int, limit: int) -> list[EventView]:

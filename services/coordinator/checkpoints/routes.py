@@ -9,10 +9,10 @@ from fastapi.responses import FileResponse
 
 from services.coordinator.api.pagination import Cursor, Limit, Page, page_of
 from services.coordinator.api.params import RunName
+from services.coordinator.checkpoints.queries import aliases, checkpoints, find_checkpoint
+from services.coordinator.checkpoints.schemas import AliasView, CheckpointView
 from services.coordinator.dependencies import DepsDep
-from services.coordinator.listings import aliases, checkpoints, find_checkpoint
 from services.coordinator.models import Checkpoint, Day
-from services.coordinator.result_messages import AliasView, CheckpointView
 from services.coordinator.runs.queries import find_run
 from shared.checkpoints import MANIFEST
 from shared.dates import parse_date
