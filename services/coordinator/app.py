@@ -23,9 +23,10 @@ from services.coordinator.metrics import make_registry
 from services.coordinator.panels import routes as panels
 from services.coordinator.prices import routes as prices
 from services.coordinator.results import routes as results
-from services.coordinator.routes import backfills, compare, days, imports, reports, serving, steps, tokens
+from services.coordinator.routes import backfills, compare, days, imports, reports, serving, tokens
 from services.coordinator.serving_rules import ServingRules
 from services.coordinator.serving_side import ServingSide
+from services.coordinator.steps import routes as steps
 from shared.body_limit import BodyLimit
 from shared.checkpoints import CheckpointStore
 from shared.errors import InvalidInputError, UnavailableError

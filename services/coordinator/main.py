@@ -17,13 +17,13 @@ from services.coordinator.background import Repeater
 from services.coordinator.backoff import Backoff
 from services.coordinator.database import Sessions, make_engine, make_sessions, migrate
 from services.coordinator.engines import forget_engines
-from services.coordinator.outbox import backlog_of, publish_due, sender, with_timeouts
 from services.coordinator.panel_promotion import decide_promotions
 from services.coordinator.retention import PRUNE_EVERY, prune
 from services.coordinator.scheduling.service import look_for_outcomes
 from services.coordinator.serving_rules import ServingRules
 from services.coordinator.settings import CoordinatorSettings
-from services.coordinator.sweeper import expire_leases, resend_lost
+from services.coordinator.steps.outbox import backlog_of, publish_due, sender, with_timeouts
+from services.coordinator.steps.sweeper import expire_leases, resend_lost
 from shared.checkpoints import CheckpointStore, open_store
 from shared.logging import configure_logging
 from shared.queue import make_celery

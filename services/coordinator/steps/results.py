@@ -7,24 +7,24 @@ from sqlalchemy.orm import Session
 
 from services.coordinator.checkpoints.queries import reference
 from services.coordinator.checkpoints.service import publish
-from services.coordinator.database import database_now, storable
-from services.coordinator.leases import complete
-from services.coordinator.models import Day, Evaluation, Group, Headline, Json, Rollout, Run, Step
-from services.coordinator.payloads import head_of, parent_of, policy_of
+from services.coordinator.database import database_now
+from services.coordinator.models import Day, Evaluation, Rollout, Run, Step
 from services.coordinator.runs.queries import note
 from services.coordinator.runs.steps import end_attempt, has_open_steps, move_step
 from services.coordinator.scheduling.rules.selection import step_profile
 from services.coordinator.scheduling.service import advance
 from services.coordinator.states import step_name
-from services.coordinator.validation import check_evaluated, check_generated, check_trained
+from services.coordinator.steps.kinds.evaluate import check_evaluated
+from services.coordinator.steps.kinds.generate import _store_groups, check_generated
+from services.coordinator.steps.kinds.head import _remember, _row, head_of, parent_of, policy_of
+from services.coordinator.steps.kinds.train import check_trained
+from services.coordinator.steps.leases import complete
 from shared.errors import InvalidInputError
 from shared.wire import (
     CompleteAnswer,
     CompleteRequest,
     EvaluateResult,
     GenerateResult,
-    GroupRecord,
-    Message,
     Result,
     TrainResult,
 )
@@ -78,40 +78,3 @@ def _store(session: Session, run: Run, day: Day, step: Step, result: Result) -> 
             check_trained(result.checkpoint, result.stats, head, reference(parent))
             publish(session, run, head.config, day, parent, result)
             _remember(step, result.stats.seconds, result.stats.model_dump() | {"checkpoint": result.checkpoint.ref.id})
-
-
-def _remember(step: Step, seconds: float, figures: Json) -> None:
-    step.seconds, step.figures = seconds, storable(figures)
-
-
-def _row(record: Message) -> dict[str, object]:
-    return storable(record.model_dump(mode="json"))
-
-
-def _store_groups(session: Session, day: Day, step: Step, result: GenerateResult) -> None:
-    headlines = {h.id: h for h in session.scalars(select(Headline).where(Headline.id.in_(step.items)))}
-    place = {headline_id: position for position, headline_id in enumerate(day.headline_ids)}
-    rows = [_group_row(group, headlines[group.headline_id], place[group.headline_id]) for group in result.groups]
-    owner = {"day_id": day.id, "step_id": step.id}
-    ids = session.scalars(
-        insert(Group).returning(Group.id, sort_by_parameter_order=True), [row | owner for row in rows]
-    ).all()
-    session.execute(
-        insert(Rollout),
-        [
-            _row(rollout) | {"group_id": group_id, "forced": [int(flag) for flag in rollout.forced]}
-            for group_id, group in zip(ids, result.groups, strict=True)
-            for rollout in sorted(group.rollouts, key=lambda rollout: rollout.index)
-        ],
-    )
-
-
-def _group_row(group: GroupRecord, headline: Headline, position: int) -> dict[str, object]:
-    return {
-        "headline_id": headline.id,
-        "headline": headline.text,
-        "published_at": headline.published_at,
-        "position": position,
-        "prompt_text": storable(group.prompt_text),
-        "prompt_token_ids": group.prompt_token_ids,
-    }

@@ -11,7 +11,7 @@ from fastapi.testclient import TestClient
 from services.coordinator.app import create_app
 from services.coordinator.backoff import Backoff
 from services.coordinator.database import Sessions, make_engine, make_sessions
-from services.coordinator.sweeper import expire_leases
+from services.coordinator.steps.sweeper import expire_leases
 from shared.checkpoints import CheckpointStore
 from shared.errors import UnavailableError
 from shared.wire import EngineReport

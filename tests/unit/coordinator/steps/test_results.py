@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
-from services.coordinator.validation import check_evaluated, check_generated, check_trained
+from services.coordinator.steps.kinds.evaluate import check_evaluated
+from services.coordinator.steps.kinds.generate import check_generated
+from services.coordinator.steps.kinds.train import check_trained
 from shared.errors import InvalidInputError
 from shared.run_config import RunConfig
 from shared.wire import (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import select
@@ -16,8 +16,15 @@ from services.coordinator.models import Day, Group, Rollout, Run, Step
 from services.coordinator.prices.queries import series, spans
 from services.coordinator.scheduling.rules.maturity import LOOK_AHEAD, LOOK_BACK, due, lagging, needs_prices
 from services.coordinator.scheduling.rules.planning import outcome_day
+from services.coordinator.steps.rules import _finite, _refuse, _same
 from shared.run_config import RunConfig
-from shared.wire import EvaluateTask, GroupToScore, PriceSeries, RolloutToScore
+from shared.wire import (
+    EvaluateResult,
+    EvaluateTask,
+    GroupToScore,
+    PriceSeries,
+    RolloutToScore,
+)
 
 PEERS = 48
 """Headlines of a day that its forecasts are compared with, to tell what they are about."""
@@ -124,3 +131,27 @@ def _to_score(
         reference=lines.get(group.headline_id, []),
         peers=sample(peers[settled[0]], PEERS) if settled else None,
     )
+
+
+ROUNDING = 1e-9
+"""How far floating point may take a reward over its range."""
+
+
+def check_evaluated(result: EvaluateResult, rollout_ids: Sequence[int], bonus: float) -> None:
+    """Every rollout scored once, with finite numbers and a reward in [0, 1 + bonus], the day's own."""
+    _same("evaluations.rollout_id", [record.rollout_id for record in result.evaluations], rollout_ids)
+    for record in result.evaluations:
+        field = f"evaluations.{record.rollout_id}"
+        settled = record.settlement.model_dump().values() if record.settlement else ()
+        scores = (record.validity, record.trade_thinking, record.semantic, record.rank, record.normalized_score)
+        totals = (record.outcome_score, record.composite, record.reward, record.form_score, record.grounding)
+        _finite(field, [*scores, *totals, *record.trade_parts.values(), *_numbers(settled)])
+        if not -ROUNDING <= record.reward <= 1 + bonus + ROUNDING:
+            raise _refuse(
+                f"{field}.reward", f"it is {record.reward:g}, but lies from 0 to 1 + the day's bonus {bonus:g}"
+            )
+    _finite("figures", result.figures.values())
+
+
+def _numbers(values: Iterable[object]) -> list[float]:
+    return [float(value) for value in values if isinstance(value, int | float)]

@@ -10,8 +10,8 @@ from queue import Empty, SimpleQueue
 
 from services.coordinator.backoff import Backoff
 from services.coordinator.database import Sessions
-from services.coordinator.outbox import publish_due
-from services.coordinator.sweeper import expire_leases, resend_lost
+from services.coordinator.steps.outbox import publish_due
+from services.coordinator.steps.sweeper import expire_leases, resend_lost
 from shared.wire import StepKind
 from tests.factories import day, make_corpus
 from tests.fakes import FakeWorker

@@ -6,10 +6,10 @@ from fastapi import APIRouter
 
 from services.coordinator.checkpoints.service import verify_files
 from services.coordinator.dependencies import Deps, DepsDep
-from services.coordinator.leases import FailAnswer, claim, fail, renew, standing
 from services.coordinator.results.queries import step_detail
 from services.coordinator.results.schemas import StepDetail
 from services.coordinator.runs.steps import locked_step
+from services.coordinator.steps.leases import FailAnswer, claim, fail, renew, standing
 from services.coordinator.steps.results import accept
 from shared.wire import (
     ClaimAnswer,

@@ -11,7 +11,7 @@ from fastapi.testclient import TestClient
 
 from services.coordinator.backoff import Backoff
 from services.coordinator.database import Sessions
-from services.coordinator.sweeper import expire_leases
+from services.coordinator.steps.sweeper import expire_leases
 from shared.wire import GenerateTask, Task
 from tests.factories import day, generated
 from tests.fakes import FakeWorker

@@ -13,11 +13,11 @@ from sqlalchemy.orm import Session
 from services.coordinator.backoff import Backoff
 from services.coordinator.database import database_now, storable
 from services.coordinator.models import Attempt, Day, Run, Step
-from services.coordinator.payloads import build_task
 from services.coordinator.runs.queries import locked_run_of_step, note, run_id_of_step, state_for_grant
 from services.coordinator.runs.steps import announce, attempt_of, end_attempt, locked_step, move_step
 from services.coordinator.scheduling.service import advance
 from services.coordinator.states import GRANTING_RUNS, step_name
+from services.coordinator.steps.tasks import build_task
 from shared.errors import StaleFenceError
 from shared.run_config import RunConfig
 from shared.wire import ClaimAnswer, CompleteAnswer, CompleteRequest, FailRequest, Message, RenewAnswer

@@ -13,8 +13,8 @@ import redis
 from celery import Celery
 
 from services.coordinator.database import Sessions
-from services.coordinator.outbox import backlog_of, publish_due, sender, with_timeouts
-from services.coordinator.sweeper import resend_lost
+from services.coordinator.steps.outbox import backlog_of, publish_due, sender, with_timeouts
+from services.coordinator.steps.sweeper import resend_lost
 from shared.errors import UnavailableError
 from shared.queue import make_celery
 from shared.wire import StepKind

@@ -9,12 +9,12 @@ from sqlalchemy import Select, func, select
 
 from services.coordinator.backoff import Backoff
 from services.coordinator.database import Sessions, database_now
-from services.coordinator.leases import give_up_attempt
 from services.coordinator.models import Day, Outbox, Run, Step
-from services.coordinator.outbox import Backlog
 from services.coordinator.runs.queries import locked_run_of_step
 from services.coordinator.runs.steps import announce, locked_step
 from services.coordinator.states import GRANTING_RUNS
+from services.coordinator.steps.leases import give_up_attempt
+from services.coordinator.steps.outbox import Backlog
 
 log = logging.getLogger(__name__)
 

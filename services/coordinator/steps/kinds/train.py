@@ -1,0 +1,84 @@
+"""TODO."""
+
+from __future__ import annotations
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session, contains_eager
+
+from services.coordinator.checkpoints.queries import reference
+from services.coordinator.models import Day, Group, Rollout
+from services.coordinator.steps.kinds.head import _fields, parent_of
+from services.coordinator.steps.rules import _finite, _refuse
+from shared.wire import (
+    CheckpointRecord,
+    CheckpointRef,
+    StepHead,
+    TrainGroup,
+    TrainRollout,
+    TrainStats,
+    TrainTask,
+)
+
+
+def _train(session: Session, head: StepHead, day: Day) -> TrainTask:
+    query = (
+        select(Group)
+        .join(Group.rollouts)
+        .join(Rollout.evaluation)
+        .options(contains_eager(Group.rollouts).contains_eager(Rollout.evaluation))
+        .where(Group.day_id == day.id)
+        .order_by(Group.position, Rollout.index)
+    )
+    warm_start = day.role == "warm_start"
+    groups = [_to_train(group, spotless=warm_start) for group in session.scalars(query).unique()]
+    policy_day = session.get(Day, day.policy_day_id) if day.policy_day_id else None
+    policy_place = policy_day.position if policy_day and policy_day.position is not None else -1
+    return TrainTask(
+        **_fields(head),
+        parent=reference(parent_of(session, day)),
+        policy_lag=0 if warm_start else (day.position or 0) - 1 - policy_place,
+        groups=groups,
+        objective="sft" if warm_start else head.config.objective,
+        learning_rate=head.config.learning_rate if day.learning_rate is None else day.learning_rate,
+        epochs=head.config.warm_start_epochs if warm_start else 1,
+        lines="valid" if warm_start else "best",
+    )
+
+
+def _to_train(group: Group, *, spotless: bool) -> TrainGroup:
+    """A group of a batch; `spotless` takes only lines without a sign of degeneration for valid, worth imitating."""
+    return TrainGroup(
+        group_id=group.id,
+        prompt_token_ids=group.prompt_token_ids,
+        temperature=group.rollouts[0].temperature,
+        rollouts=[
+            TrainRollout(
+                rollout_id=rollout.id,
+                token_ids=rollout.token_ids,
+                logprobs=rollout.logprobs,
+                forced=[bool(flag) for flag in rollout.forced],
+                reward=evaluation.reward,
+                valid=evaluation.valid and not (spotless and evaluation.signs),
+                normalized_score=evaluation.normalized_score,
+            )
+            for rollout in group.rollouts
+            if (evaluation := rollout.evaluation)
+        ],
+    )
+
+
+def check_trained(record: CheckpointRecord, stats: TrainStats, head: StepHead, parent: CheckpointRef | None) -> None:
+    """The checkpoint is of this run, day, fence, parent, base model and kind of adapter."""
+    wanted = {
+        "run": head.run,
+        "date": head.date,
+        "fence": head.fence,
+        "parent": parent.id if parent else None,
+        "base_model": head.config.base_model,
+        "adapter": head.config.adapter,
+    }
+    for field, value in wanted.items():
+        if getattr(record, field) != value:
+            raise _refuse(f"checkpoint.{field}", f"it is {getattr(record, field)!r}, but the task said {value!r}")
+    figures = stats.model_dump(exclude={"objective"}, exclude_none=True)
+    _finite("stats", [float(value) for value in figures.values()])
