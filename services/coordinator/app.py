@@ -14,6 +14,8 @@ from starlette.types import Scope
 
 from services.coordinator.auth.callers import Access, Callers
 from services.coordinator.auth.gate import RULE, Gate
+from services.coordinator.backfills import routes as backfills
+from services.coordinator.backfills import routes as days
 from services.coordinator.backoff import Backoff
 from services.coordinator.checkpoints import routes as checkpoints
 from services.coordinator.corpora import routes as corpora
@@ -23,7 +25,7 @@ from services.coordinator.metrics import make_registry
 from services.coordinator.panels import routes as panels
 from services.coordinator.prices import routes as prices
 from services.coordinator.results import routes as results
-from services.coordinator.routes import backfills, compare, days, imports, reports, serving, tokens
+from services.coordinator.routes import compare, imports, reports, serving, tokens
 from services.coordinator.serving_rules import ServingRules
 from services.coordinator.serving_side import ServingSide
 from services.coordinator.steps import routes as steps

@@ -11,8 +11,8 @@ from services.coordinator.database import Sessions
 from shared.wire import EvaluateTask, GenerateTask, TrainTask
 from tests.factories import day, make_corpus, make_panel
 from tests.fakes import FakeWorker
+from tests.integration.coordinator.backfills.test_lifecycle import appear
 from tests.integration.coordinator.conftest import Get, Sql, Start
-from tests.integration.coordinator.test_lifecycle import appear
 
 PANEL = {"panel": "held-out", "panel_rollouts": 3, "panel_profile": "loose"}
 

@@ -1,22 +1,58 @@
-"""Stop, resume, cancel or retry a run."""
+"""Make a run."""
 
 from __future__ import annotations
 
 import datetime as dt
 
-from sqlalchemy import func, update
+from sqlalchemy import func, select, update
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from services.coordinator.backfills.days import insert_days
+from services.coordinator.backfills.planner import name_taken, plan_backfill
+from services.coordinator.backfills.schemas import BackfillRequest
+from services.coordinator.corpora.queries import find_corpus
 from services.coordinator.database import database_now
-from services.coordinator.models import Day, Run
+from services.coordinator.models import Corpus, Day, Run
 from services.coordinator.runs.days import day_views, days_by_id, find_day
-from services.coordinator.runs.queries import locked_run
+from services.coordinator.runs.queries import locked_run, note
 from services.coordinator.runs.steps import announce, announce_due, cancel_open_steps, move_step, steps_of_day
 from services.coordinator.runs.transitions import move_day, move_run
 from services.coordinator.scheduling.rules.graph import stage_of_failed
 from services.coordinator.scheduling.service import advance
 from services.coordinator.states import GRANTING_RUNS, OPEN_DAYS
-from shared.errors import ConflictError
+from shared.errors import ConflictError, InvalidInputError
+
+
+def create_backfill(session: Session, request: BackfillRequest) -> Run:
+    """Store a run with its days and begin it. From now on its corpus takes only headlines of later days."""
+    find_corpus(session, request.corpus)
+    session.execute(select(Corpus.id).where(Corpus.name == request.corpus).with_for_update())
+    corpus, planned, warnings = plan_backfill(session, request)
+    if not planned.chain:
+        first = planned.days[0]
+        raise InvalidInputError(f"from, to: no day of the range can be run. {first.date}: {first.reason}")
+    run = _insert_run(session, request, corpus, warnings)
+    corpus.used_at = corpus.used_at or database_now(session)
+    insert_days(session, run, request.config, planned)
+    note(session, run, "run.created", f"run {run.name} over {len(planned.days)} days of corpus {request.corpus}")
+    advance(session, run)
+    return run
+
+
+def _insert_run(session: Session, request: BackfillRequest, corpus: Corpus, warnings: list[str]) -> Run:
+    values = {
+        "name": request.name,
+        "corpus_id": corpus.id,
+        "config": request.config.model_dump(mode="json"),
+        "config_hash": request.config.digest(),
+        "state": "running",
+        "warnings": warnings,
+    }
+    statement = insert(Run).values(values).on_conflict_do_nothing(index_elements=[Run.name]).returning(Run.id)
+    if session.scalar(statement) is None:
+        raise name_taken(request.name)
+    return locked_run(session, request.name)
 
 
 def pause(session: Session, name: str) -> Run:

@@ -11,8 +11,8 @@ import pytest
 from fastapi.testclient import TestClient
 
 from services.coordinator.api.idempotency import once
+from services.coordinator.backfills.schemas import BackfillRequest
 from services.coordinator.database import Sessions
-from services.coordinator.run_messages import BackfillRequest
 from shared.errors import ConflictError
 from shared.wire import WantedCheckpoints
 from tests.factories import day, make_corpus

@@ -9,13 +9,13 @@ from collections.abc import Mapping, Sequence
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from services.coordinator.backfills.schemas import BackfillRequest, PlannedDayView, PlanView
 from services.coordinator.corpora.queries import dated_headlines, dates_of, day_counts, find_corpus
 from services.coordinator.corpora.rules.headlines import DatedHeadline, DayCount
 from services.coordinator.models import Corpus, Headline, Run
 from services.coordinator.panels.queries import find_panel, held_out
 from services.coordinator.prices.queries import price_set, spans
 from services.coordinator.prices.rules import Span
-from services.coordinator.run_messages import BackfillRequest, PlannedDayView, PlanView
 from services.coordinator.scheduling.rules.maturity import lagging, needs_prices
 from services.coordinator.scheduling.rules.planning import (
     ONE_DAY,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 
-from services.coordinator.progress import Span, eta_seconds, parallelism
+from services.coordinator.backfills.rules import Span, eta_seconds, parallelism
 
 NOON = dt.datetime(2025, 8, 1, 12, tzinfo=dt.UTC)
 

@@ -5,20 +5,22 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Query, Response
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, PlainTextResponse
 from sqlalchemy import select
 
 from services.coordinator.api.idempotency import once
 from services.coordinator.api.pagination import Cursor, Limit, Page, page_of
-from services.coordinator.api.params import RunName, id_after
-from services.coordinator.backfills import create_backfill
-from services.coordinator.control import cancel, pause, resume, retry
+from services.coordinator.api.params import DatePath, RoleQuery, RunName, id_after
+from services.coordinator.backfills.planner import plan_backfill, view_of_plan
+from services.coordinator.backfills.queries import day_views_of, run_view, run_views
+from services.coordinator.backfills.schemas import BackfillRequest, PlanView, RetryRequest, RunDayView, RunView
+from services.coordinator.backfills.service import cancel, create_backfill, pause, resume, retry
 from services.coordinator.dependencies import DepsDep
-from services.coordinator.models import Run
-from services.coordinator.overview import run_view, run_views
-from services.coordinator.run_messages import BackfillRequest, PlanView, RetryRequest, RunView
-from services.coordinator.run_plan import plan_backfill, view_of_plan
+from services.coordinator.models import Day, Run
+from services.coordinator.results.queries import day_log
+from services.coordinator.runs.days import find_day
 from services.coordinator.runs.queries import find_run
+from shared.dates import parse_date
 
 router = APIRouter(prefix="/v1/backfills", tags=["backfills"])
 DryRun = Annotated[bool, Query(description="Only say what the run would do; nothing is stored.")]
@@ -92,3 +94,33 @@ def retry_run(run: RunName, deps: DepsDep, request: RetryRequest | None = None) 
     """Try the failed days again, or the one of `date`: only what failed of them is done anew."""
     with deps.sessions.begin() as session:
         return run_view(session, retry(session, run, request.date if request else None))
+
+
+router = APIRouter(prefix="/v1/backfills/{run}/days", tags=["days"])
+
+
+@router.get("")
+def list_days(
+    run: RunName, deps: DepsDep, role: RoleQuery = "chain", limit: Limit = 100, cursor: Cursor = None
+) -> Page[RunDayView]:
+    """The days of a run's chain in order, skipped ones with their reason; or its days of another role."""
+    after = [Day.date > parse_date(cursor)] if cursor else []
+    with deps.sessions.begin() as session:
+        views = day_views_of(session, find_run(session, run), Day.role == role, *after, limit=limit + 1)
+    return page_of(views, limit, lambda view: view.date.isoformat())
+
+
+@router.get("/{date}")
+def show_day(run: RunName, date: DatePath, deps: DepsDep, role: RoleQuery = "chain") -> RunDayView:
+    """One day of a run."""
+    with deps.sessions.begin() as session:
+        found = find_run(session, run)
+        day = find_day(session, found, date, role)
+        return day_views_of(session, found, Day.id == day.id)[0]
+
+
+@router.get("/{date}/logs", response_class=PlainTextResponse)
+def show_logs(run: RunName, date: DatePath, deps: DepsDep, role: RoleQuery = "chain") -> str:
+    """What every attempt at the day's steps logged, in order, each behind a line that names it."""
+    with deps.sessions.begin() as session:
+        return day_log(session, find_day(session, find_run(session, run), date, role))

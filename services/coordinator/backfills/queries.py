@@ -10,10 +10,10 @@ from typing import Any, cast
 from sqlalchemy import Integer, case, func, select
 from sqlalchemy.orm import Session, aliased
 
+from services.coordinator.backfills.rules import Span, eta_seconds
+from services.coordinator.backfills.schemas import Progress, RunDayView, RunView
 from services.coordinator.checkpoints.aliases import SERVED
 from services.coordinator.models import Alias, Checkpoint, Corpus, Day, Run, Step
-from services.coordinator.progress import Span, eta_seconds
-from services.coordinator.run_messages import Progress, RunDayView, RunView
 from services.coordinator.states import GRANTING_RUNS, DayState, Role, RunState
 from shared.run_config import RunConfig
 from shared.wire import BASE_POLICY
