@@ -25,9 +25,10 @@ from services.coordinator.metrics import make_registry
 from services.coordinator.panels import routes as panels
 from services.coordinator.prices import routes as prices
 from services.coordinator.results import routes as results
-from services.coordinator.routes import compare, imports, reports, serving, tokens
-from services.coordinator.serving_rules import ServingRules
-from services.coordinator.serving_side import ServingSide
+from services.coordinator.routes import compare, imports, reports, tokens
+from services.coordinator.serving import routes as serving
+from services.coordinator.serving.dependencies import ServingSide
+from services.coordinator.serving.limits import ServingRules
 from services.coordinator.steps import routes as steps
 from shared.body_limit import BodyLimit
 from shared.checkpoints import CheckpointStore

@@ -9,7 +9,7 @@ from fastapi import Depends, Request
 
 from services.coordinator.backoff import Backoff
 from services.coordinator.database import Sessions
-from services.coordinator.serving_side import ServingSide
+from services.coordinator.serving.dependencies import ServingSide
 from shared.checkpoints import CheckpointStore
 
 

@@ -16,11 +16,11 @@ from services.coordinator.auth.callers import Access
 from services.coordinator.background import Repeater
 from services.coordinator.backoff import Backoff
 from services.coordinator.database import Sessions, make_engine, make_sessions, migrate
-from services.coordinator.engines import forget_engines
-from services.coordinator.panel_promotion import decide_promotions
 from services.coordinator.retention import PRUNE_EVERY, prune
 from services.coordinator.scheduling.service import look_for_outcomes
-from services.coordinator.serving_rules import ServingRules
+from services.coordinator.serving.engines import forget_engines
+from services.coordinator.serving.limits import ServingRules
+from services.coordinator.serving.panel_promotions import decide_promotions
 from services.coordinator.settings import CoordinatorSettings
 from services.coordinator.steps.outbox import backlog_of, publish_due, sender, with_timeouts
 from services.coordinator.steps.sweeper import expire_leases, resend_lost

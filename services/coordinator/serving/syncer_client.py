@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import httpx
 from pydantic import ValidationError
 
-from services.coordinator.serving_messages import EngineView
+from services.coordinator.serving.schemas import EngineView
 from shared.errors import InvalidInputError
 from shared.wire import ForecastLines, ForecastTask
 

@@ -1,19 +1,40 @@
-"""When each checkpoint came to be held by each engine, and how long that took from when it was wanted."""
+"""What engines hold, by what their syncers report."""
 
 from __future__ import annotations
 
 import datetime as dt
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from services.coordinator.database import database_now
-from services.coordinator.models import Checkpoint, Day, Run, Swap
+from services.coordinator.database import Sessions, database_now, storable
+from services.coordinator.models import Checkpoint, Day, Engine, Run, Swap
 from services.coordinator.results.queries import fields_of
-from services.coordinator.serving_messages import SwapView
+from services.coordinator.serving.schemas import SwapView
 from shared.wire import EngineReport
+
+
+def remember_engine(session: Session, report: EngineReport) -> None:
+    """Keep the newest report of each engine, and note the checkpoints that came to it. One that leaves is forgotten."""
+    report = EngineReport.model_validate(storable(report.model_dump(mode="json")))
+    if report.leaving:
+        session.execute(delete(Engine).where(Engine.url == report.url))
+        return
+    values = report.model_dump(mode="json", exclude={"leaving"})
+    change = values | {"seen_at": func.clock_timestamp()}
+    statement = insert(Engine).values(values).on_conflict_do_update(index_elements=[Engine.url], set_=change)
+    first_seen = session.scalars(statement.returning(Engine.first_seen)).one()
+    record_swaps(session, report, first_seen)
+
+
+def forget_engines(sessions: Sessions, forget_after: float) -> int:
+    """Forget the engines that were not heard of for `forget_after` seconds; answers how many."""
+    long_ago = func.clock_timestamp() - dt.timedelta(seconds=forget_after)
+    with sessions.begin() as session:
+        gone = session.scalars(delete(Engine).where(Engine.seen_at < long_ago).returning(Engine.url)).all()
+    return len(gone)
 
 
 def record_swaps(session: Session, report: EngineReport, first_seen: dt.datetime) -> None:

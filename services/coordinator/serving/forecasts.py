@@ -15,12 +15,12 @@ from sqlalchemy.orm import Session
 from services.coordinator.checkpoints.aliases import PREVIOUS, SERVED, named
 from services.coordinator.checkpoints.queries import reference
 from services.coordinator.database import Sessions
-from services.coordinator.engine_choice import Choice, choose, in_order
-from services.coordinator.engines import engines
-from services.coordinator.forwarding import Forwarder
 from services.coordinator.models import Checkpoint
-from services.coordinator.serving_messages import ForecastAnswer, ForecastRequest
-from services.coordinator.serving_rules import ServingRules
+from services.coordinator.serving.limits import ServingRules
+from services.coordinator.serving.queries import engines
+from services.coordinator.serving.rules import Choice, choose, in_order
+from services.coordinator.serving.schemas import ForecastAnswer, ForecastRequest
+from services.coordinator.serving.syncer_client import Forwarder
 from shared.errors import NotFoundError, UnavailableError
 from shared.forecast import format_named
 from shared.wire import BASE_POLICY, ForecastLines, ForecastTask, PolicyRef

@@ -10,11 +10,12 @@ from fastapi.concurrency import run_in_threadpool
 from services.coordinator.api.pagination import Cursor, Limit, Page, page_of
 from services.coordinator.api.params import id_after
 from services.coordinator.dependencies import DepsDep
-from services.coordinator.engines import engines, remember_engine
 from services.coordinator.models import Checkpoint, Swap
-from services.coordinator.promoting import promote
 from services.coordinator.runs.queries import find_run
-from services.coordinator.serving_messages import (
+from services.coordinator.serving.engines import remember_engine, swaps
+from services.coordinator.serving.promotions import promote, wait_for_engines
+from services.coordinator.serving.queries import engines
+from services.coordinator.serving.schemas import (
     EngineView,
     ForecastAnswer,
     ForecastRequest,
@@ -22,8 +23,6 @@ from services.coordinator.serving_messages import (
     PromotionView,
     SwapView,
 )
-from services.coordinator.swaps import swaps
-from services.coordinator.waiting import wait_for_engines
 from shared.wire import NAME_PATTERN, EngineReport, WantedCheckpoints
 
 router = APIRouter(prefix="/v1", tags=["serving"])

@@ -16,7 +16,7 @@ from shared.wire import CheckpointRef
 from tests.factories import day, make_corpus
 from tests.fakes import FakeWorker
 from tests.integration.coordinator.conftest import Get, Sql, Start
-from tests.integration.coordinator.syncers import fake_syncer, published
+from tests.integration.coordinator.serving.syncers import fake_syncer, published
 
 
 @pytest.fixture

@@ -8,13 +8,12 @@ from dataclasses import dataclass
 from fastapi.concurrency import run_in_threadpool
 
 from services.coordinator.database import Sessions
-from services.coordinator.forecasting import Forecaster
-from services.coordinator.forwarding import Forwarder
-from services.coordinator.promoting import Standing, standing_of
-from services.coordinator.serving import wanted
-from services.coordinator.serving_rules import ServingRules
-from services.coordinator.waiting import Waiters
-from services.coordinator.watching import Watch
+from services.coordinator.serving.forecasts import Forecaster
+from services.coordinator.serving.limits import ServingRules
+from services.coordinator.serving.polling import Watch
+from services.coordinator.serving.promotions import Standing, Waiters, standing_of
+from services.coordinator.serving.queries import wanted
+from services.coordinator.serving.syncer_client import Forwarder
 from shared.wire import WantedCheckpoints
 
 

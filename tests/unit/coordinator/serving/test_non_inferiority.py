@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.coordinator.promotion_rule import MOST, Units, compared
+from services.coordinator.serving.rules import MOST, Units, compared
 
 units = st.dictionaries(
     st.integers(0, 20), st.integers(0, 4).flatmap(lambda n: st.tuples(st.just(float(n)), st.just(4))), max_size=8

@@ -11,11 +11,11 @@ from fastapi.testclient import TestClient
 
 from services.coordinator.app import create_app
 from services.coordinator.database import Sessions
-from services.coordinator.serving_rules import ServingRules
+from services.coordinator.serving.limits import ServingRules
 from shared.checkpoints import CheckpointStore
 from tests.factories import day, make_corpus
 from tests.integration.coordinator.conftest import Sql, Start
-from tests.integration.coordinator.syncers import fake_syncer, published
+from tests.integration.coordinator.serving.syncers import fake_syncer, published
 from tests.local import local_client
 
 HEADLINE = "Central bank holds rates"

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
 from services.coordinator.checkpoints.aliases import PREVIOUS, SERVED, Move, named, serve
 from services.coordinator.database import Sessions
-from services.coordinator.engines import engines
 from services.coordinator.models import Alias, Checkpoint, Run
 from services.coordinator.runs.queries import note
-from services.coordinator.serving_messages import EngineStanding, EngineView, PromoteRequest, PromotionView
+from services.coordinator.serving.queries import engines
+from services.coordinator.serving.schemas import EngineStanding, EngineView, PromoteRequest, PromotionView
 from shared.checkpoints import CheckpointStore
-from shared.errors import ConflictError, NotFoundError
+from shared.errors import ConflictError, NotFoundError, NotInTimeError, UnavailableError
 from shared.wire import CheckpointRef
 
 
@@ -119,3 +121,58 @@ def _check_base(session: Session, checkpoint: Checkpoint, stale_after: float) ->
             f"checkpoint: {checkpoint.id} was trained on {checkpoint.base_model}, but {', '.join(holding)} run "
             f"{served.base_model}, of which {served.id} is; stop these and start engines of {checkpoint.base_model}"
         )
+
+
+EVERY = 0.1
+"""Seconds between two looks."""
+
+
+@dataclass
+class Waiters:
+    """How many wait at this coordinator, and how many may."""
+
+    most: int
+    now: int = 0
+
+
+async def wait_for_engines(
+    waiters: Waiters,
+    checkpoint: str,
+    look: Callable[[], Awaitable[Standing]],
+    seconds: float,
+    gone: Callable[[], Awaitable[bool]],
+) -> Standing:
+    """How engines stand once all that are heard of hold `checkpoint`, or as soon as whoever asked is `gone`.
+
+    Raises NotInTimeError after `seconds`, ConflictError if something else is served by then, UnavailableError if too
+    many wait already. The promotion stands in any case.
+    """
+    if waiters.now >= waiters.most:
+        raise UnavailableError(
+            f"{checkpoint} is promoted, but {waiters.most} wait for engines already: see GET /v1/engines"
+        )
+    waiters.now += 1
+    deadline = time.monotonic() + seconds
+    try:
+        while True:
+            standing = await look()
+            if standing.served != checkpoint:
+                raise ConflictError(f"{checkpoint} was promoted, but {standing.served} is served by now")
+            if standing.done or await gone():
+                return standing
+            if time.monotonic() >= deadline:
+                raise _late(checkpoint, standing, seconds)
+            await asyncio.sleep(EVERY)
+    finally:
+        waiters.now -= 1
+
+
+def _late(checkpoint: str, standing: Standing, seconds: float) -> NotInTimeError:
+    lacking = [engine for engine in standing.engines if engine.state == "lacking"]
+    errors = [{"field": engine.engine, "message": engine.error or "it has not verified it yet"} for engine in lacking]
+    who = ", ".join(engine.engine for engine in lacking) or "no engine is heard of"
+    return NotInTimeError(
+        f"{checkpoint} is promoted, but not all engines hold it after {seconds:g} s: {who}; "
+        "`morrow serving` shows how they go on",
+        errors=errors,
+    )

@@ -7,8 +7,8 @@ import datetime as dt
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.coordinator.engine_choice import choose, in_order
-from services.coordinator.serving_messages import EngineView
+from services.coordinator.serving.rules import choose, in_order
+from services.coordinator.serving.schemas import EngineView
 
 NOW = dt.datetime(2025, 8, 18, tzinfo=dt.UTC)
 POLICIES = ["base", "a", "b", "c"]

@@ -10,13 +10,13 @@ from fastapi.testclient import TestClient
 
 from services.coordinator.checkpoints.aliases import serve
 from services.coordinator.database import Sessions
-from services.coordinator.engines import forget_engines
+from services.coordinator.serving.engines import forget_engines
 from shared.checkpoints import CheckpointStore
 from shared.wire import EngineReport
 from tests.factories import day, make_corpus
 from tests.fakes import FakeWorker
 from tests.integration.coordinator.conftest import Get, Sql, Start
-from tests.integration.coordinator.syncers import published
+from tests.integration.coordinator.serving.syncers import published
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from services.coordinator.database import Sessions
-from services.coordinator.panel_promotion import decide_promotions
+from services.coordinator.serving.panel_promotions import decide_promotions
 from shared.checkpoints import CheckpointStore
 from shared.wire import CheckpointRef, EvaluateTask, GenerateResult, GenerateTask, Result, Task
 from tests import factories
