@@ -17,7 +17,7 @@ from itertools import product
 from pathlib import Path
 from statistics import fmean, stdev
 
-from services.coordinator.reports.position_bias import spearman
+from services.coordinator.reports.figures.position_bias import spearman
 from services.evaluator.context import Context, Job, Tools
 from services.evaluator.embedder import Cached, MiniLm
 from services.evaluator.engine import Engine, HttpEngine

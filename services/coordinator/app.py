@@ -18,14 +18,17 @@ from services.coordinator.backfills import routes as backfills
 from services.coordinator.backfills import routes as days
 from services.coordinator.backoff import Backoff
 from services.coordinator.checkpoints import routes as checkpoints
+from services.coordinator.comparisons import routes as compare
 from services.coordinator.corpora import routes as corpora
 from services.coordinator.database import Sessions
 from services.coordinator.dependencies import Deps
+from services.coordinator.imports import routes as imports
 from services.coordinator.metrics import make_registry
 from services.coordinator.panels import routes as panels
 from services.coordinator.prices import routes as prices
+from services.coordinator.reports import routes as reports
 from services.coordinator.results import routes as results
-from services.coordinator.routes import compare, imports, reports, tokens
+from services.coordinator.routes import tokens
 from services.coordinator.serving import routes as serving
 from services.coordinator.serving.dependencies import ServingSide
 from services.coordinator.serving.limits import ServingRules

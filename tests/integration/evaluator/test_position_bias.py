@@ -7,7 +7,7 @@ import random
 from itertools import product
 from statistics import fmean
 
-from services.coordinator.reports.position_bias import spearman
+from services.coordinator.reports.figures.position_bias import spearman
 from services.evaluator.context import Context, Job, Tools
 from services.evaluator.embedder import Cached, MiniLm
 from services.evaluator.evaluate import pool_of

@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable, Sequence
 from statistics import fmean
 
-from services.coordinator.reports.position_bias import spearman
+from services.coordinator.reports.figures.position_bias import spearman
 from services.evaluator.context import Context, Tools
 from services.evaluator.evaluate import pool_of
 from services.evaluator.rankers import make_ranker

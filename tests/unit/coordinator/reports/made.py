@@ -5,9 +5,9 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-from services.coordinator.reports.figures import DayFigures
-from services.coordinator.reports.lines import Line, Score
-from services.coordinator.reports.report import RunFacts
+from services.coordinator.reports.figures.day import DayFigures
+from services.coordinator.reports.figures.lines import Line, Score
+from services.coordinator.reports.figures.report import RunFacts
 
 FACTS = RunFacts(
     run="RUN",

@@ -6,8 +6,8 @@ import datetime as dt
 
 import pytest
 
-from services.coordinator.reports.arms import arms_of, units
-from services.coordinator.reports.panel import panel_figures, panel_gain
+from services.coordinator.reports.figures.arms import arms_of, units
+from services.coordinator.reports.figures.panel import panel_figures, panel_gain
 from tests.unit.coordinator.reports.made import line
 
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from services.coordinator.reports.assessment import RULES, Check, Findings, Rule, assess
-from services.coordinator.reports.collapse import Collapse, collapses_of
-from services.coordinator.reports.lines import Signs, ValidLines
-from services.coordinator.reports.panel import PanelFigures, PanelGain
-from services.coordinator.reports.position_bias import UNKNOWN, PositionBias
+from services.coordinator.reports.figures.assessment import RULES, Check, Findings, Rule, assess
+from services.coordinator.reports.figures.collapse import Collapse, collapses_of
+from services.coordinator.reports.figures.lines import Signs, ValidLines
+from services.coordinator.reports.figures.panel import PanelFigures, PanelGain
+from services.coordinator.reports.figures.position_bias import UNKNOWN, PositionBias
 from services.coordinator.stats.bootstrap import Difference
 from tests.unit.coordinator.reports.made import day
 

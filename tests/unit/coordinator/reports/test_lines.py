@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.coordinator.reports.lines import Decoding, LineFigures, ValidLines, line_figures
+from services.coordinator.reports.figures.lines import Decoding, LineFigures, ValidLines, line_figures
 from services.coordinator.stats.diversity import distinct, duplicate_share, mean_distinct, words
 from tests.unit.coordinator.reports.made import line
 

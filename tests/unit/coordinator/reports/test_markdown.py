@@ -9,14 +9,14 @@ import datetime as dt
 from pathlib import Path
 from typing import Any
 
-from services.coordinator.reports.arms import arms_of
-from services.coordinator.reports.figures import DayFigures, Seconds
-from services.coordinator.reports.lines import Decoding, Signs, ValidLines
-from services.coordinator.reports.markdown import as_markdown
-from services.coordinator.reports.panel import PanelFigures, panel_figures, panel_gain
-from services.coordinator.reports.position_bias import PositionBias
-from services.coordinator.reports.reliability import reliability
-from services.coordinator.reports.report import Report, RunFacts, RunFigures, make_report
+from services.coordinator.reports.figures.arms import arms_of
+from services.coordinator.reports.figures.day import DayFigures, Seconds
+from services.coordinator.reports.figures.lines import Decoding, Signs, ValidLines
+from services.coordinator.reports.figures.panel import PanelFigures, panel_figures, panel_gain
+from services.coordinator.reports.figures.position_bias import PositionBias
+from services.coordinator.reports.figures.reliability import reliability
+from services.coordinator.reports.figures.report import Report, RunFacts, RunFigures, make_report
+from services.coordinator.reports.render.markdown import as_markdown
 from tests.unit.coordinator.reports.made import FACTS, day, line, score
 
 GOLDEN = Path(__file__).with_name("report.md")

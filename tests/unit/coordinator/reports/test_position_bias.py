@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.coordinator.reports.position_bias import average_ranks, position_bias, spearman
+from services.coordinator.reports.figures.position_bias import average_ranks, position_bias, spearman
 from tests.unit.coordinator.reports.made import line
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from services.coordinator.reports.reliability import calibration_error, reliability, reliability_table
+from services.coordinator.reports.figures.reliability import calibration_error, reliability, reliability_table
 from tests.unit.coordinator.reports.made import line
 
 

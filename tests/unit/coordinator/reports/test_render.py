@@ -7,12 +7,12 @@ import datetime as dt
 import io
 import json
 
-from services.coordinator.reports.figures import DayFigures, Seconds
-from services.coordinator.reports.markdown import as_markdown
-from services.coordinator.reports.markdown_notices import MOST_FLAGS
-from services.coordinator.reports.markup import escaped
-from services.coordinator.reports.render import as_csv, as_json
-from services.coordinator.reports.report import Failure, Flag, Report, RunFacts, make_report
+from services.coordinator.reports.figures.day import DayFigures, Seconds
+from services.coordinator.reports.figures.report import Failure, Flag, Report, RunFacts, make_report
+from services.coordinator.reports.render.formats import as_csv, as_json
+from services.coordinator.reports.render.markdown import as_markdown
+from services.coordinator.reports.render.markup import escaped
+from services.coordinator.reports.render.notices import MOST_FLAGS
 
 PUBLISHED = dt.datetime(2025, 8, 8, 17, 45, tzinfo=dt.UTC)
 HOSTILE = "a | b\n\x1b[2J\u202e<script>alert(1)</script> [x](javascript:y) **b** `c` # d"

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from services.coordinator.reports.figures import Seconds
-from services.coordinator.reports.report import RunFacts, warnings_of
-from services.coordinator.reports.totals import averages_of, look_ahead_of, totals_of
+from services.coordinator.reports.figures.day import Seconds
+from services.coordinator.reports.figures.report import RunFacts, warnings_of
+from services.coordinator.reports.figures.totals import averages_of, look_ahead_of, totals_of
 from tests.unit.coordinator.reports.made import FACTS, day
 
 

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.coordinator.reports.lines import ValidLines
-from services.coordinator.reports.panel import PanelFigures
-from services.coordinator.reports.trends import Trend, slope, t_quantile, trend, trends_of
+from services.coordinator.reports.figures.lines import ValidLines
+from services.coordinator.reports.figures.panel import PanelFigures
+from services.coordinator.reports.figures.trends import Trend, slope, t_quantile, trend, trends_of
 from tests.unit.coordinator.reports.made import day
 
 

@@ -1,0 +1,173 @@
+"""The figures of a comparison from the lines of both sides, headline by headline. Pure."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from services.coordinator.comparisons.schemas import Among, Figure
+from services.coordinator.stats.bootstrap import Ratio, Resamples, gap, interval
+from services.coordinator.stats.diversity import distinct
+
+Unit = tuple[float, int]
+
+
+@dataclass(frozen=True)
+class Line:
+    """A scored rollout. `headline` names its headline the same way on both sides, `tokens` counts those of its text;
+    the rest is as in shared.wire.EvaluationRecord."""
+
+    headline: str
+    group: int
+    delivered: bool
+    raw_strict: bool
+    text: str
+    tokens: int
+    verdict: str
+    valid: bool
+    composite: float
+    trade_thinking: float
+    normalized_score: float
+    semantic: float | None
+    leak: bool
+    form_score: float
+    signs: Sequence[str] = ()
+    grounding: float | None = None
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A figure: its name, which lines it is of, and what a headline's lines add to it."""
+
+    name: str
+    among: Among
+    unit: Callable[[Sequence[Line]], Unit]
+
+
+_KEEP: Final[Mapping[Among, Callable[[Line], bool]]] = {
+    "all": lambda _: True,
+    "valid": lambda line: line.valid,
+    "delivered": lambda line: line.delivered,
+}
+
+
+def _mean(name: str, among: Among, value: Callable[[Line], float | None]) -> Measure:
+    def unit(lines: Sequence[Line]) -> Unit:
+        values = [value(line) for line in lines if _KEEP[among](line)]
+        known = [float(one) for one in values if one is not None]
+        return sum(known), len(known)
+
+    return Measure(name, among, unit)
+
+
+def _sign(name: str, among: Among = "all") -> Measure:
+    return _mean(name, among, lambda line: name in line.signs)
+
+
+def _distinct(n: int) -> Measure:
+    """Distinct-n of the pairs of valid lines; a group without two of them says nothing."""
+
+    def unit(lines: Sequence[Line]) -> Unit:
+        groups: dict[int, list[str]] = defaultdict(list)
+        for line in lines:
+            if line.valid:
+                groups[line.group].append(line.text)
+        known = [share for texts in groups.values() if (share := distinct(texts, n)) is not None]
+        return sum(known), len(known)
+
+    return Measure(f"distinct_{n}", "groups", unit)
+
+
+_SCORES: Final[Mapping[str, Callable[[Line], float | None]]] = {
+    "composite": lambda line: line.composite,
+    "trade_thinking": lambda line: line.trade_thinking,
+    "normalized_score": lambda line: line.normalized_score,
+    "semantic": lambda line: line.semantic,
+    "grounding": lambda line: line.grounding,
+}
+MEASURES: Final[tuple[Measure, ...]] = (
+    _mean("raw_validity", "all", lambda line: line.raw_strict),
+    _mean("validity", "all", lambda line: line.valid),
+    _mean("final_validity", "delivered", lambda line: line.valid),
+    _mean("abstained", "delivered", lambda line: line.verdict == "abstained"),
+    *(_mean(name, "valid", value) for name, value in _SCORES.items()),
+    *(_mean(name, "all", value) for name, value in _SCORES.items()),
+    _mean("leak", "all", lambda line: line.leak),
+    _mean("form_score", "all", lambda line: line.form_score),
+    *(_sign(name) for name in ("empty", "placeholder", "restated", "duplicate")),
+    *(_sign(name, "valid") for name in ("restated", "duplicate")),
+    _distinct(1),
+    _distinct(2),
+    _mean("tokens", "all", lambda line: line.tokens),
+)
+"""What is compared, in the order in which it is shown."""
+ONLY_OFF_PANEL: Final = frozenset({"final_validity"})
+"""What a panel cannot tell: nothing on it climbs the ladder."""
+
+
+def by_headline(lines: Sequence[Line]) -> dict[str, list[Line]]:
+    """Lines by headline, in order of its name, so that a seed means the same draws in every database."""
+    found: dict[str, list[Line]] = defaultdict(list)
+    for line in lines:
+        found[line.headline].append(line)
+    return dict(sorted(found.items()))
+
+
+@dataclass(frozen=True)
+class Matched:
+    """What is compared: each side's lines by headline; the same headlines if `paired`."""
+
+    a: Mapping[str, Sequence[Line]]
+    b: Mapping[str, Sequence[Line]]
+    paired: bool
+
+
+def match(a: Sequence[Line], b: Sequence[Line]) -> Matched:
+    """The headlines that both sides have; all of each side's if they have none in common."""
+    left, right = by_headline(a), by_headline(b)
+    common = left.keys() & right.keys()
+    if not common:
+        return Matched(left, right, paired=False)
+    shared = [{name: side[name] for name in side if name in common} for side in (left, right)]
+    return Matched(shared[0], shared[1], paired=True)
+
+
+def figures(matched: Matched, *, seed: int, resamples: int, on_panel: bool) -> list[Figure]:
+    """Every measure of both sides, with the interval of its difference."""
+    of_a, of_b = _resamples(matched, seed, resamples)
+    return [
+        _figure(measure, matched, of_a, of_b)
+        for measure in MEASURES
+        if not (on_panel and measure.name in ONLY_OFF_PANEL)
+    ]
+
+
+def _resamples(matched: Matched, seed: int, number: int) -> tuple[Resamples, Resamples]:
+    if min(len(matched.a), len(matched.b)) < 2:
+        nothing = Resamples([])
+        return nothing, nothing
+    of_a = Resamples.drawn(seed, len(matched.a), number)
+    return of_a, of_a if matched.paired else Resamples.drawn(seed + 1, len(matched.b), number)
+
+
+def _figure(measure: Measure, matched: Matched, of_a: Resamples, of_b: Resamples) -> Figure:
+    a, b = (_ratio(measure, side) for side in (matched.a, matched.b))
+    found = interval(a, b, of_a, of_b)
+    return Figure(
+        name=measure.name,
+        among=measure.among,
+        a=a.value,
+        b=b.value,
+        difference=gap(a, b),
+        low=found.low if found else None,
+        high=found.high if found else None,
+        excludes_zero=found.excludes_zero if found else None,
+        left_out=found.left_out if found else 0,
+    )
+
+
+def _ratio(measure: Measure, side: Mapping[str, Sequence[Line]]) -> Ratio:
+    units = [measure.unit(lines) for lines in side.values()]
+    return Ratio(tuple(total for total, _ in units), tuple(float(count) for _, count in units))

@@ -1,0 +1,116 @@
+"""The documents of a day's scores: evaluations and training data. Pure: stored rows in, JSON documents out.
+
+`reward` is the training reward; `normalized_score` (0 to 1) and `outcome_score` (0 to 10) are the rank's.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+
+from services.coordinator.exports.documents import (
+    DayRows,
+    Json,
+    headline_item,
+    mean_of,
+    method_of,
+    methods_of,
+    outcome_row,
+    range_of,
+)
+from services.coordinator.models import Evaluation, Group, Rollout
+
+Scored = tuple[Group, Rollout, Evaluation]
+SCORE_BANDS = {"0-3": 4, "4-6": 7, "7-8": 9, "9-10": 11}
+"""Names of the bands of outcome_score, each with the score that it ends before."""
+
+
+def _evaluation(rows: DayRows, group: Group, rollout: Rollout, scored: Evaluation) -> Json:
+    return outcome_row(rows, group, rollout, scored) | {
+        "prediction": rollout.text,
+        "ranking": int(scored.rank) if scored.rank == int(scored.rank) else scored.rank,
+        "reward": scored.reward,
+        "composite_reward": scored.composite,
+        "outcome_score": scored.outcome_score,
+        "normalized_score": scored.normalized_score,
+        "semantic_score": scored.semantic,
+        "verdict": scored.verdict,
+        "failure": scored.failure,
+        "leak": scored.leak,
+        "form_score": scored.form_score,
+        "signs": scored.signs,
+        "settlement": scored.settlement,
+        "headlines": [],
+        "evaluation_method": rows.run.config["ranker"],
+    }
+
+
+def evaluations_document(rows: DayRows) -> Json:
+    """`_evaluations.json`: everything scored; the summary's averages are those of the rows."""
+    scored = [_evaluation(rows, group, rollout, found) for group, rollout, found in rows.rollouts() if found]
+    if scored:
+        awaited = [headline_item(headline) for headline in rows.outcomes]
+        scored[0] |= {"next_day_headlines": awaited, "headlines": awaited}
+    scores = [row["outcome_score"] for row in scored]
+    bands = Counter(next(name for name, end in SCORE_BANDS.items() if score < end) for score in scores)
+    summary = {
+        "total_evaluations": len(scored),
+        **_averages(scored),
+        "avg_semantic_score": mean_of(row["semantic_score"] for row in scored),
+        "avg_form_score": mean_of(row["form_score"] for row in scored),
+        "verdicts": dict(Counter(row["verdict"] for row in scored)),
+        "signs": dict(Counter(sign for row in scored for sign in row["signs"])),
+        "score_distribution": {name: bands[name] for name in SCORE_BANDS},
+        "methods_used": methods_of(scored),
+        "score_range": range_of(scores),
+    }
+    head = rows.head("evaluations") | {"total_evaluations": len(scored)}
+    return head | {"evaluations": scored, "summary": summary}
+
+
+def _averages(rows: Sequence[Json]) -> Json:
+    """Means over rows, None (never 0) where no row has the score."""
+    scores = ("immediate_reward", "outcome_score", "normalized_score", "composite_reward", "trade_thinking_score")
+    return {f"avg_{name}": mean_of(row[name] for row in rows) for name in (*scores, "reward")}
+
+
+def training_document(rows: DayRows, checkpoint: str | None, stats: Json | None) -> Json | None:
+    """`gspo_training_YYYYMMDD.json`: what the update was made of; None for a run that does not train."""
+    scored: list[Scored] = [(group, rollout, found) for group, rollout, found in rows.rollouts() if found]
+    if not rows.run.config["train"] or not scored:
+        return None
+    data: list[Json] = [
+        {
+            "prompt": group.prompt_text,
+            "response": rollout.text,
+            "reward": found.reward,
+            "headline": group.headline,
+            "rollout_id": rollout.index,
+            "method": method_of(rollout),
+            "date": rows.stamp,
+            "immediate_reward": found.validity,
+            "outcome_score": found.outcome_score,
+            "normalized_score": found.normalized_score,
+            "composite_reward": found.composite,
+            "trade_thinking_score": found.trade_thinking,
+        }
+        for group, rollout, found in scored
+    ]
+    rewards = [{found.reward for _, _, found in of_group} for of_group in _by_group(scored)]
+    summary = {
+        **_averages(data),
+        "reward_range": range_of(row["reward"] for row in data),
+        "valid_examples": sum(found.valid for _, _, found in scored),
+        "groups": len(rewards),
+        "groups_of_equal_rewards": sum(len(different) == 1 for different in rewards),
+        "bonus": rows.day.bonus,
+        "learning_rate": rows.day.learning_rate,
+        "statistics": stats,
+        "checkpoint": checkpoint,
+    }
+    return rows.head("gspo_training") | {"total_examples": len(data), "training_data": data, "summary": summary}
+
+
+def _by_group(scored: Sequence[Scored]) -> Iterator[list[Scored]]:
+    return (list(of_group) for _, of_group in groupby(scored, key=lambda row: row[0].position))

@@ -1,0 +1,18 @@
+"""Runs that were made elsewhere."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from services.coordinator.dependencies import DepsDep
+from services.coordinator.imports.schemas import RunImport, RunImported
+from services.coordinator.imports.service import import_run
+
+router = APIRouter(prefix="/v1/imports", tags=["imports"])
+
+
+@router.post("/runs", status_code=201)
+def import_recorded_run(request: RunImport, deps: DepsDep) -> RunImported:
+    """Store a recorded run; the evaluator recomputes its scores under preset `seed`, keeping the recorded ranks."""
+    with deps.sessions.begin() as session:
+        return import_run(session, request)

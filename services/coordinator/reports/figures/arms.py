@@ -1,0 +1,71 @@
+"""Two sampler profiles within one day, side by side. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass
+
+from services.coordinator.reports.figures.lines import Line, by_group
+from services.coordinator.stats import bootstrap
+from services.coordinator.stats.bootstrap import Difference, Unit
+
+SEED = 20250802
+RESAMPLES = 1000
+
+
+def units(lines: Sequence[Line], figure: Callable[[Line], float | None]) -> dict[Hashable, Unit]:
+    """The figure's sum and count by headline (by group, where a line has none)."""
+    known = {
+        key: [value for line in of_headline if (value := figure(line)) is not None]
+        for key, of_headline in by_group(lines, key=lambda line: line.headline or (line.group,)).items()
+    }
+    return {key: (sum(values), len(values)) for key, values in known.items()}
+
+
+FIGURES: dict[str, Callable[[Line], float | None]] = {
+    "raw_validity": lambda line: float(line.raw_strict),
+    "composite": lambda line: line.score.composite if line.score else None,
+    "trade_thinking": lambda line: line.score.trade_thinking if line.score else None,
+    "leak": lambda line: float(line.score.leak) if line.score else None,
+}
+"""What is compared between arms, of all rollouts."""
+
+
+@dataclass(frozen=True)
+class Arm:
+    """The headlines of a day that were sampled under one profile, and the means of the figures over their rollouts."""
+
+    profile: str
+    headlines: int
+    rollouts: int
+    figures: Mapping[str, float | None]
+
+
+@dataclass(frozen=True)
+class Arms:
+    """Both arms of a day: `a` is the day's own profile. `differences` are B less A by figure, each with a 95 %
+    bootstrap interval over headlines; None where an arm has nothing scored."""
+
+    a: Arm
+    b: Arm
+    differences: Mapping[str, Difference | None]
+
+
+def arms_of(lines: Sequence[Line], profile: str) -> Arms | None:
+    """The arms of a day whose own profile is `profile`; None unless it has that profile and one other."""
+    sides = by_group(lines, key=lambda line: line.profile)
+    if len(sides) != 2 or profile not in sides:
+        return None
+    (other,) = set(sides) - {profile}
+    a, b = sides[profile], sides[other]
+    return Arms(_arm(profile, a), _arm(str(other), b), {name: _difference(a, b, name) for name in FIGURES})
+
+
+def _arm(profile: str, lines: Sequence[Line]) -> Arm:
+    means = {name: bootstrap.mean(list(units(lines, figure).values())) for name, figure in FIGURES.items()}
+    return Arm(profile, len(by_group(lines)), len(lines), means)
+
+
+def _difference(a: Sequence[Line], b: Sequence[Line], name: str) -> Difference | None:
+    firsts, seconds = units(a, FIGURES[name]), units(b, FIGURES[name])
+    return bootstrap.difference(list(firsts.values()), list(seconds.values()), seed=SEED, resamples=RESAMPLES)

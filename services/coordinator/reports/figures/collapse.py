@@ -1,0 +1,51 @@
+"""The day on which texts begin to degenerate. Pure."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import fmean
+
+from services.coordinator.reports.figures.day import DayFigures
+
+LIMITS = {"empty": 0.01, "duplicate": 0.10, "placeholder": 0.02}
+"""The share of a day's scored rollouts above which a sign of degeneration is a collapse."""
+FLOORS = {"empty": 0.005, "duplicate": 0.05, "placeholder": 0.01}
+"""The share below which not even a doubling is one."""
+WINDOW = 3
+
+
+@dataclass(frozen=True)
+class Collapse:
+    """A sign of degeneration whose share passed its limit, or doubled, on `date` and had not the day before.
+
+    `before` is the mean share of up to three days before it, None on the first day.
+    """
+
+    date: dt.date
+    sign: str
+    share: float
+    before: float | None
+    limit: float
+
+
+def collapses_of(days: Sequence[DayFigures]) -> list[Collapse]:
+    """Every day on which a sign's share goes above its limit, or to twice the mean of the three days before it and
+    above its floor; only the first day of each such episode. In order of date."""
+    found = [collapse for sign in LIMITS for collapse in _beginnings(sign, days)]
+    return sorted(found, key=lambda collapse: collapse.date)
+
+
+def _beginnings(sign: str, days: Sequence[DayFigures]) -> list[Collapse]:
+    known = [(day.date, share) for day in days if (share := getattr(day.signs, sign)) is not None]
+    found, lasting = [], False
+    for place, (date, share) in enumerate(known):
+        earlier = [share for _, share in known[max(place - WINDOW, 0) : place]]
+        before = fmean(earlier) if earlier else None
+        doubled = before is not None and share >= 2 * before and share > FLOORS[sign]
+        collapsed = share > LIMITS[sign] or doubled
+        if collapsed and not lasting:
+            found.append(Collapse(date, sign, share, before, LIMITS[sign]))
+        lasting = collapsed
+    return found

@@ -1,0 +1,84 @@
+"""What a run's days come to together: sums, both kinds of averages, look-ahead. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+
+from services.coordinator.reports.figures.day import SCORES, DayFigures, Seconds
+
+_WEIGHTS = {"raw_validity": "rollouts", "final_validity": "delivered"}
+"""What an average by evaluation counts, where that is not the evaluations."""
+
+
+@dataclass(frozen=True)
+class Totals:
+    """Sums over the days; `states` counts the days by state."""
+
+    days: int
+    states: Mapping[str, int]
+    headlines: int
+    left_out: int
+    rollouts: int
+    evaluations: int
+    checkpoints: int
+    tokens: int
+    seconds: Seconds
+
+
+@dataclass(frozen=True)
+class Averages:
+    """`by_day`: means of the days' figures, each day counting once. `by_evaluation`: each evaluation counting once
+    (each rollout, for raw_validity; each delivered one, for final_validity)."""
+
+    by_day: Mapping[str, float | None]
+    by_evaluation: Mapping[str, float | None]
+
+
+def total(values: Iterable[float | None]) -> float | None:
+    """The sum of what is there, None if nothing is."""
+    known = [value for value in values if value is not None]
+    return sum(known) if known else None
+
+
+def totals_of(days: Sequence[DayFigures]) -> Totals:
+    """Sums over the days."""
+    return Totals(
+        days=len(days),
+        states=dict(Counter(day.state for day in days)),
+        headlines=sum(day.headlines for day in days),
+        left_out=sum(sum(day.left_out.values()) for day in days),
+        rollouts=sum(day.rollouts for day in days),
+        evaluations=sum(day.evaluations for day in days),
+        checkpoints=sum(day.checkpoint is not None for day in days),
+        tokens=sum(day.tokens for day in days),
+        seconds=Seconds(
+            *(total(getattr(day.seconds, kind) for day in days) for kind in ("generate", "evaluate", "train"))
+        ),
+    )
+
+
+def averages_of(days: Sequence[DayFigures]) -> Averages:
+    """Both averages of every score; days that lack a figure count for nothing in it."""
+    return Averages(
+        by_day={name: _mean([(getattr(day, name), 1) for day in days]) for name in SCORES},
+        by_evaluation={name: _mean([(getattr(day, name), _weight(day, name)) for day in days]) for name in SCORES},
+    )
+
+
+def _weight(day: DayFigures, name: str) -> int:
+    counted: int = getattr(day, _WEIGHTS.get(name, "evaluations"))
+    return counted
+
+
+def _mean(values: Sequence[tuple[float | None, int]]) -> float | None:
+    known = [(value, weight) for value, weight in values if value is not None and weight]
+    return fmean([value for value, _ in known], [weight for _, weight in known]) if known else None
+
+
+def look_ahead_of(days: Sequence[DayFigures]) -> int | None:
+    """Rollouts that looked ahead; None if that is unknown of any day."""
+    counts = [day.look_ahead for day in days if day.look_ahead is not None]
+    return sum(counts) if len(counts) == len(days) else None

@@ -1,0 +1,55 @@
+"""Reads what a report tells beside its figures: headlines with false dates, and what failed."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from sqlalchemy import Integer, Text, and_, any_, cast, func, or_, select
+from sqlalchemy.orm import Session
+
+from services.coordinator.models import Day, Headline, Run, Step
+from services.coordinator.reports.figures.report import Failure, Flag
+
+PANEL = "panel"
+"""The reason for which a headline is left out that there is nothing wrong with: it is held out of training."""
+
+
+def flags_of(session: Session, run: Run) -> list[Flag]:
+    """The headlines of the run's days that were left out, and the flagged ones that were used."""
+    key = cast(Headline.id, Text)
+    used = cast(Headline.id, Integer) == any_(Day.headline_ids)
+    left_out = and_(Day.left_out.has_key(key), Day.left_out[key].astext != PANEL)
+    query = (
+        select(
+            Day.date,
+            Headline.text,
+            Headline.published_at,
+            func.coalesce(Day.left_out[key].astext, Headline.flag),
+            used,
+        )
+        .join(Headline, and_(Headline.corpus_id == run.corpus_id, Headline.date == Day.date))
+        .where(Day.run_id == run.id, Day.role == "chain", or_(left_out, and_(Headline.flag.is_not(None), used)))
+        .order_by(Day.date, Headline.position)
+    )
+    return [
+        Flag(date, text, published_at.astimezone(dt.UTC), reason, is_used)
+        for date, text, published_at, reason, is_used in session.execute(query)
+    ]
+
+
+def failures_of(session: Session, run: Run) -> list[Failure]:
+    """Failed steps; days that failed without one; the run, if it failed without either."""
+    columns = (Day.date, Step.kind, Step.chunk, Step.attempt, Step.error, Day.role)
+    query = select(*columns).join(Step, Step.day_id == Day.id)
+    rows = session.execute(query.where(Day.run_id == run.id, Step.state == "failed").order_by(Day.date, Step.id))
+    steps = [Failure(*row[:4], reason=row.error or "no reason was given", role=row.role) for row in rows]
+    failed = select(Day.date, Day.reason, Day.role).where(Day.run_id == run.id, Day.state == "failed")
+    said = {(failure.date, failure.role) for failure in steps}
+    days = [
+        Failure(row.date, None, None, None, row.reason or "no reason was given", row.role)
+        for row in session.execute(failed.order_by(Day.date))
+        if (row.date, row.role) not in said
+    ]
+    if not steps and not days and run.state == "failed":
+        return [Failure(None, None, None, None, run.reason or "no reason was given")]
+    return sorted([*steps, *days], key=lambda failure: str(failure.date))
