@@ -83,7 +83,7 @@ def start_coordinator(host: Host, known: Known) -> Process:
 
 def make_token(host: Host, known: Known, name: str, scope: str) -> str:
     """A token, made beside the database."""
-    command = host.command(*_python("services.coordinator.tokens", "create", name, "--scope", scope))
+    command = host.command(*_python("services.coordinator.auth.cli", "create", name, "--scope", scope))
     own = host.environment({"MORROW_DATABASE_URL": known.servers.database_url})
     return subprocess.run(
         command, env=own, cwd=host.folder, check=True, stdout=subprocess.PIPE, text=True

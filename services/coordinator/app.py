@@ -12,8 +12,9 @@ from sqlalchemy import text
 from sqlalchemy.exc import DataError, InterfaceError, OperationalError
 from starlette.types import Scope
 
-from services.coordinator.auth.callers import Access, Callers
-from services.coordinator.auth.gate import RULE, Gate
+from services.coordinator.auth import routes as tokens
+from services.coordinator.auth.identity import Access, Callers
+from services.coordinator.auth.middleware import RULE, Gate
 from services.coordinator.backfills import routes as backfills
 from services.coordinator.backfills import routes as days
 from services.coordinator.backoff import Backoff
@@ -28,7 +29,6 @@ from services.coordinator.panels import routes as panels
 from services.coordinator.prices import routes as prices
 from services.coordinator.reports import routes as reports
 from services.coordinator.results import routes as results
-from services.coordinator.routes import tokens
 from services.coordinator.serving import routes as serving
 from services.coordinator.serving.dependencies import ServingSide
 from services.coordinator.serving.limits import ServingRules

@@ -12,7 +12,7 @@ from fastapi import FastAPI
 from sqlalchemy import Engine
 
 from services.coordinator.app import MIB, create_app
-from services.coordinator.auth.callers import Access
+from services.coordinator.auth.identity import Access
 from services.coordinator.background import Repeater
 from services.coordinator.backoff import Backoff
 from services.coordinator.database import Sessions, make_engine, make_sessions, migrate

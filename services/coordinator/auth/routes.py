@@ -7,10 +7,10 @@ import logging
 from fastapi import APIRouter, Request, Response
 
 from services.coordinator.api.pagination import Cursor, Limit, Page, page_of
-from services.coordinator.auth import store
-from services.coordinator.auth.callers import Caller
-from services.coordinator.auth.gate import CALLER
-from services.coordinator.auth.messages import TokenCreated, TokenRequest, TokenView
+from services.coordinator.auth import service as store
+from services.coordinator.auth.identity import Caller
+from services.coordinator.auth.middleware import CALLER
+from services.coordinator.auth.schemas import TokenCreated, TokenRequest, TokenView
 from services.coordinator.dependencies import DepsDep
 from shared import token
 from shared.errors import InvalidInputError

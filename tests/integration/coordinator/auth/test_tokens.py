@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from services.coordinator import tokens as command
+from services.coordinator.auth import cli as command
 from services.coordinator.database import Sessions
 from shared import token
 from shared.errors import ConflictError, InvalidInputError, NotFoundError

@@ -9,7 +9,7 @@ import pytest
 from fastapi.routing import iter_route_contexts
 
 from services.coordinator.app import create_app
-from services.coordinator.auth.rates import MOST_KEYS, Buckets
+from services.coordinator.auth.rate_limit import MOST_KEYS, Buckets
 from services.coordinator.auth.scopes import RULES, rule_of
 from shared import token
 

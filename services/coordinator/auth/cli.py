@@ -14,8 +14,8 @@ from pydantic import ValidationError
 from sqlalchemy.exc import OperationalError, ProgrammingError
 from sqlalchemy.orm import Session
 
-from services.coordinator.auth import store
-from services.coordinator.auth.messages import TokenRequest, TokenView
+from services.coordinator.auth import service as store
+from services.coordinator.auth.schemas import TokenRequest, TokenView
 from services.coordinator.auth.scopes import SCOPES
 from services.coordinator.database import make_engine, make_sessions
 from services.coordinator.settings import CoordinatorSettings
@@ -25,7 +25,7 @@ from shared.masking import masked
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m services.coordinator.tokens", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m services.coordinator.auth.cli", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     create = commands.add_parser("create", help="store a token and print it, once")
     create.add_argument("name")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from services.coordinator.auth import store
+from services.coordinator.auth import service as store
 from services.coordinator.auth.scopes import SCOPES
 from services.coordinator.database import Sessions
 from services.coordinator.models import ApiToken
@@ -14,7 +14,7 @@ from shared.errors import UnauthorizedError
 
 _FIRST = (
     "make the first token on the coordinator's own host: `morrow token create NAME --scope operate`, or "
-    "`python -m services.coordinator.tokens create NAME --scope operate`"
+    "`python -m services.coordinator.auth.cli create NAME --scope operate`"
 )
 
 

@@ -8,7 +8,7 @@ from sqlalchemy import exists, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from services.coordinator.auth.messages import TokenRequest, TokenView
+from services.coordinator.auth.schemas import TokenRequest, TokenView
 from services.coordinator.database import database_now
 from services.coordinator.models import ApiToken
 from services.coordinator.results.queries import fields_of

@@ -13,8 +13,8 @@ import pytest
 from fastapi.testclient import TestClient
 
 from services.coordinator.app import MOST_SMALL_BODY, create_app
-from services.coordinator.auth import store as tokens
-from services.coordinator.auth.messages import TokenRequest
+from services.coordinator.auth import service as tokens
+from services.coordinator.auth.schemas import TokenRequest
 from services.coordinator.database import Sessions
 from shared import token
 from shared.checkpoints import MANIFEST, CheckpointStore, sha256_of

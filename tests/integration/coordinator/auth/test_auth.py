@@ -11,9 +11,9 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from services.coordinator.app import create_app
-from services.coordinator.auth import store as tokens
-from services.coordinator.auth.callers import Access
-from services.coordinator.auth.messages import TokenRequest
+from services.coordinator.auth import service as tokens
+from services.coordinator.auth.identity import Access
+from services.coordinator.auth.schemas import TokenRequest
 from services.coordinator.database import Sessions, make_engine, make_sessions
 from shared import token
 from shared.checkpoints import CheckpointStore

@@ -12,8 +12,8 @@ from starlette.concurrency import run_in_threadpool
 from starlette.routing import BaseRoute, compile_path
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from services.coordinator.auth.callers import Access, Caller, Callers
-from services.coordinator.auth.rates import Buckets
+from services.coordinator.auth.identity import Access, Caller, Callers
+from services.coordinator.auth.rate_limit import Buckets
 from services.coordinator.auth.scopes import NOBODY, OPEN, UNROUTED, Rule, rule_of
 from shared.errors import ForbiddenError, MorrowError, TooManyError, UnauthorizedError, UnavailableError
 from shared.guard import bearer_of, is_local, refuse
