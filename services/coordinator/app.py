@@ -16,7 +16,6 @@ from services.coordinator.auth import routes as tokens
 from services.coordinator.auth.identity import Access, Callers
 from services.coordinator.auth.middleware import RULE, Gate
 from services.coordinator.backfills import routes as backfills
-from services.coordinator.backfills import routes as days
 from services.coordinator.backoff import Backoff
 from services.coordinator.checkpoints import routes as checkpoints
 from services.coordinator.comparisons import routes as compare
@@ -47,7 +46,6 @@ MODULES = (
     panels,
     prices,
     backfills,
-    days,
     results,
     reports,
     compare,

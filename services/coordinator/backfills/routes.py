@@ -1,4 +1,4 @@
-"""Runs over real days: make one, look at it, and stop, resume, cancel or retry it."""
+"""REST: create, show and control runs; list the days of a run and their logs."""
 
 from __future__ import annotations
 
@@ -22,7 +22,9 @@ from services.coordinator.runs.days import find_day
 from services.coordinator.runs.queries import find_run
 from shared.dates import parse_date
 
-router = APIRouter(prefix="/v1/backfills", tags=["backfills"])
+router = APIRouter(prefix="/v1/backfills")
+runs = APIRouter(tags=["backfills"])
+days = APIRouter(prefix="/{run}/days", tags=["days"])
 DryRun = Annotated[bool, Query(description="Only say what the run would do; nothing is stored.")]
 Key = Annotated[
     str | None,
@@ -30,7 +32,7 @@ Key = Annotated[
 ]
 
 
-@router.post(
+@runs.post(
     "",
     status_code=201,
     response_model=RunView,
@@ -50,7 +52,7 @@ def create_run(request: BackfillRequest, deps: DepsDep, dry_run: DryRun = False,
     return JSONResponse(answer, 201, headers={"Idempotency-Replayed": "true"} if replayed else None)
 
 
-@router.get("")
+@runs.get("")
 def list_runs(deps: DepsDep, limit: Limit = 100, cursor: Cursor = None) -> Page[RunView]:
     """The runs in order of creation, imported ones included."""
     with deps.sessions.begin() as session:
@@ -61,45 +63,42 @@ def list_runs(deps: DepsDep, limit: Limit = 100, cursor: Cursor = None) -> Page[
     return page_of(views, limit, lambda view: str(ids[view.name]))
 
 
-@router.get("/{run}")
+@runs.get("/{run}")
 def show_run(run: RunName, deps: DepsDep) -> RunView:
     """One run with its progress."""
     with deps.sessions.begin() as session:
         return run_view(session, find_run(session, run))
 
 
-@router.post("/{run}/pause")
+@runs.post("/{run}/pause")
 def pause_run(run: RunName, deps: DepsDep) -> RunView:
     """Hand out nothing more of this run; what is being worked on is finished."""
     with deps.sessions.begin() as session:
         return run_view(session, pause(session, run))
 
 
-@router.post("/{run}/resume")
+@runs.post("/{run}/resume")
 def resume_run(run: RunName, deps: DepsDep) -> RunView:
     """Go on with a paused run."""
     with deps.sessions.begin() as session:
         return run_view(session, resume(session, run))
 
 
-@router.post("/{run}/cancel")
+@runs.post("/{run}/cancel")
 def cancel_run(run: RunName, deps: DepsDep) -> RunView:
     """Cancel a run for good. Nothing of it starts afterwards; workers are told with their next renewal."""
     with deps.sessions.begin() as session:
         return run_view(session, cancel(session, run))
 
 
-@router.post("/{run}/retry")
+@runs.post("/{run}/retry")
 def retry_run(run: RunName, deps: DepsDep, request: RetryRequest | None = None) -> RunView:
     """Try the failed days again, or the one of `date`: only what failed of them is done anew."""
     with deps.sessions.begin() as session:
         return run_view(session, retry(session, run, request.date if request else None))
 
 
-router = APIRouter(prefix="/v1/backfills/{run}/days", tags=["days"])
-
-
-@router.get("")
+@days.get("")
 def list_days(
     run: RunName, deps: DepsDep, role: RoleQuery = "chain", limit: Limit = 100, cursor: Cursor = None
 ) -> Page[RunDayView]:
@@ -110,7 +109,7 @@ def list_days(
     return page_of(views, limit, lambda view: view.date.isoformat())
 
 
-@router.get("/{date}")
+@days.get("/{date}")
 def show_day(run: RunName, date: DatePath, deps: DepsDep, role: RoleQuery = "chain") -> RunDayView:
     """One day of a run."""
     with deps.sessions.begin() as session:
@@ -119,8 +118,12 @@ def show_day(run: RunName, date: DatePath, deps: DepsDep, role: RoleQuery = "cha
         return day_views_of(session, found, Day.id == day.id)[0]
 
 
-@router.get("/{date}/logs", response_class=PlainTextResponse)
+@days.get("/{date}/logs", response_class=PlainTextResponse)
 def show_logs(run: RunName, date: DatePath, deps: DepsDep, role: RoleQuery = "chain") -> str:
     """What every attempt at the day's steps logged, in order, each behind a line that names it."""
     with deps.sessions.begin() as session:
         return day_log(session, find_day(session, find_run(session, run), date, role))
+
+
+router.include_router(runs)
+router.include_router(days)
