@@ -69,13 +69,13 @@ HEALTHCHECK --start-period=60s --interval=10s --timeout=5s \
     CMD ["python", "-c", "import urllib.request as u; u.urlopen('http://127.0.0.1:8700/healthz', timeout=4)"]
 CMD ["python", "-m", "services.coordinator.main", "serve"]
 
-# The worker is the default; the syncer is `python -m services.inference.syncer_main`. The worker has no port of its own.
+# The worker is the default; the syncer is `python -m services.inference.syncer.main`. The worker has no port of its own.
 FROM python AS inference
 COPY --from=build-inference /opt/morrow /opt/morrow
 COPY --from=model /models/smollm2 /models/smollm2
 ENV MORROW_STORE=/store MORROW_BASE_MODEL_PATH=/models/smollm2
 USER 10001:10001
-CMD ["python", "-m", "services.inference.main"]
+CMD ["python", "-m", "services.inference.worker.main"]
 
 # The engine administers adapters where it listens, so it stays on the loopback of its pod: see deploy/gateway/gateway.conf.
 FROM inference AS engine-cpu

@@ -52,7 +52,7 @@ test: $(DEV) ## run every test, against an embedded Postgres and an embedded Val
 	$(BIN)/python -m pytest $(ARGS)
 
 vllm: $(RUN) $(VLLM) ## start vLLM's own server on the embedded model, with Morrow's flags (ARGS="--port 8701 --gpu …")
-	$(BIN)/python -m services.inference.vllm_command --python $(VLLM_PYTHON) \
+	$(BIN)/python -m services.inference.launch_vllm --python $(VLLM_PYTHON) \
 		--model "$$($(BIN)/python -m services.inference.embedded_model $(MODEL))" $(ARGS)
 
 vllm-install: $(VLLM) ## only set up .venv-vllm

@@ -123,7 +123,7 @@ def model_folder(folder: Path, *, tiny: bool) -> Path:
         from services.inference.embedded_model import embedded_model
 
         return embedded_model(ROOT / ".morrow/models/SmolLM2-135M-Instruct")
-    from services.inference.prompts import messages
+    from services.inference.sampling.prompts import messages
     from shared.forecast import format_named
     from tests.integration.engine_contract.tiny import write_model
 

@@ -61,7 +61,7 @@ def start_workers(made: Fleet) -> None:
     common: dict[str, Any] = {"coordinator_url": made.coordinator_url, "broker_url": made.broker_url}
     model = common | {"base_model_path": made.model, "store": made.store}
     for number, replica in enumerate(made.replicas):
-        made.module(f"inference{number}", "services.inference.main", engine_url=replica.engine_url, **model)
+        made.module(f"inference{number}", "services.inference.worker.main", engine_url=replica.engine_url, **model)
     made.module("evaluator", "services.evaluator.main", "worker", engine_url=made.replicas[0].engine_url, **common)
     made.module("trainer", "services.trainer.main", **model)
 

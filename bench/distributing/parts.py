@@ -98,8 +98,8 @@ def start_inference(host: Host, known: Known, first: int) -> list[Process]:
     syncer = {"MORROW_SYNCER_HOST": host.address, "MORROW_SYNCER_PORT": "8702"} | known.coordinator(first)
     return [
         host.start("engine", _python("services.inference.cpu_engine.main"), address | model),
-        host.start("syncer", _python("services.inference.syncer_main"), engine | syncer | known.store(host)),
-        host.start("inference", _python("services.inference.main"), engine | known.worker(host, first)),
+        host.start("syncer", _python("services.inference.syncer.main"), engine | syncer | known.store(host)),
+        host.start("inference", _python("services.inference.worker.main"), engine | known.worker(host, first)),
     ]
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import httpx
 
-from services.inference.vllm_command import VllmServer
+from services.inference.launch_vllm import VllmServer
 
 ROOT = Path(__file__).resolve().parents[2]
 HOST = "127.0.0.1"
@@ -151,7 +151,7 @@ class Fleet:
         port = free_port()
         syncer = self.module(
             f"syncer{number}",
-            "services.inference.syncer_main",
+            "services.inference.syncer.main",
             coordinator_url=self.coordinator_url,
             engine_url=engine_url,
             syncer_port=port,

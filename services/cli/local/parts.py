@@ -149,14 +149,14 @@ def worker_parts(wiring: Wiring) -> list[Part]:
     return [
         part(
             "syncer",
-            _python("services.inference.syncer_main"),
+            _python("services.inference.syncer.main"),
             coordinator | engine | model | {"MORROW_SYNCER_HOST": HOST, "MORROW_SYNCER_PORT": "0"},
             "inference",
             "",
         ),
         part(
             "inference",
-            _python("services.inference.main"),
+            _python("services.inference.worker.main"),
             broker | engine | model | one,
             "inference",
             _CELERY_READY,

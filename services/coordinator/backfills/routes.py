@@ -22,9 +22,9 @@ from services.coordinator.runs.days import find_day
 from services.coordinator.runs.queries import find_run
 from shared.dates import parse_date
 
-router = APIRouter(prefix="/v1/backfills")
-runs = APIRouter(tags=["backfills"])
-days = APIRouter(prefix="/{run}/days", tags=["days"])
+router = APIRouter()
+runs = APIRouter(prefix="/v1/backfills", tags=["backfills"])
+days = APIRouter(prefix="/v1/backfills/{run}/days", tags=["days"])
 DryRun = Annotated[bool, Query(description="Only say what the run would do; nothing is stored.")]
 Key = Annotated[
     str | None,

@@ -11,10 +11,8 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from services.inference.cpu_engine.answers import Answerer
 from services.inference.cpu_engine.engine import Engine
 from services.inference.cpu_engine.errors import install_errors
-from services.inference.cpu_engine.intake import Intake
 from services.inference.cpu_engine.protocol import (
     ChatCompletion,
     ChatRequest,
@@ -27,6 +25,8 @@ from services.inference.cpu_engine.protocol import (
     TokenizeRequest,
     UnloadAdapter,
 )
+from services.inference.cpu_engine.requests import Intake
+from services.inference.cpu_engine.responses import Answerer
 from services.inference.cpu_engine.sequence import Request as Work
 from services.inference.cpu_engine.sequence import Sequence
 from services.inference.cpu_engine.weight_routes import install_weights

@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import TypeVar
 
 from services.inference.cpu_engine.batch import Batch
-from services.inference.cpu_engine.holding_back import HoldingBack
 from services.inference.cpu_engine.metrics import EngineMetrics
+from services.inference.cpu_engine.pause import HoldingBack
 from services.inference.cpu_engine.policies import Policies, Policy
 from services.inference.cpu_engine.prompts import Prompts
+from services.inference.cpu_engine.queue import Waiting
 from services.inference.cpu_engine.sequence import Decode, Request, Sequence
-from services.inference.cpu_engine.waiting import Waiting
 from services.inference.cpu_engine.weights import checksums, read_weights, replace_weights
 from shared.errors import ConflictError, MorrowError, UnavailableError
 

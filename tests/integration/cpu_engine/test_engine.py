@@ -12,8 +12,8 @@ from typing import Any
 import httpx
 import pytest
 
-from services.inference.cpu_engine.assembly import assemble
 from services.inference.cpu_engine.engine import Engine, Limits
+from services.inference.cpu_engine.factory import assemble
 from services.inference.cpu_engine.policies import Policies, load_model
 from services.inference.cpu_engine.sequence import Request, Sampling
 from shared.errors import UnavailableError

@@ -44,8 +44,8 @@ def engine(engine_files: Path) -> Iterator[Served]:
 def _cpu_engine(files: Path) -> AbstractContextManager[Served]:
     from transformers import AutoTokenizer
 
-    from services.inference.cpu_engine.assembly import assemble
     from services.inference.cpu_engine.engine import Limits
+    from services.inference.cpu_engine.factory import assemble
     from services.inference.cpu_engine.policies import load_model
 
     folder = files / "model"

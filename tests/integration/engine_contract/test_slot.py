@@ -10,13 +10,13 @@ from typing import Literal
 
 import pytest
 
-from services.inference.admin import HttpEngineAdmin, HttpWeightAdmin
-from services.inference.engine import HttpEngine
-from services.inference.forecasting import Forecaster
-from services.inference.holdings import Holdings
-from services.inference.syncer import Pace, Syncer
-from services.inference.tokenizer import HfTokenizer
-from services.inference.weight_slot import WeightSlot
+from services.inference.engine_client import HttpEngine
+from services.inference.sampling.tokenizer import HfTokenizer
+from services.inference.syncer.clients import HttpEngineAdmin, HttpWeightAdmin
+from services.inference.syncer.forecasts import Forecaster
+from services.inference.syncer.loaded import Holdings
+from services.inference.syncer.reconciler import Pace, Syncer
+from services.inference.syncer.weight_slot import WeightSlot
 from shared.checkpoints import CheckpointStore
 from shared.errors import UnavailableError
 from shared.wire import CheckpointRef, EngineReport, ForecastLines, ForecastTask, PolicyRef

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import httpx
 
-from services.inference.vllm_command import VllmServer
+from services.inference.launch_vllm import VllmServer
 from tests.integration.engine_contract.serving import Served
 
 PATIENCE = 280

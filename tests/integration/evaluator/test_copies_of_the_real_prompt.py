@@ -8,7 +8,7 @@ from services.evaluator.context import Job
 from services.evaluator.leak import leaked_stems
 from services.evaluator.reading import Reader
 from services.evaluator.rubric import graded_evidence, trade_thinking
-from services.inference.prompts import messages
+from services.inference.sampling.prompts import messages
 from shared.forecast import format_named
 from shared.run_config import HORIZON_DAYS, Horizon, RunConfig
 from shared.wire import GroupToScore

@@ -9,7 +9,7 @@ import pytest
 
 from services.inference.cpu_engine.main import build
 from services.inference.cpu_engine.settings import EngineSettings
-from services.inference.prompts import messages
+from services.inference.sampling.prompts import messages
 from shared.forecast import format_named
 from tests.integration.engine_contract.serving import serve
 from tests.integration.engine_contract.tiny import write_model

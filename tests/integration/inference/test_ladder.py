@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from services.inference.engine import Completion, HttpEngine, SamplingRequest
-from services.inference.forced import XgrammarForcing
-from services.inference.generate import Generator
-from services.inference.tokenizer import HfTokenizer
+from services.inference.engine_client import Completion, HttpEngine, SamplingRequest
+from services.inference.sampling.forced_tokens import XgrammarForcing
+from services.inference.sampling.tokenizer import HfTokenizer
+from services.inference.worker.service import Generator
 from shared.forecast import judge
 from shared.wire import RolloutRecord
 from shared.work import Lease

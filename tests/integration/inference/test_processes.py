@@ -44,7 +44,7 @@ def line_with(child: subprocess.Popen[str], text: str) -> str:
 
 def test_a_syncer_outlives_a_coordinator_that_is_away_and_ends_when_told_to() -> None:
     with process(
-        "services.inference.syncer_main", coordinator_url=NOBODY, sync_period="0.01", syncer_port="0"
+        "services.inference.syncer.main", coordinator_url=NOBODY, sync_period="0.01", syncer_port="0"
     ) as child:
         assert "WARNING" in line_with(child, "cannot learn what is wanted")
         child.send_signal(signal.SIGTERM)
@@ -93,7 +93,7 @@ def test_a_message_makes_the_worker_claim_its_step(broker_url: str) -> None:
         app.send_task(task_name("generate"), args=[41], queue="generate")
         metrics_port = str(pick_port(8720))
         with process(
-            "services.inference.main", coordinator_url=url, broker_url=own, metrics_port=metrics_port
+            "services.inference.worker.main", coordinator_url=url, broker_url=own, metrics_port=metrics_port
         ) as child:
             assert seen.claimed.wait(60)
             metrics = httpx.get(f"http://127.0.0.1:{metrics_port}/metrics", trust_env=False).text
@@ -121,7 +121,7 @@ def test_a_pickle_on_the_queue_is_thrown_away_and_the_worker_lives(broker_url: s
                 content_encoding="binary",
             )
         app.send_task(task_name("generate"), args=[42], queue="generate")
-        with process("services.inference.main", coordinator_url=url, broker_url=own) as child:
+        with process("services.inference.worker.main", coordinator_url=url, broker_url=own) as child:
             assert seen.claimed.wait(60)
             child.send_signal(signal.SIGTERM)
             _, log = child.communicate(timeout=60)
@@ -146,7 +146,10 @@ def test_no_worker_says_what_it_was_told_in_secret() -> None:
         "broker_url": "redis://me:hunter2@127.0.0.1:9/0",
         "token": "mrw_0123456789abcdef_" + "s" * 43,
     }
-    for module, text in (("services.inference.main", "onnection"), ("services.inference.syncer_main", "cannot learn")):
+    for module, text in (
+        ("services.inference.worker.main", "onnection"),
+        ("services.inference.syncer.main", "cannot learn"),
+    ):
         with process(module, coordinator_url="http://me:hunter2@127.0.0.1:9", log_level="DEBUG", **secret) as child:
             told = line_with(child, text)
             child.kill()

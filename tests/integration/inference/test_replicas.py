@@ -15,10 +15,10 @@ from typing import Literal
 import httpx
 import pytest
 
-from services.inference.admin import HttpEngineAdmin, HttpWeightAdmin
-from services.inference.holdings import Holdings
-from services.inference.syncer import Pace, Syncer
-from services.inference.weight_slot import WeightSlot
+from services.inference.syncer.clients import HttpEngineAdmin, HttpWeightAdmin
+from services.inference.syncer.loaded import Holdings
+from services.inference.syncer.reconciler import Pace, Syncer
+from services.inference.syncer.weight_slot import WeightSlot
 from shared.checkpoints import CheckpointStore
 from shared.wire import CheckpointRef
 from tests.integration.engine_contract.tiny import write_adapter

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from services.inference.prompts import ChatMessage, messages
-from services.inference.tokenizer import HfTokenizer
+from services.inference.sampling.prompts import ChatMessage, messages
+from services.inference.sampling.tokenizer import HfTokenizer
 from shared.forecast import format_named
 
 

@@ -8,11 +8,11 @@ from pathlib import Path
 import httpx
 import pytest
 
-from services.inference.admin import HttpEngineAdmin
-from services.inference.holdings import Holdings
-from services.inference.main import make_generate
 from services.inference.settings import InferenceSettings
-from services.inference.syncer import Pace, Syncer
+from services.inference.syncer.clients import HttpEngineAdmin
+from services.inference.syncer.loaded import Holdings
+from services.inference.syncer.reconciler import Pace, Syncer
+from services.inference.worker.main import make_generate
 from shared.checkpoints import CheckpointStore
 from shared.errors import UnavailableError
 from shared.forecast import judge

@@ -12,7 +12,7 @@ import yaml
 from deploy.checks import compose
 from deploy.checks.code import ROOT
 from deploy.checks.render import CheckError
-from services.inference.vllm_command import VllmServer
+from services.inference.launch_vllm import VllmServer
 from tests.unit.deploy.conftest import plant
 
 COMMON = {"postgres", "redis", "coordinator", "inference", "evaluator", "syncer", "gateway", "prometheus", "grafana"}

@@ -11,7 +11,7 @@ from deploy.checks import kubernetes
 from deploy.checks.kubernetes import object_problems
 from deploy.checks.pods import containers, secrets
 from deploy.checks.render import OVERLAYS, of_kind, parsed
-from services.inference.vllm_command import VllmServer
+from services.inference.launch_vllm import VllmServer
 from tests.unit.deploy.conftest import Overlays, plant
 
 

@@ -10,10 +10,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from services.inference.engine import Completion, SamplingRequest
-from services.inference.prompts import ChatMessage
-from services.inference.syncer import Clocks
-from services.inference.tokenizer import Prompt
+from services.inference.engine_client import Completion, SamplingRequest
+from services.inference.sampling.prompts import ChatMessage
+from services.inference.sampling.tokenizer import Prompt
+from services.inference.syncer.reconciler import Clocks
 from shared.errors import CheckpointCorruptError, MorrowError, UnavailableError
 from shared.run_config import RunConfig
 from shared.wire import CheckpointRef, EngineReport, GenerateTask, HeadlineItem, PolicyRef, WantedCheckpoints

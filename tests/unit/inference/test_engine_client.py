@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from services.inference.engine import Completion, HttpEngine, SamplingRequest
+from services.inference.engine_client import Completion, HttpEngine, SamplingRequest
 from shared.errors import MorrowError, UnavailableError
 
 REQUEST = SamplingRequest("checkpoint", [1, 2, 3], 40, 0.5, 0.85, 50, 77, ("\n",))

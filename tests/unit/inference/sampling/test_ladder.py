@@ -8,9 +8,9 @@ from dataclasses import replace
 
 import pytest
 
-from services.inference.decoding import sampling_seed
-from services.inference.engine import Completion, SamplingRequest
-from services.inference.generate import Generator
+from services.inference.engine_client import Completion, SamplingRequest
+from services.inference.sampling.rules import sampling_seed
+from services.inference.worker.service import Generator
 from shared.forecast import judge, line_regex
 from shared.wire import GenerateTask, RolloutRecord
 from shared.work import Lease

@@ -8,7 +8,7 @@ import pytest
 from tokenizers import Tokenizer, models
 from transformers import PreTrainedTokenizerFast
 
-from services.inference.forced import XgrammarForcing
+from services.inference.sampling.forced_tokens import XgrammarForcing
 
 PIECES = ["<end>", "a", "b", "c", "ab", "d"]
 END, A, B, C, AB, D = range(6)

@@ -6,11 +6,11 @@ import asyncio
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from services.inference.answers import Answer, Attempt, Draft
-from services.inference.decoding import PROFILES, arm, best, merit, next_rung, sampling_seed
-from services.inference.engine import Completion, Engine, SamplingRequest
-from services.inference.forced import Forcing
-from services.inference.tokenizer import Prompt, Tokenizer
+from services.inference.engine_client import Completion, Engine, SamplingRequest
+from services.inference.sampling.answers import Answer, Attempt, Draft
+from services.inference.sampling.forced_tokens import Forcing
+from services.inference.sampling.rules import PROFILES, arm, best, merit, next_rung, sampling_seed
+from services.inference.sampling.tokenizer import Prompt, Tokenizer
 from shared.errors import MorrowError
 from shared.forecast import Asked, Format, Kept, RepairPlan
 from shared.wire import GenerateTask, Rung

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from services.inference.vllm_command import VllmServer, main
+from services.inference.launch_vllm import VllmServer, main
 
 CPU_ONLY = {"VLLM_CPU_KVCACHE_SPACE"}
 

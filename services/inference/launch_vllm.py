@@ -1,6 +1,6 @@
 """How Morrow starts vLLM's own server: command and environment, the same wherever an engine is started.
 
-`python -m services.inference.vllm_command --model DIR` becomes that server; `--print` only says what that
+`python -m services.inference.launch_vllm --model DIR` becomes that server; `--print` only says what that
 would be. Nothing of vLLM is changed, and this module does not import it: `--python` is an interpreter that has it.
 """
 
@@ -68,7 +68,7 @@ class VllmServer:
 def parse(arguments: Sequence[str] | None) -> tuple[VllmServer, bool]:
     """The server that the arguments ask for, and whether its command is only to be printed."""
     default = VllmServer("")
-    parser = argparse.ArgumentParser(prog="python -m services.inference.vllm_command", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m services.inference.launch_vllm", description=__doc__)
     parser.add_argument("--model", required=True, help="folder of the base model")
     parser.add_argument("--python", default=default.python, help="an interpreter that has vLLM")
     parser.add_argument(

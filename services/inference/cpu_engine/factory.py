@@ -6,12 +6,12 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from services.inference.cpu_engine.answers import Answerer
 from services.inference.cpu_engine.app import create_app
 from services.inference.cpu_engine.engine import Engine, Limits
 from services.inference.cpu_engine.grammar import Grammars
-from services.inference.cpu_engine.intake import Intake
 from services.inference.cpu_engine.policies import Policies
+from services.inference.cpu_engine.requests import Intake
+from services.inference.cpu_engine.responses import Answerer
 
 
 def assemble(model: Any, tokenizer: Any, root: str, limits: Limits, threads: int = 1) -> FastAPI:

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from services.inference.holdings import Holdings
-from services.inference.syncer import Pace, Syncer
+from services.inference.syncer.loaded import Holdings
+from services.inference.syncer.reconciler import Pace, Syncer
 from shared.wire import EngineReport
 from tests.unit.inference.fakes import FakeAdmin, FakeServing, FakeStore, clocks, ref
 
@@ -168,7 +168,7 @@ def test_an_unchanged_state_is_reported_now_and_then_and_a_change_at_once() -> N
 
 
 def test_trouble_is_logged_when_it_comes_and_when_it_goes(caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO, "services.inference.syncer")
+    caplog.set_level(logging.INFO, "services.inference.syncer.reconciler")
     world = World()
     world.serving.down = True
     world.ticks(5)

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from services.inference.holdings import Holdings
-from services.inference.syncer import Pace, Syncer
-from services.inference.weight_files import read_files
-from services.inference.weight_slot import WeightSlot
+from services.inference.syncer.loaded import Holdings
+from services.inference.syncer.reconciler import Pace, Syncer
+from services.inference.syncer.weight_files import read_files
+from services.inference.syncer.weight_slot import WeightSlot
 from shared.errors import CheckpointCorruptError, InvalidInputError, MorrowError, UnavailableError
 from shared.wire import CheckpointRef, EngineReport
 from tests.unit.inference.fakes import FakeAdmin, FakeServing, clocks, ref

@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 
 import httpx
 
-from services.inference.engine import checked, json_object, policy_names
+from services.inference.engine_client import checked, json_object, policy_names
 from shared.errors import MorrowError, UnavailableError, from_problem
 from shared.wire import BASE_POLICY, EngineReport, WantedCheckpoints
 

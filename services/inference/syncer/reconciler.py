@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from services.inference.admin import EngineAdmin, Serving
-from services.inference.holdings import Holdings, Standing
-from services.inference.notes import Failures, Sayer
-from services.inference.syncer_metrics import SwapKind, SyncerMetrics
-from services.inference.weight_files import is_full
-from services.inference.weight_slot import WeightSlot
+from services.inference.syncer.clients import EngineAdmin, Serving
+from services.inference.syncer.loaded import Holdings, Standing
+from services.inference.syncer.metrics import SwapKind, SyncerMetrics
+from services.inference.syncer.retry_log import Failures, Sayer
+from services.inference.syncer.weight_files import is_full
+from services.inference.syncer.weight_slot import WeightSlot
 from shared.errors import MorrowError
 from shared.wire import BASE_POLICY, CheckpointRef, EngineReport, WantedCheckpoints
 

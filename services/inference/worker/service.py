@@ -12,13 +12,13 @@ from collections.abc import Coroutine
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from services.inference.answers import Attempt
-from services.inference.decoding import PROFILES, arm
-from services.inference.engine import Engine
-from services.inference.forced import Forcing
-from services.inference.ladder import Ladder
-from services.inference.prompts import messages
-from services.inference.tokenizer import Prompt, Tokenizer
+from services.inference.engine_client import Engine
+from services.inference.sampling.answers import Attempt
+from services.inference.sampling.forced_tokens import Forcing
+from services.inference.sampling.ladder import Ladder
+from services.inference.sampling.prompts import messages
+from services.inference.sampling.rules import PROFILES, arm
+from services.inference.sampling.tokenizer import Prompt, Tokenizer
 from shared.errors import InvalidInputError, UnavailableError
 from shared.forecast import format_named
 from shared.wire import GenerateResult, GenerateTask, GroupRecord, HeadlineItem, RolloutRecord

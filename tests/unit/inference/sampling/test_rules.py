@@ -7,7 +7,7 @@ import hashlib
 
 import pytest
 
-from services.inference.decoding import PROFILES, arm, best, calls_of, merit, next_rung, sampling_seed
+from services.inference.sampling.rules import PROFILES, arm, best, calls_of, merit, next_rung, sampling_seed
 from shared.forecast import Asked, Kept, RepairPlan, judge
 from shared.run_config import RunConfig
 from shared.wire import Rung

@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from services.inference.admin import HttpEngineAdmin, HttpServing
+from services.inference.syncer.clients import HttpEngineAdmin, HttpServing
 from shared.errors import InvalidInputError, MorrowError, UnavailableError
 from shared.wire import EngineReport, WantedCheckpoints
 from tests.unit.inference.fakes import ref

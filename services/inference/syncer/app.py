@@ -8,9 +8,9 @@ from contextlib import AbstractAsyncContextManager
 
 from fastapi import FastAPI
 
-from services.inference.forecasting import Forecaster
-from services.inference.holdings import Holdings
-from services.inference.syncer_metrics import SyncerMetrics
+from services.inference.syncer.forecasts import Forecaster
+from services.inference.syncer.loaded import Holdings
+from services.inference.syncer.metrics import SyncerMetrics
 from shared.body_limit import BodyLimit
 from shared.errors import UnavailableError
 from shared.web import install_health, install_problems

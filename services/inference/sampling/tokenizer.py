@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Protocol, cast
 
-from services.inference.prompts import ChatMessage
+from services.inference.sampling.prompts import ChatMessage
 from shared.plain import without_turns
 
 

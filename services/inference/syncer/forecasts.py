@@ -7,13 +7,13 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from services.inference.answers import Attempt
-from services.inference.engine import FRESH_WEIGHTS, Completion, HttpEngine, SamplingRequest
-from services.inference.generate import gathered
-from services.inference.holdings import Holdings
-from services.inference.ladder import Ladder
-from services.inference.prompts import messages
-from services.inference.tokenizer import Tokenizer
+from services.inference.engine_client import FRESH_WEIGHTS, Completion, HttpEngine, SamplingRequest
+from services.inference.sampling.answers import Attempt
+from services.inference.sampling.ladder import Ladder
+from services.inference.sampling.prompts import messages
+from services.inference.sampling.tokenizer import Tokenizer
+from services.inference.syncer.loaded import Holdings
+from services.inference.worker.service import gathered
 from shared.errors import UnavailableError
 from shared.forecast import format_named
 from shared.run_config import RunConfig

@@ -6,10 +6,10 @@ import logging
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from services.inference.admin import WeightAdmin
-from services.inference.engine import FRESH_WEIGHTS
-from services.inference.holdings import Holdings
-from services.inference.weight_files import (
+from services.inference.engine_client import FRESH_WEIGHTS
+from services.inference.syncer.clients import WeightAdmin
+from services.inference.syncer.loaded import Holdings
+from services.inference.syncer.weight_files import (
     WeightFiles,
     as_in_files,
     disproof,

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 from functools import cache
 
-from services.inference.engine import HttpEngine
-from services.inference.forced import XgrammarForcing
-from services.inference.generate import Generator
+from services.inference.engine_client import HttpEngine
+from services.inference.sampling.forced_tokens import XgrammarForcing
+from services.inference.sampling.tokenizer import HfTokenizer
 from services.inference.settings import InferenceSettings
-from services.inference.tasks import Generate, make_handler, make_task
-from services.inference.tokenizer import HfTokenizer
+from services.inference.worker.service import Generator
+from services.inference.worker.tasks import Generate, make_handler, make_task
 from shared.logging import configure_logging
 from shared.metrics import WorkerMetrics, serve_from_pool
 from shared.queue import make_celery

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.inference.prompts import MOST_HEADLINE, messages, shown
+from services.inference.sampling.prompts import MOST_HEADLINE, messages, shown
 from shared.forecast import HORIZONS, format_named, judge
 from shared.run_config import Horizon
 

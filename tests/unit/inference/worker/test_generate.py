@@ -6,10 +6,10 @@ import asyncio
 
 import pytest
 
-from services.inference.decoding import sampling_seed
-from services.inference.engine import SamplingRequest
-from services.inference.generate import Generator
-from services.inference.tasks import make_handler
+from services.inference.engine_client import SamplingRequest
+from services.inference.sampling.rules import sampling_seed
+from services.inference.worker.service import Generator
+from services.inference.worker.tasks import make_handler
 from shared.errors import InvalidInputError, MorrowError, StoppedError, UnavailableError
 from shared.forecast import line_regex
 from shared.wire import EvaluateTask, GenerateResult, GenerateTask
@@ -152,7 +152,7 @@ def test_engine_and_policy_may_appear_late(monkeypatch: pytest.MonkeyPatch) -> N
                 raise UnavailableError("the engine does not answer")
             return ["base", "checkpoint"] if self.looks == 3 else ["base"]
 
-    monkeypatch.setattr("services.inference.generate.POLL_SECONDS", 0.0)
+    monkeypatch.setattr("services.inference.worker.service.POLL_SECONDS", 0.0)
     engine = Late(lambda _: LINE)
     work = generator(engine, patience=60).generate(generate_task(policy="checkpoint"), Lease(7, 1))
     assert len(asyncio.run(work).groups) == 1

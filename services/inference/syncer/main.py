@@ -18,16 +18,16 @@ import httpx
 import uvicorn
 from fastapi import FastAPI
 
-from services.inference.admin import HttpEngineAdmin, HttpServing, HttpWeightAdmin
-from services.inference.engine import HttpEngine
-from services.inference.forecasting import Forecaster
-from services.inference.holdings import Holdings, Standing
+from services.inference.engine_client import HttpEngine
+from services.inference.sampling.tokenizer import HfTokenizer
 from services.inference.settings import InferenceSettings
-from services.inference.syncer import Clocks, Pace, Syncer
-from services.inference.syncer_app import create_app
-from services.inference.syncer_metrics import SyncerMetrics
-from services.inference.tokenizer import HfTokenizer
-from services.inference.weight_slot import WeightSlot
+from services.inference.syncer.app import create_app
+from services.inference.syncer.clients import HttpEngineAdmin, HttpServing, HttpWeightAdmin
+from services.inference.syncer.forecasts import Forecaster
+from services.inference.syncer.loaded import Holdings, Standing
+from services.inference.syncer.metrics import SyncerMetrics
+from services.inference.syncer.reconciler import Clocks, Pace, Syncer
+from services.inference.syncer.weight_slot import WeightSlot
 from shared.checkpoints import open_store
 from shared.errors import InvalidInputError
 from shared.failover import client_of
