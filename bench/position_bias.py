@@ -19,10 +19,10 @@ from statistics import fmean, stdev
 
 from services.coordinator.reports.figures.position_bias import spearman
 from services.evaluator.context import Context, Job, Tools
-from services.evaluator.embedder import Cached, MiniLm
-from services.evaluator.engine import Engine, HttpEngine
-from services.evaluator.evaluate import pool_of
+from services.evaluator.embeddings.model import Cached, MiniLm
+from services.evaluator.judge_client import Engine, HttpEngine
 from services.evaluator.rankers import make_ranker
+from services.evaluator.service import pool_of
 from shared.run_config import RunConfig
 from shared.wire import GroupToScore, RolloutToScore
 

@@ -12,8 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from services.evaluator.context import Job, Tools
-from services.evaluator.embedder import MiniLm
-from services.evaluator.evaluate import score_groups
+from services.evaluator.embeddings.model import MiniLm
+from services.evaluator.service import score_groups
 from shared.forecast import judge
 from shared.run_config import RunConfig
 from shared.wire import GroupToScore, RolloutToScore

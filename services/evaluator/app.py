@@ -8,8 +8,8 @@ from fastapi import FastAPI
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from services.evaluator.context import Tools
-from services.evaluator.evaluate import score_groups
-from services.evaluator.messages import ScoreAnswer, ScoreRequest
+from services.evaluator.schemas import ScoreAnswer, ScoreRequest
+from services.evaluator.service import score_groups
 from shared.body_limit import BodyLimit
 from shared.guard import OneToken
 from shared.web import install_health, install_problems

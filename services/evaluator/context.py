@@ -6,8 +6,8 @@ import datetime as dt
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from services.evaluator.embedder import Embedder
-from services.evaluator.engine import Engine
+from services.evaluator.embeddings.model import Embedder
+from services.evaluator.judge_client import Engine
 from shared.run_config import RunConfig
 from shared.wire import PriceSeries
 

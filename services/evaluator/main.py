@@ -7,8 +7,8 @@ import os
 from collections.abc import Sequence
 
 from services.evaluator.context import Tools
-from services.evaluator.embedder import MiniLm
-from services.evaluator.engine import HttpEngine
+from services.evaluator.embeddings.model import MiniLm
+from services.evaluator.judge_client import HttpEngine
 from services.evaluator.settings import EvaluatorSettings
 from shared.logging import configure_logging
 

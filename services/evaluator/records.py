@@ -8,13 +8,13 @@ from typing import Final
 
 from services.evaluator import scoring
 from services.evaluator.context import Job
-from services.evaluator.leak import leak_list, leaked_stems
-from services.evaluator.parts import Rubric
 from services.evaluator.rankers import Pool, Standing
-from services.evaluator.reading import Reading
-from services.evaluator.rubric import graded_evidence
-from services.evaluator.seed_rubric import seed_trade_thinking
-from services.evaluator.signs import signs_of
+from services.evaluator.text.degeneration import signs_of
+from services.evaluator.text.leak import leak_list, leaked_stems
+from services.evaluator.text.parsing import Reading
+from services.evaluator.trade_thinking.legacy import seed_trade_thinking
+from services.evaluator.trade_thinking.parts import Rubric
+from services.evaluator.trade_thinking.rubric import graded_evidence
 from shared.run_config import RunConfig
 from shared.wire import EvaluationRecord
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from celery import Celery, Task
 
 from services.evaluator.context import Tools
-from services.evaluator.evaluate import evaluate
+from services.evaluator.service import evaluate
 from shared.errors import InvalidInputError
 from shared.queue import task_name
 from shared.wire import EvaluateTask, Result

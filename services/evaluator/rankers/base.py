@@ -9,8 +9,8 @@ from typing import Protocol, cast
 
 from services.evaluator import scoring
 from services.evaluator.context import Context
-from services.evaluator.reading import Reading
 from services.evaluator.scoring import Key
+from services.evaluator.text.parsing import Reading
 from shared.errors import InvalidInputError
 from shared.rankers import RANKERS
 from shared.wire import GroupToScore

@@ -8,9 +8,9 @@ from typing import Final
 import choix
 import numpy as np
 
-from services.evaluator.comparing import drawn_pairs, question
 from services.evaluator.context import Context
 from services.evaluator.rankers.base import Pool, Standing, standing_by
+from services.evaluator.rankers.judge_prompts import drawn_pairs, question
 from services.evaluator.scoring import balanced_win
 from shared.errors import InvalidInputError
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from services.evaluator.context import Context
+from services.evaluator.embeddings.similarity import NOTHING, similarities
 from services.evaluator.rankers.base import Pool, Standing, standing_by
-from services.evaluator.similarity import NOTHING, similarities
 from shared.errors import InvalidInputError
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import httpx
 import pytest
 
-from services.evaluator.engine import HttpEngine
+from services.evaluator.judge_client import HttpEngine
 from shared.errors import InvalidInputError
 from tests.integration.engine_contract.serving import Served
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from services.evaluator.context import Job
-from services.evaluator.leak import leaked_stems
-from services.evaluator.reading import Reader
-from services.evaluator.rubric import graded_evidence, trade_thinking
+from services.evaluator.text.leak import leaked_stems
+from services.evaluator.text.parsing import Reader
+from services.evaluator.trade_thinking.rubric import graded_evidence, trade_thinking
 from services.inference.sampling.prompts import messages
 from shared.forecast import format_named
 from shared.run_config import HORIZON_DAYS, Horizon, RunConfig

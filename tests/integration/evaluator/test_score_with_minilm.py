@@ -11,7 +11,7 @@ from fastapi.testclient import TestClient
 
 from services.evaluator.app import create_app
 from services.evaluator.context import Tools
-from services.evaluator.embedder import MiniLm
+from services.evaluator.embeddings.model import MiniLm
 from tests.local import local_client
 
 HEADLINE = "Central bank meets on Wednesday with a cut in doubt"

@@ -15,7 +15,7 @@ from services.coordinator.app import create_app
 from services.coordinator.backoff import Backoff
 from services.coordinator.database import Sessions
 from services.evaluator.context import Tools
-from services.evaluator.evaluate import evaluate
+from services.evaluator.service import evaluate
 from shared.checkpoints import CheckpointStore
 from shared.wire import EvaluateTask, Result, Task
 from shared.work import Lease

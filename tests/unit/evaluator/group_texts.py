@@ -12,9 +12,9 @@ import numpy as np
 from hypothesis import settings
 
 from services.evaluator.context import Context, Job, Tools
-from services.evaluator.embedder import Vectors
-from services.evaluator.evaluate import pool_of
+from services.evaluator.embeddings.model import Vectors
 from services.evaluator.rankers import Pool, Standing, make_ranker
+from services.evaluator.service import pool_of
 from shared.forecast import TEMPLATE
 from shared.run_config import RunConfig
 from shared.wire import GroupToScore, PriceSeries, RolloutToScore

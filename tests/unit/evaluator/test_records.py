@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from services.evaluator.context import Job, Tools
-from services.evaluator.evaluate import pool_of, score_groups
 from services.evaluator.rankers import Standing
 from services.evaluator.records import Likeness, evaluations
 from services.evaluator.scoring import composite
+from services.evaluator.service import pool_of, score_groups
 from shared.errors import InvalidInputError
 from shared.forecast import TEMPLATE
 from shared.wire import EvaluationRecord, GroupToScore

@@ -8,8 +8,8 @@ import logging
 import pytest
 
 from services.evaluator.context import Tools
-from services.evaluator.evaluate import evaluate
 from services.evaluator.main import main
+from services.evaluator.service import evaluate
 from services.evaluator.tasks import make_handler, make_task
 from shared.errors import InvalidInputError, StoppedError, UnavailableError
 from shared.queue import make_celery, task_name

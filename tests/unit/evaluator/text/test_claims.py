@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.evaluator.claims import Claimed, parse_claim
+from services.evaluator.text.claims import Claimed, parse_claim
 from tests.unit.evaluator.group_texts import unhurried
 
 PIECES = ["XLE", "rises", "falls", "2", "%", "2%", "above", "180", "by", "not", "to", "1,000.5", "$", "."]

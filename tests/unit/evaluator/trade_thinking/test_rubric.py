@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.evaluator.evidence import Evidence, Source, cleaned, form
-from services.evaluator.rubric import trade_thinking
+from services.evaluator.text.originality import Evidence, Source, cleaned, form
+from services.evaluator.trade_thinking.rubric import trade_thinking
 from shared.forecast import DOMAINS, KEYS, TEMPLATE
 from tests.unit.evaluator.group_texts import FIRST_EXAMPLE, HEADLINE, OWN, PROMPT, SECOND_EXAMPLE, unhurried
 

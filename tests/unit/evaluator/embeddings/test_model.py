@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from services.evaluator import embedder
-from services.evaluator.embedder import PACKAGE, Cached, MiniLm, packaged_model, verified
+from services.evaluator.embeddings import model as embedder
+from services.evaluator.embeddings.model import PACKAGE, Cached, MiniLm, packaged_model, verified
 from shared.errors import UnavailableError
 from tests.unit.evaluator.group_texts import WordEmbedder
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from services.evaluator.evidence import FUNCTION_WORDS, WORD, Evidence, Source, cleaned, form
+from services.evaluator.text.originality import FUNCTION_WORDS, WORD, Evidence, Source, cleaned, form
 from shared.forecast import KEYS
 from shared.forecast.slots import placeholder
 from shared.wire import Sign

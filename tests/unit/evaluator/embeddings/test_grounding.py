@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from services.evaluator.embedder import Vectors
-from services.evaluator.grounding import groundings, others
+from services.evaluator.embeddings.grounding import groundings, others
+from services.evaluator.embeddings.model import Vectors
 
 HEADLINE = "Williams-Sonoma lifts its outlook"
 PEERS = ("Oil falls as OPEC pumps more", HEADLINE, "Fed holds rates", "Apple unveils a phone", "Fed holds rates")

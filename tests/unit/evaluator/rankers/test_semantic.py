@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from services.evaluator.context import Context, Tools
-from services.evaluator.embedder import Cached, Vectors
-from services.evaluator.evaluate import pool_of
+from services.evaluator.embeddings.model import Cached, Vectors
+from services.evaluator.embeddings.similarity import best_cosines, similarities
 from services.evaluator.rankers import Standing, make_ranker
-from services.evaluator.similarity import best_cosines, similarities
+from services.evaluator.service import pool_of
 from shared.errors import InvalidInputError
 from shared.forecast import TEMPLATE
 from tests.unit.evaluator.group_texts import FIRST_EXAMPLE, HEADLINE, OWN, WordEmbedder, group, job, ranked

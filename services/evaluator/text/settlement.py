@@ -8,7 +8,7 @@ import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 
-from services.evaluator.claims import Claimed, parse_claim
+from services.evaluator.text.claims import Claimed, parse_claim
 from shared.errors import UnavailableError
 from shared.run_config import HORIZON_DAYS, RunConfig
 from shared.wire import PriceSeries, Settlement

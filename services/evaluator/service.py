@@ -9,13 +9,13 @@ from dataclasses import replace
 from statistics import fmean
 
 from services.evaluator.context import Context, Job, Tools
-from services.evaluator.embedder import Cached
-from services.evaluator.grounding import groundings
-from services.evaluator.leak import leak_list
+from services.evaluator.embeddings.grounding import groundings
+from services.evaluator.embeddings.model import Cached
+from services.evaluator.embeddings.similarity import NOTHING, similarities
 from services.evaluator.rankers import Pool, Ranker, make_ranker
-from services.evaluator.reading import Reader
 from services.evaluator.records import Likeness, evaluations, rewards_semantic
-from services.evaluator.similarity import NOTHING, similarities
+from services.evaluator.text.leak import leak_list
+from services.evaluator.text.parsing import Reader
 from shared.errors import InvalidInputError
 from shared.wire import EvaluateResult, EvaluateTask, EvaluationRecord, GroupToScore
 from shared.work import Lease

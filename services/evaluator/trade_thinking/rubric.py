@@ -12,9 +12,9 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from services.evaluator import vocabulary as v
-from services.evaluator.evidence import Evidence, Source
-from services.evaluator.parts import Rubric, graded
+from services.evaluator.text.originality import Evidence, Source
+from services.evaluator.trade_thinking import vocabulary as v
+from services.evaluator.trade_thinking.parts import Rubric, graded
 
 RUBRIC_VERSION: Final = "morrow-1"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from services.evaluator.leak import LEAK_LIST_VERSION, SEED_LEAK_LIST_VERSION, leak_list, leaked_stems
+from services.evaluator.text.leak import LEAK_LIST_VERSION, SEED_LEAK_LIST_VERSION, leak_list, leaked_stems
 from shared.forecast import TEMPLATE
 from tests.unit.evaluator.group_texts import FIRST_EXAMPLE, OWN, SECOND_EXAMPLE
 

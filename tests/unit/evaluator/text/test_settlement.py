@@ -7,7 +7,7 @@ import math
 
 import pytest
 
-from services.evaluator.settling import Settler, brier, log_loss
+from services.evaluator.text.settlement import Settler, brier, log_loss
 from shared.errors import UnavailableError
 from shared.run_config import RunConfig
 from shared.wire import PriceSeries, Settlement

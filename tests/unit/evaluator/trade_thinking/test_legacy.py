@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from services.evaluator.seed_rubric import seed_trade_thinking
+from services.evaluator.trade_thinking.legacy import seed_trade_thinking
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.evaluator.context import Context, Tools
-from services.evaluator.evaluate import score_groups
 from services.evaluator.rankers.judge import JudgeRanker, strengths
+from services.evaluator.service import score_groups
 from shared.errors import InvalidInputError, StoppedError
 from shared.forecast import TEMPLATE
 from tests.unit.evaluator.group_texts import HEADLINE, LeaningEngine, WordEmbedder, few, group, job, pool, ranked

@@ -8,8 +8,8 @@ from statistics import fmean
 
 from services.coordinator.reports.figures.position_bias import spearman
 from services.evaluator.context import Context, Tools
-from services.evaluator.evaluate import pool_of
 from services.evaluator.rankers import make_ranker
+from services.evaluator.service import pool_of
 from tests.unit.evaluator.group_texts import LeaningEngine, WordEmbedder, group, job
 
 GROUPS = 100

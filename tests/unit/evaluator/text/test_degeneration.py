@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from services.evaluator.signs import echoes, restates, signs_of
+from services.evaluator.text.degeneration import echoes, restates, signs_of
 from shared.forecast import TEMPLATE
 from tests.unit.evaluator.group_texts import HEADLINE, OWN
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from services.evaluator.embedder import Embedder, Vectors
+from services.evaluator.embeddings.model import Embedder, Vectors
 from services.evaluator.scoring import beyond_headline, semantic_score
 
 

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from services.evaluator.context import Job
-from services.evaluator.evidence import Evidence, Source
-from services.evaluator.settling import Settler
+from services.evaluator.text.originality import Evidence, Source
+from services.evaluator.text.settlement import Settler
 from shared.forecast import Judgement, format_named
 from shared.wire import GroupToScore, Settlement
 

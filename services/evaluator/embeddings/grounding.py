@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from services.evaluator.embedder import Embedder
+from services.evaluator.embeddings.model import Embedder
 from services.evaluator.scoring import standing
 
 

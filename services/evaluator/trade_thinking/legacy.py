@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from services.evaluator.parts import Rubric, graded
+from services.evaluator.trade_thinking.parts import Rubric, graded
 
 _LEVEL_AFTER_WORD = r"(?:stop|target|tp|sl|at|around)\s*[~≈=:]?\s*[$€£]?\s*\d+(?:\.\d+)?(?:%|\b)"
 _CATALYSTS = (

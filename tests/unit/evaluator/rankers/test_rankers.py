@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.evaluator.context import Context, Job, Tools
-from services.evaluator.evaluate import score_groups
 from services.evaluator.rankers import Pool, Standing, make_ranker, standing_by
 from services.evaluator.rankers.recorded import RecordedRanker
+from services.evaluator.service import score_groups
 from shared.errors import InvalidInputError
 from shared.forecast import TEMPLATE
 from shared.rankers import RANKERS

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.evaluator.comparing import drawn_pairs, question, quoted
+from services.evaluator.rankers.judge_prompts import drawn_pairs, question, quoted
 from tests.unit.evaluator.group_texts import unhurried
 
 TEXTS = [f"claim {i}" for i in range(8)]

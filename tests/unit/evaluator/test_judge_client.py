@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from services.evaluator.engine import HttpEngine
+from services.evaluator.judge_client import HttpEngine
 from shared.errors import InvalidInputError, MorrowError, UnavailableError
 
 
