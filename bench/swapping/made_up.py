@@ -22,7 +22,7 @@ def writer(model: Path, kind: Kind) -> Callable[[Path, int], None]:
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    from services.trainer.policy import lora_config, save_policy
+    from services.trainer.update.model import lora_config, save_policy
     from shared.run_config import RunConfig
 
     config = RunConfig(adapter=kind)

@@ -19,13 +19,13 @@ from trl import GRPOConfig
 
 from bench.updating.meters import Peak, matrix_peak
 from bench.updating.stock import stock_trainer
-from services.trainer.advantages import make_batch
-from services.trainer.batch import BatchGroup, into_packs
-from services.trainer.gspo import GspoTrainer, gspo_config
+from services.trainer.batch.rules import BatchGroup, into_packs
+from services.trainer.batch.tensors import make_pack
 from services.trainer.job import Job
-from services.trainer.packs import make_pack
-from services.trainer.policy import lora_config
-from services.trainer.stepping import trl_settings
+from services.trainer.objectives.advantages import make_batch
+from services.trainer.objectives.gspo import GspoTrainer, gspo_config
+from services.trainer.objectives.trl import trl_settings
+from services.trainer.update.model import lora_config
 from shared.run_config import RunConfig
 from shared.wire import TrainGroup, TrainRollout
 
@@ -102,7 +102,7 @@ class Update:
 
     def run(self) -> None:
         """Old log-probabilities, loss, gradient and step. Morrow takes both log-probabilities of a first
-        minibatch from one pass, as in `services.trainer.update`."""
+        minibatch from one pass, as in `services.trainer.update.update`."""
         if self.side == "morrow":
             self.trainer = GspoTrainer(self.model, tokenizer(), self.args, [self.packs], CAP)
         self.trainer.create_optimizer()

@@ -11,7 +11,7 @@ from torch.nn.utils.rnn import pad_sequence
 from torch.utils.data import SequentialSampler
 from trl import GRPOConfig, GRPOTrainer
 
-from services.trainer.batch import BatchGroup
+from services.trainer.batch.rules import BatchGroup
 
 
 class StockTrainer(GRPOTrainer):  # type: ignore[misc]

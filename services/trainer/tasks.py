@@ -5,7 +5,7 @@ from __future__ import annotations
 from celery import Celery, Task
 
 from services.trainer.settings import TrainerSettings
-from services.trainer.training import train
+from services.trainer.step import train
 from shared.checkpoints import CheckpointStore
 from shared.errors import InvalidInputError
 from shared.queue import task_name

@@ -13,14 +13,14 @@ import pytest
 from safetensors.torch import load_file
 
 from services.trainer.settings import TrainerSettings
-from services.trainer.training import train
+from services.trainer.step import train
 from shared.checkpoints import open_store
 from shared.errors import ProcessFailedError, StoppedError
 from shared.work import Lease
 from tests.unit.trainer.toys import BASE, random_group, save_tiny_llama, train_task
 
 GROUPS = [random_group(1), random_group(2)]
-SUPERVISOR = logging.getLogger("services.trainer.supervise")
+SUPERVISOR = logging.getLogger("services.trainer.subprocess")
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +66,9 @@ def children() -> list[int]:
 
 def trainers() -> list[int]:
     """Those of them that train."""
-    return [pid for pid in children() if b"services.trainer.train" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+    return [
+        pid for pid in children() if b"services.trainer.update.__main__" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    ]
 
 
 def kill_trainer() -> None:

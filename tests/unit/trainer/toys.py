@@ -15,14 +15,14 @@ from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-from services.trainer.advantages import make_batch
-from services.trainer.gspo import GspoTrainer, gspo_config
+from services.trainer.batch.importance import ScoredPack, score_pack
+from services.trainer.batch.tensors import Pack, make_pack
 from services.trainer.job import WORK, Job
-from services.trainer.objective import Learner
-from services.trainer.packs import Pack, make_pack
-from services.trainer.policy import load_policy, load_tokenizer
-from services.trainer.scored import ScoredPack, score_pack
-from services.trainer.update import update
+from services.trainer.objectives.advantages import make_batch
+from services.trainer.objectives.base import Learner
+from services.trainer.objectives.gspo import GspoTrainer, gspo_config
+from services.trainer.update.model import load_policy, load_tokenizer
+from services.trainer.update.update import update
 from shared.run_config import RunConfig
 from shared.wire import CheckpointRef, TrainGroup, TrainRollout, TrainStats, TrainTask
 

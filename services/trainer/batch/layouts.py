@@ -1,0 +1,78 @@
+"""How a pack lies before the model: each prompt once in one sequence, or once per answer in rows.
+
+A token that nothing is predicted from, the last of an answer, is not laid out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import accumulate
+
+import torch
+from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
+
+from services.trainer.batch.tensors import Pack
+
+
+@dataclass(frozen=True, eq=False)
+class Layout:
+    """`ids` and `positions` [R, N]; `mask` [R, N], or [1, 1, N, N] for one row, is true where attention may look.
+
+    `sources` [B, T] says from which of the R·N places each answer token is predicted, 0 beyond an answer's end.
+    """
+
+    ids: Tensor
+    positions: Tensor
+    mask: Tensor
+    sources: Tensor
+
+
+def packed(pack: Pack) -> Layout:
+    """One sequence [prompt, y1 … yB], group after group: an answer sees its prompt and itself, and begins after it.
+
+    The positions of an answer go on from its prompt's, as if it stood alone.
+    """
+    device = pack.answers.device
+    pieces: list[Tensor] = []
+    stems: list[int] = []
+    for prompt, answers in zip(pack.prompts, _answers(pack), strict=True):
+        stems += [len(pieces)] * (1 + len(answers))
+        pieces += [prompt, *answers]
+    sizes, stem = torch.tensor([len(piece) for piece in pieces]), torch.tensor(stems)
+    begins = sizes.cumsum(0) - sizes
+    is_answer = stem != torch.arange(len(pieces))
+    piece = torch.repeat_interleave(sizes)
+    positions = torch.arange(len(piece)) - begins[piece] + (sizes[stem] * is_answer)[piece]
+    sources = begins[is_answer][:, None] + torch.arange(-1, pack.mask.size(1) - 1)
+    sources[:, 0] = (begins + sizes)[stem[is_answer]] - 1
+    visible = (piece[:, None] == piece) | (stem[piece][:, None] == piece)
+    return Layout(
+        ids=torch.cat(pieces)[None],
+        positions=positions[None].to(device),
+        mask=visible.tril()[None, None].to(device),
+        sources=sources.to(device) * pack.mask,
+    )
+
+
+def plain(pack: Pack) -> Layout:
+    """A row [prompt, answer] for each answer, padded on the right: what any causal model can compute."""
+    device = pack.answers.device
+    pairs = [
+        (prompt, answer) for prompt, answers in zip(pack.prompts, _answers(pack), strict=True) for answer in answers
+    ]
+    ids = pad_sequence([torch.cat(pair) for pair in pairs], batch_first=True)
+    rows, places = torch.arange(len(pairs), device=device), torch.arange(ids.size(1), device=device)
+    prompts = torch.tensor([len(prompt) for prompt, _ in pairs], device=device)
+    lengths = torch.tensor([len(prompt) + len(answer) for prompt, answer in pairs], device=device)
+    first = rows * ids.size(1) + prompts - 1
+    sources = first[:, None] + torch.arange(pack.mask.size(1), device=device)
+    return Layout(ids, places.expand_as(ids), places < lengths[:, None], sources * pack.mask)
+
+
+def _answers(pack: Pack) -> list[list[Tensor]]:
+    """Per group, what of each answer is laid out."""
+    lengths = (pack.mask.sum(1) - 1).clamp(min=0).tolist()
+    laid = [answer[:length] for answer, length in zip(pack.answers, lengths, strict=True)]
+    ends = list(accumulate(pack.sizes))
+    return [laid[end - size : end] for end, size in zip(ends, pack.sizes, strict=True)]

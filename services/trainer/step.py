@@ -1,0 +1,108 @@
+"""How a train step is done: stage, train in a spawned process, publish."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import shutil
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from services.trainer.job import JOB, OUTCOME, WORK, Job, Outcome
+from services.trainer.settings import TrainerSettings
+from services.trainer.subprocess import supervise
+from shared.checkpoints import CheckpointStore
+from shared.errors import InvalidInputError, ProcessFailedError
+from shared.wire import TrainResult, TrainStats, TrainTask
+from shared.work import Lease
+
+log = logging.getLogger(__name__)
+Spawn = Callable[[Sequence[str], Mapping[str, str], Lease], None]
+_STAGING = re.compile(r"\.staging-(?P<date>\d{8})-(?P<fence>\d+)-\d+")
+
+
+def train(
+    task: TrainTask, lease: Lease, store: CheckpointStore, settings: TrainerSettings, spawn: Spawn = supervise
+) -> TrainResult:
+    """Train and publish one step's checkpoint. The staging folder is gone afterwards, whatever happened."""
+    _check_base(task, settings)
+    parent = store.verified(task.parent) if task.parent else None
+    sweep_staging(store, task)
+    staged = store.stage(task.run, task.date, task.fence)
+    try:
+        job = Job(
+            task=task,
+            base=settings.base_model_source,
+            parent=parent,
+            staged=staged,
+            device=settings.trainer_device,
+            threads=settings.threads,
+            layout=settings.trainer_layout,
+            pack_tokens=settings.trainer_pack_tokens,
+        )
+        stats = _spawned(job, lease, spawn)
+        shutil.rmtree(job.work)
+        lease.check()
+        record = store.publish(
+            staged,
+            run=task.run,
+            date=task.date,
+            fence=task.fence,
+            parent=task.parent.id if task.parent else None,
+            base_model=task.config.base_model,
+            adapter=task.config.adapter,
+        )
+    finally:
+        shutil.rmtree(staged, ignore_errors=True)
+    return TrainResult(checkpoint=record, stats=stats)
+
+
+def sweep_staging(store: CheckpointStore, task: TrainTask) -> None:
+    """Remove what earlier attempts at the same step left behind: their fence is stale, nothing can publish from it."""
+    for folder in (store.root / task.run).glob(f".staging-{task.date:%Y%m%d}-*"):
+        match = _STAGING.fullmatch(folder.name)
+        if match and int(match["fence"]) < task.fence:
+            log.info("removing %s of an earlier attempt", folder.name)
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _check_base(task: TrainTask, settings: TrainerSettings) -> None:
+    if task.config.base_model != settings.base_model:
+        raise InvalidInputError(
+            f"base_model: the run wants {task.config.base_model}, this worker has {settings.base_model}; "
+            "start a trainer with MORROW_BASE_MODEL and MORROW_BASE_MODEL_PATH of the run's model"
+        )
+
+
+def _spawned(job: Job, lease: Lease, spawn: Spawn) -> TrainStats:
+    job.work.mkdir()
+    (job.work / JOB).write_text(job.model_dump_json(), "utf8")
+    command = [sys.executable, "-P", "-m", "services.trainer.update.__main__", str(job.work / JOB), str(os.getpid())]
+    spawn(command, child_environment(job, os.environ), lease)
+    path = job.staged / WORK / OUTCOME
+    if not path.is_file():
+        raise ProcessFailedError("the training process ended without an outcome; its log has the last lines")
+    outcome = Outcome.model_validate_json(path.read_bytes())
+    if outcome.stats is None:
+        raise InvalidInputError(outcome.error or "the training process refused the step")
+    return outcome.stats
+
+
+NOT_FOR_CHILDREN = ("MORROW_TOKEN", "MORROW_BROKER_URL")
+"""What the process that loads weights has no use for: it asks nobody."""
+
+
+def child_environment(job: Job, inherited: Mapping[str, str]) -> dict[str, str]:
+    """The worker's environment with as many threads as the job has, one GPU at most, and nothing sent anywhere.
+
+    Threads that wait sleep: spinning ones take the cores that the engine or another process would use, and an update
+    beside a busy engine took four times as long.
+    """
+    threads = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), str(job.threads)) | {"OMP_WAIT_POLICY": "PASSIVE"}
+    quiet = {"PYTHONUNBUFFERED": "1", "PYTHONWARNINGS": "ignore::FutureWarning", "TOKENIZERS_PARALLELISM": "false"}
+    offline = {"HF_HUB_DISABLE_TELEMETRY": "1"} | ({"HF_HUB_OFFLINE": "1"} if Path(job.base).is_dir() else {})
+    gpus = "" if job.device == "cpu" else inherited.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0]
+    kept = {name: value for name, value in inherited.items() if name not in NOT_FOR_CHILDREN}
+    return kept | threads | quiet | offline | {"CUDA_VISIBLE_DEVICES": gpus}

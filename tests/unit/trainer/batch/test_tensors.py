@@ -1,0 +1,175 @@
+"""Loss and gradient of a step: packed against plain, and many uneven packs against one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Literal
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from torch import Tensor
+
+from services.trainer.batch.importance import ScoredPack, score_pack
+from services.trainer.batch.logprobs import answer_logps
+from services.trainer.batch.rules import BatchGroup, into_packs
+from services.trainer.batch.tensors import make_pack
+from services.trainer.objectives.advantages import make_batch
+from services.trainer.settings import LayoutName
+from services.trainer.update.model import load_policy
+from shared.errors import InvalidInputError
+from shared.wire import TrainGroup
+from tests.unit.trainer.toys import CPU, make_job, make_trainer, random_group, rollout, run_update, train_task
+
+ONE_TOKEN = random_group(7).model_copy(update={"rollouts": [rollout(n, (n + 3,), n / 5) for n in range(5)]})
+FORCED = random_group(8).model_copy(
+    update={"rollouts": [rollout(n, (3 + n, 4, 5, 6), n / 4, (0, 2) if n else (0, 1, 2, 3)) for n in range(4)]}
+)
+DAYS = {
+    "one group": [random_group(1)],
+    "unlike groups": [random_group(1, prompt=9, longest=3), random_group(2, prompt=2, size=3), random_group(3)],
+    "answers of one token": [ONE_TOKEN],
+    "a group of 2": [random_group(4, size=2)],
+    "a group of 16": [random_group(5, size=16)],
+    "forced tokens": [FORCED, random_group(6)],
+    "a dropped group": [random_group(1).model_copy(update={"rollouts": [rollout(1, (4,), 0.5)]}), random_group(2)],
+}
+
+
+def step(
+    folder: Path, base: Path, groups: Sequence[TrainGroup], tokens: int, layout: LayoutName, adapter: str
+) -> tuple[float, Tensor, int, float]:
+    """Loss, gradient, number of packs and clip share of one step, on weights away from those of π_old."""
+    folder.mkdir()
+    job = make_job(train_task(groups, adapter=adapter), base, folder)
+    model: Any = load_policy(job, CPU)
+    (part,) = make_batch(groups, 1).minibatches
+    scored = [score_pack(model, make_pack(some, 0, CPU), 2.0, layout) for some in into_packs(part, tokens)]
+    torch.manual_seed(2)
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if "lora_B" in name or adapter == "full":
+                parameter.add_((1e-4 if adapter == "lora" else 3e-5) * torch.randn_like(parameter))
+    trainer = make_trainer(job, [scored], model)
+    trainer.layout = layout
+    trainer.current_gradient_accumulation_steps = 1
+    loss = trainer.training_step(model, trainer.minibatches[0], None)
+    gradient = torch.cat([one.grad.flatten() for one in model.parameters() if one.grad is not None])
+    (clipped,) = trainer._metrics["train"]["clip_ratio/region_mean"]
+    return float(loss), gradient, len(scored), clipped
+
+
+def assert_equal(ours: tuple[float, Tensor, int, float], theirs: tuple[float, Tensor, int, float]) -> None:
+    assert ours[0] == pytest.approx(theirs[0], abs=1e-5)
+    assert theirs[1].norm() > 1e-3
+    assert (ours[1] - theirs[1]).norm() / theirs[1].norm() < 1e-4
+    assert ours[3] == pytest.approx(theirs[3])
+
+
+@pytest.mark.parametrize("adapter", ["lora", "full"])
+@pytest.mark.parametrize("day", DAYS.values(), ids=DAYS.keys())
+def test_a_packed_step_is_the_plain_step(
+    tiny_base: Path, tmp_path: Path, day: list[TrainGroup], adapter: Literal["lora", "full"]
+) -> None:
+    packed = step(tmp_path / "packed", tiny_base, day, 10_000, "packed", adapter)
+    plain = step(tmp_path / "plain", tiny_base, day, 1, "plain", adapter)
+    assert packed[2] == 1
+    assert_equal(packed, plain)
+
+
+@pytest.mark.parametrize("adapter", ["lora", "full"])
+def test_accumulation_over_uneven_packs_is_one_big_batch(
+    tiny_base: Path, tmp_path: Path, adapter: Literal["lora", "full"]
+) -> None:
+    day = [random_group(1, size=2), random_group(2, size=3), random_group(3, size=9, longest=9), random_group(4)]
+    whole = step(tmp_path / "whole", tiny_base, day, 10_000, "packed", adapter)
+    parts = step(tmp_path / "parts", tiny_base, day, 50, "packed", adapter)
+    assert (whole[2], parts[2]) == (1, 3)
+    assert 0 < whole[3] < 1
+    assert_equal(parts, whole)
+
+
+def batch_group(number: int, *, temperature: float = 0.7) -> BatchGroup:
+    """A group of 10 tokens: a prompt of 4, and answers of 2 and 4."""
+    group = random_group(number, prompt=4, temperature=temperature)
+    answers = [rollout(1, (3, 4), 0.0), rollout(2, (3, 4, 5, 6), 1.0)]
+    (part,) = make_batch([group.model_copy(update={"rollouts": answers})], 1).minibatches
+    return part[0]
+
+
+@pytest.mark.parametrize(
+    ("tokens", "sizes"), [(1, [1, 1, 1, 1]), (19, [1, 1, 1, 1]), (20, [2, 2]), (30, [3, 1]), (40, [4])]
+)
+def test_groups_share_a_pack_while_their_tokens_fit(tokens: int, sizes: list[int]) -> None:
+    groups = [batch_group(number) for number in range(4)]
+    packs = into_packs(groups, tokens)
+    assert [len(pack) for pack in packs] == sizes
+    assert [group.group_id for pack in packs for group in pack] == [0, 1, 2, 3]
+
+
+def test_groups_of_different_temperatures_share_no_pack() -> None:
+    groups = [batch_group(1), batch_group(2, temperature=1.0), batch_group(3, temperature=1.0)]
+    assert [len(pack) for pack in into_packs(groups, 10_000)] == [1, 2]
+    assert into_packs([], 10) == ()
+
+
+@pytest.mark.parametrize("changes", [{"layout": "plain"}, {"pack_tokens": 1}])
+def test_a_day_learned_in_another_layout_or_in_other_packs_ends_in_the_same_weights(
+    tiny_base: Path, tmp_path: Path, changes: dict[str, Any]
+) -> None:
+    task = train_task([random_group(number) for number in (1, 2, 3, 4)], learning_rate=1e-3)
+    jobs = [make_job(task, tiny_base, tmp_path / name) for name in ("one", "other")]
+    stats = [run_update(jobs[0]), run_update(jobs[1].model_copy(update=changes))]
+    assert stats[1].loss == pytest.approx(stats[0].loss, abs=1e-5)
+    assert stats[1].importance_mean == pytest.approx(stats[0].importance_mean, abs=1e-5)
+    # AdamW's first steps have the size of the learning rate whatever the gradient's, so moments are compared
+    one, other = (load_file(job.staged / "optimizer.safetensors") for job in jobs)
+    for name in one:
+        torch.testing.assert_close(one[name], other[name], rtol=1e-3, atol=1e-6)
+
+
+def test_the_configured_layout_is_the_one_that_is_computed(tiny_base: Path, tmp_path: Path) -> None:
+    job = make_job(train_task([random_group(1)]), tiny_base, tmp_path)
+    model: Any = load_policy(job, CPU)
+    model.get_base_model().config.sliding_window = 3
+    model.get_base_model().config.layer_types = None
+    (part,) = make_batch(job.task.groups, 1).minibatches
+    pack = make_pack(part, 0, CPU)
+    with pytest.raises(InvalidInputError, match="do not look at the whole sequence"):
+        score_pack(model, pack, 2.0, "packed")
+    assert isinstance(score_pack(model, pack, 2.0, "plain"), ScoredPack)
+
+
+def test_forced_tokens_are_neither_scored_nor_in_the_way_of_what_follows(tiny_base: Path, tmp_path: Path) -> None:
+    job = make_job(train_task([FORCED]), tiny_base, tmp_path)
+    model: Any = load_policy(job, CPU)
+    (part,) = make_batch([FORCED], 1).minibatches
+    pack = make_pack(part, 0, CPU)
+    some, _ = answer_logps(model, pack)
+    every, _ = answer_logps(model, replace(pack, counted=pack.mask))
+    torch.testing.assert_close(some, every * pack.counted, rtol=0, atol=1e-5)
+    assert not some[~pack.counted].any()
+
+
+def test_packs_that_nobody_scored_are_scored_by_the_step_itself(tiny_base: Path, tmp_path: Path) -> None:
+    job = make_job(train_task([random_group(1), random_group(2)]), tiny_base, tmp_path)
+    model: Any = load_policy(job, CPU)
+    (part,) = make_batch(job.task.groups, 1).minibatches
+    packs = [make_pack([group], 0, CPU) for group in part]
+    scored = [score_pack(model, pack, 2.0) for pack in packs]
+    losses, gradients = [], []
+    for given in (packs, scored):
+        trainer = make_trainer(job, [given], model)
+        trainer.current_gradient_accumulation_steps = 1
+        model.zero_grad()
+        losses.append(float(trainer.training_step(model, trainer.minibatches[0], None)))
+        gradients.append(torch.cat([one.grad.flatten() for one in model.parameters() if one.grad is not None]))
+        for micro, known in zip(trainer.minibatches[0], scored, strict=True):
+            assert micro.scored is not None
+            torch.testing.assert_close(micro.scored.old_logps, known.old_logps, rtol=0, atol=1e-6)
+            torch.testing.assert_close(micro.scored.weights, known.weights, rtol=1e-6, atol=0)
+            assert not micro.scored.old_logps.requires_grad
+    assert losses[0] == pytest.approx(losses[1], abs=1e-6)
+    assert (gradients[0] - gradients[1]).norm() / gradients[1].norm() < 1e-5

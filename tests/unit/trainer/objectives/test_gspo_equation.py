@@ -1,0 +1,118 @@
+"""The trainer's loss and gradient against equation 5 of the GSPO paper (arXiv 2507.18071), written out here anew."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from services.trainer.batch.importance import ScoredPack
+from services.trainer.update.model import load_policy
+from tests.unit.trainer.toys import CPU, make_job, make_trainer, random_group, rollout, scored_packs, train_task
+
+LOW, HIGH = 3e-4, 4e-4
+
+
+def sequence_logps(model: Any, prompt: Tensor, answer: Tensor, temperature: float) -> Tensor:
+    logits = model(torch.cat([prompt, answer])[None]).logits[0, len(prompt) - 1 : -1]
+    return torch.log_softmax(logits / temperature, -1).gather(1, answer[:, None])[:, 0]
+
+
+def paper_loss(model: Any, packs: list[ScoredPack], cap: float) -> tuple[Tensor, list[str]]:
+    """Minus equation 5, each term times the sampler's truncated importance weight; and which sequences were clipped."""
+    terms, clipped = [], []
+    for scored in packs:
+        pack = scored.pack
+        for row, advantage in enumerate(pack.advantages):
+            counted = pack.counted[row]
+            if not counted.any():
+                terms.append(torch.zeros(()))
+                continue
+            answer = pack.answers[row][pack.mask[row]]
+            learned = counted[pack.mask[row]]
+            logps = sequence_logps(model, pack.prompts[0], answer, pack.temperature)[learned]
+            with torch.no_grad():
+                gap = (scored.log_ratios[row]).exp().clamp(max=cap)
+            ratio = torch.exp(torch.mean(logps - scored.old_logps[row][counted]))
+            bounded = torch.clip(ratio, 1 - LOW, 1 + HIGH)
+            terms.append(gap * torch.minimum(ratio * advantage, bounded * advantage))
+            if advantage * (ratio - bounded).detach() > 0:
+                clipped.append("high" if advantage > 0 else "low")
+    return -torch.stack(terms).mean(), clipped
+
+
+@pytest.fixture
+def packs(tiny_base: Path, tmp_path: Path) -> tuple[Any, list[ScoredPack], Any]:
+    """A model and trainer with two groups of unlike sizes, prompts, temperatures and lengths, far from π_old."""
+    one, two = random_group(1, size=5, longest=8), random_group(2, size=3, prompt=3, temperature=0.9)
+    two = two.model_copy(update={"rollouts": [*two.rollouts, rollout(99, (), 0.0), rollout(98, (4, 5), 0.3, (0, 1))]})
+    job = make_job(train_task([one, two]), tiny_base, tmp_path)
+    model = load_policy(job, CPU)
+    torch.manual_seed(5)
+    for name, parameter in model.named_parameters():
+        if "lora_B" in name:
+            parameter.data.normal_(std=0.05)
+    shifted = []
+    for scored in scored_packs(model, [one, two]):
+        noise = 1e-3 * torch.randn_like(scored.old_logps) + 1e-3 * torch.randn(len(scored.old_logps), 1)
+        shifted.append(replace(scored, old_logps=(scored.old_logps + noise) * scored.pack.mask))
+    return model, shifted, make_trainer(job, [shifted], model)
+
+
+def test_loss_and_gradient_are_those_of_the_paper_with_clipping_masks_and_weights(
+    packs: tuple[Any, list[ScoredPack], Any],
+) -> None:
+    model, scored, trainer = packs
+    trainer.current_gradient_accumulation_steps = 1
+    loss = trainer.training_step(model, trainer.minibatches[0], None)
+    trained = {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
+    ours = {name: parameter.grad.clone() for name, parameter in trained.items()}
+    expected, clipped = paper_loss(model, scored, cap=2.0)
+    theirs = dict(zip(trained, torch.autograd.grad(expected, list(trained.values())), strict=True))
+    assert set(clipped) == {"low", "high"}
+    assert len(clipped) < 8
+    assert loss.item() == pytest.approx(expected.item(), abs=1e-5)
+    norm = torch.cat([gradient.flatten() for gradient in theirs.values()]).norm()
+    apart = torch.cat([(ours[name] - theirs[name]).flatten() for name in trained]).norm()
+    assert norm > 1e-3
+    assert apart / norm < 1e-4
+
+
+def test_the_importance_weights_are_truncated_length_normalised_and_blind_to_forced_tokens(
+    packs: tuple[Any, list[ScoredPack], Any],
+) -> None:
+    _, scored, _ = packs
+    for one in scored:
+        for row, counted in enumerate(one.pack.counted):
+            if counted.any():
+                assert one.weights[row] == pytest.approx(min(2.0, float(one.log_ratios[row].exp())), rel=1e-6)
+            else:
+                assert (one.log_ratios[row].item(), one.weights[row].item()) == (0.0, 1.0)
+    assert any(bool((one.weights < 1.99).any()) for one in scored)
+
+
+def test_a_cap_of_one_lets_no_sequence_count_more_than_once(tiny_base: Path, tmp_path: Path) -> None:
+    group = random_group(4)
+    far = [one.model_copy(update={"logprobs": [-9.0] * len(one.token_ids)}) for one in group.rollouts]
+    job = make_job(train_task([group]), tiny_base, tmp_path)
+    (scored,) = scored_packs(load_policy(job, CPU), [group.model_copy(update={"rollouts": far})], cap=1.0)
+    assert scored.weights.tolist() == [1.0] * len(far)
+
+
+def test_a_forced_token_passes_no_gradient(tiny_base: Path, tmp_path: Path) -> None:
+    forced_last = [rollout(place, (4, 5, 6 + place), place / 4, (2,)) for place in range(4)]
+    other_last = [one.model_copy(update={"token_ids": [4, 5, 20]}) for one in forced_last]
+    gradients = []
+    for number, rollouts in enumerate((forced_last, other_last)):
+        group = random_group(1).model_copy(update={"rollouts": rollouts})
+        job = make_job(train_task([group]), tiny_base, tmp_path / str(number))
+        trainer = make_trainer(job, [scored_packs(load_policy(job, CPU), [group])])
+        trainer.current_gradient_accumulation_steps = 1
+        trainer.training_step(trainer.model, trainer.minibatches[0], None)
+        gradients.append([parameter.grad for parameter in trainer.model.parameters() if parameter.requires_grad])
+    for own, other in zip(*gradients, strict=True):
+        torch.testing.assert_close(own, other, rtol=1e-6, atol=1e-9)

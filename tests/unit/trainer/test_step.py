@@ -1,0 +1,188 @@
+"""A train step from the worker's side: staged, spawned, published or swept away. The spawned process is a fake."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from services.trainer.job import OUTCOME, Job, Outcome
+from services.trainer.settings import TrainerSettings
+from services.trainer.step import child_environment, sweep_staging, train
+from shared.checkpoints import MANIFEST, CheckpointStore
+from shared.errors import CheckpointCorruptError, InvalidInputError, ProcessFailedError, StoppedError
+from shared.wire import TrainResult, TrainStats, TrainTask
+from shared.work import Lease
+from tests.factories import weights
+from tests.unit.trainer.toys import BASE, DAY, train_task
+
+STATS = TrainStats.model_validate(
+    dict.fromkeys(TrainStats.model_fields, 0)
+    | {"objective": "gspo", "loss": 0.25, "importance_mean": 1.0, "seconds": 3.0}
+)
+
+
+class FakeProcess:
+    """Stands in for the spawned process: writes weights and an outcome, or fails."""
+
+    def __init__(self, outcome: Outcome | None, error: Exception | None = None) -> None:
+        self.outcome, self.error = outcome, error
+        self.jobs: list[Job] = []
+        self.commands: list[Sequence[str]] = []
+
+    def __call__(self, command: Sequence[str], environment: Mapping[str, str], lease: Lease) -> None:
+        job = Job.model_validate_json(Path(command[-2]).read_bytes())
+        self.jobs.append(job)
+        self.commands.append(command)
+        (job.staged / "adapter_model.safetensors").write_bytes(weights(b"weights of " + str(job.task.date).encode()))
+        if self.error:
+            raise self.error
+        if self.outcome:
+            (job.work / OUTCOME).write_text(self.outcome.model_dump_json(), "utf8")
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> CheckpointStore:
+    return CheckpointStore(tmp_path / "store")
+
+
+@pytest.fixture
+def settings(store: CheckpointStore) -> TrainerSettings:
+    return TrainerSettings(
+        store=str(store.root), base_model=BASE, base_model_path="/somewhere", trainer_device="cpu", trainer_threads=2
+    )
+
+
+Do = Callable[..., TrainResult]
+
+
+@pytest.fixture
+def do(store: CheckpointStore, settings: TrainerSettings) -> Do:
+    def run(task: TrainTask, process: FakeProcess, lease: Lease | None = None) -> TrainResult:
+        return train(task, lease or Lease(5, task.fence), store, settings, process)
+
+    return run
+
+
+def leftovers(store: CheckpointStore) -> list[str]:
+    return [path.name for path in store.root.glob("*/.staging-*")]
+
+
+def test_a_step_ends_as_a_published_checkpoint_that_verifies(do: Do, store: CheckpointStore) -> None:
+    process = FakeProcess(Outcome(stats=STATS))
+    result = do(train_task([]), process)
+    folder = store.verified(result.checkpoint.ref)
+    assert sorted(path.name for path in folder.iterdir()) == ["adapter_model.safetensors", MANIFEST]
+    assert result.stats == STATS
+    record = result.checkpoint
+    assert (record.run, record.date, record.fence, record.parent) == ("RUN", DAY, 1, None)
+    assert (record.base_model, record.adapter) == (BASE, "lora")
+    assert leftovers(store) == []
+    assert process.commands[0][1:4] == ["-P", "-m", "services.trainer.update.__main__"]
+    assert process.commands[0][-1] == str(os.getpid())
+
+
+def test_the_next_day_is_given_the_verified_folder_of_its_parent(do: Do, store: CheckpointStore) -> None:
+    process = FakeProcess(Outcome(stats=STATS))
+    parent = do(train_task([]), process).checkpoint.ref
+    child = do(train_task([], day=1, parent=parent), process).checkpoint
+    assert process.jobs[1].parent == store.path(parent)
+    assert child.parent == parent.id
+
+
+def test_a_parent_whose_files_changed_is_not_trained_on(do: Do, store: CheckpointStore) -> None:
+    parent = do(train_task([]), FakeProcess(Outcome(stats=STATS))).checkpoint.ref
+    (store.path(parent) / "adapter_model.safetensors").write_bytes(b"other")
+    with pytest.raises(CheckpointCorruptError):
+        do(train_task([], day=1, parent=parent), FakeProcess(Outcome(stats=STATS)))
+
+
+def test_a_run_on_another_base_model_is_refused_naming_both(do: Do) -> None:
+    with pytest.raises(InvalidInputError, match="the run wants other/model, this worker has toy/llama"):
+        do(train_task([], base_model="other/model"), FakeProcess(Outcome(stats=STATS)))
+
+
+@pytest.mark.parametrize("error", [ProcessFailedError("killed"), StoppedError("cancelled")])
+def test_a_process_that_fails_leaves_no_staging_folder(do: Do, store: CheckpointStore, error: Exception) -> None:
+    with pytest.raises(type(error)):
+        do(train_task([]), FakeProcess(None, error))
+    assert leftovers(store) == []
+
+
+def test_a_refusal_of_the_process_is_not_worth_another_attempt(do: Do, store: CheckpointStore) -> None:
+    with pytest.raises(InvalidInputError, match="token 99") as caught:
+        do(train_task([]), FakeProcess(Outcome(error="group 1: token 99 is not in the vocabulary")))
+    assert not caught.value.retryable
+    assert leftovers(store) == []
+
+
+def test_a_process_without_an_outcome_may_be_tried_again(do: Do) -> None:
+    with pytest.raises(ProcessFailedError, match="without an outcome"):
+        do(train_task([]), FakeProcess(None))
+
+
+def test_a_lease_lost_while_training_ended_publishes_nothing(do: Do, store: CheckpointStore) -> None:
+    lease = Lease(5, 1)
+    lease.revoke("the run was cancelled")
+    with pytest.raises(StoppedError):
+        do(train_task([]), FakeProcess(Outcome(stats=STATS)), lease)
+    assert [path.name for path in (store.root / "RUN").iterdir()] == []
+
+
+def test_what_earlier_attempts_at_the_step_left_is_swept_and_nothing_else(store: CheckpointStore) -> None:
+    task = train_task([], fence=3)
+    kept = [f".staging-{DAY:%Y%m%d}-3-77", f".staging-{DAY:%Y%m%d}-4-77", ".staging-20990101-1-77", f"{DAY:%Y%m%d}-abc"]
+    gone = [f".staging-{DAY:%Y%m%d}-1-77", f".staging-{DAY:%Y%m%d}-2-9"]
+    for name in kept + gone:
+        (store.root / "RUN" / name / "work").mkdir(parents=True)
+    sweep_staging(store, task)
+    assert sorted(path.name for path in (store.root / "RUN").iterdir()) == sorted(kept)
+
+
+def job(tmp_path: Path, **changes: Any) -> Job:
+    given = {"task": train_task([]), "base": "name/of-it", "parent": None, "staged": tmp_path, "device": "cpu"}
+    return Job(**(given | {"threads": 3} | changes))
+
+
+def test_the_process_gets_its_threads_and_sees_no_gpu_it_may_not_use(tmp_path: Path) -> None:
+    environment = child_environment(
+        job(tmp_path), {"PATH": "/bin", "OMP_NUM_THREADS": "9", "CUDA_VISIBLE_DEVICES": "1"}
+    )
+    assert environment["PATH"] == "/bin"
+    assert environment["OMP_NUM_THREADS"] == environment["MKL_NUM_THREADS"] == "3"
+    assert environment["CUDA_VISIBLE_DEVICES"] == ""
+    assert "HF_HUB_OFFLINE" not in environment
+
+
+@pytest.mark.parametrize(("seen", "given"), [(None, "0"), ("2,3", "2")])
+def test_one_gpu_at_most_is_visible(tmp_path: Path, seen: str | None, given: str) -> None:
+    inherited = {"CUDA_VISIBLE_DEVICES": seen} if seen else {}
+    assert child_environment(job(tmp_path, device="auto"), inherited)["CUDA_VISIBLE_DEVICES"] == given
+
+
+def test_a_base_model_in_a_folder_needs_no_hub(tmp_path: Path) -> None:
+    assert child_environment(job(tmp_path, base=str(tmp_path)), {})["HF_HUB_OFFLINE"] == "1"
+
+
+def test_a_job_survives_its_file(tmp_path: Path) -> None:
+    one = job(tmp_path, parent=tmp_path / "parent")
+    assert Job.model_validate(json.loads(one.model_dump_json())) == one
+
+
+def test_threads_default_to_the_cores_at_hand(store: CheckpointStore) -> None:
+    assert TrainerSettings(store=str(store.root)).threads == len(os.sched_getaffinity(0))
+    assert TrainerSettings(store=str(store.root), trainer_threads=1).threads == 1
+
+
+def test_how_the_batch_is_laid_out_is_a_setting_of_the_worker(
+    store: CheckpointStore, settings: TrainerSettings
+) -> None:
+    process = FakeProcess(Outcome(stats=STATS))
+    train(train_task([]), Lease(5, 1), store, settings, process)
+    changed = settings.model_copy(update={"trainer_layout": "plain", "trainer_pack_tokens": 99})
+    train(train_task([], day=1), Lease(5, 1), store, changed, process)
+    assert [(job.layout, job.pack_tokens) for job in process.jobs] == [("packed", 512), ("plain", 99)]
