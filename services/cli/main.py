@@ -9,22 +9,10 @@ from typing import Annotated
 import typer
 from typer.exceptions import TyperException
 
-from services.cli import (
-    backfills,
-    compare,
-    config,
-    corpus,
-    demo,
-    panels,
-    prices,
-    reporting,
-    runs,
-    serving,
-    stack,
-    tokens,
-)
+from services.cli.arguments import UsageError
 from services.cli.client import error_lines
-from services.cli.values import UsageError
+from services.cli.commands import backfills, compare, config, corpus, demo, panels, prices, runs, serving, stack, tokens
+from services.cli.commands import reports as reporting
 from shared.errors import MorrowError
 from shared.masking import masked
 from shared.plain import for_terminal

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from services.cli.values import parse_date
+from services.cli.arguments import parse_date
 
 RunName = Annotated[str, typer.Argument(metavar="RUN", help="Name of the run.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]

@@ -12,9 +12,9 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import select, update
 
-from services.cli.corpus_files import read_rows
-from services.cli.export import Exported, Progress, export_run
-from services.cli.seed_files import read_seed_run
+from services.cli.files.export import Exported, Progress, export_run
+from services.cli.files.headlines import read_rows
+from services.cli.files.legacy_layout import read_seed_run
 from services.coordinator.database import Sessions
 from services.coordinator.models import Checkpoint, Evaluation, Group
 from shared.checkpoints import CheckpointStore

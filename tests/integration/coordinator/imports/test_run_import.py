@@ -9,7 +9,7 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import func, select
 
-from services.cli.seed_files import read_seed_run
+from services.cli.files.legacy_layout import read_seed_run
 from services.coordinator.database import Sessions
 from services.coordinator.models import Outbox, Rollout, Step
 from tests.fakes import FakeWorker

@@ -1,0 +1,64 @@
+"""`morrow config`: what a run can be told."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import typer
+
+from services.cli.options import AsJson
+from services.cli.output.console import out, print_json, table
+from services.cli.output.markup import styled
+from shared.run_config import RunConfig
+
+_SIGNS = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
+
+
+def _admits(schema: dict[str, Any]) -> str:
+    """Type and bounds of a field in words, from its JSON schema."""
+    options = schema.get("anyOf", [schema])
+    said = []
+    for option in options:
+        if "enum" in option:
+            said.append(" | ".join(option["enum"]))
+        elif option.get("type") != "null":
+            bounds = [f"{sign} {option[key]}" for key, sign in _SIGNS.items() if key in option]
+            said.append(" ".join([str(option.get("type", "")), ", ".join(bounds)]).strip())
+    return " or ".join([*said, *(["null"] if any(o.get("type") == "null" for o in options) else [])])
+
+
+def fields() -> list[dict[str, Any]]:
+    """The fields of a run's configuration: name, what they admit, default, description."""
+    properties = RunConfig.model_json_schema()["properties"]
+    return [
+        {
+            "name": name,
+            "admits": _admits(schema),
+            "default": schema.get("default"),
+            "description": schema.get("description", ""),
+        }
+        for name, schema in properties.items()
+    ]
+
+
+def config(as_json: AsJson = False) -> None:
+    """List what `morrow backfill --set key=value` can set: bounds, defaults, meaning."""
+    rows = fields()
+    if as_json:
+        print_json(rows)
+        return
+    shown = [
+        (
+            styled("[bold]{}[/]", row["name"]),
+            row["admits"],
+            "null" if row["default"] is None else f"{row['default']}".replace("True", "true"),
+            row["description"].replace("`", ""),
+        )
+        for row in rows
+    ]
+    out().print(table(("field", "admits", "default", "meaning"), shown))
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(rich_help_panel="Runs")(config)

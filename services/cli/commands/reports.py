@@ -1,0 +1,107 @@
+"""What comes out of runs, and runs that come from elsewhere: report, export, run import."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.progress import Progress
+
+from services.cli.arguments import UsageError
+from services.cli.commands.backfills import outcome, wait_for
+from services.cli.commands.runs import show
+from services.cli.connect import connect
+from services.cli.files.export import export_run
+from services.cli.files.legacy_layout import read_seed_run
+from services.cli.options import AsJson, RunName
+from services.cli.output.console import err, out, print_json, print_text
+from services.cli.output.format import day
+from services.cli.output.plot import picture
+
+run_app = typer.Typer(help="Runs that were made elsewhere.", no_args_is_help=True)
+
+
+class ReportFormat(StrEnum):
+    """How a report is written."""
+
+    md = "md"
+    json = "json"
+    csv = "csv"
+
+
+def write_text(file: Path, text: str) -> None:
+    """Write a file, creating its folder."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text, "utf8")
+
+
+def report(
+    run: RunName,
+    form: Annotated[ReportFormat, typer.Option("--format", help="Markdown, JSON or CSV.")] = ReportFormat.md,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write to a file instead.")
+    ] = None,
+    plot: Annotated[
+        Path | None, typer.Option("--plot", metavar="FILE.svg", help="Draw the trends of days and panel as well.")
+    ] = None,
+) -> None:
+    """Print the report of a run: what passes and fails, figures per day, trends, panel, what failed and why."""
+    if plot is not None and plot.suffix.lower() != ".svg":
+        raise UsageError(f"--plot {plot}: the picture is an SVG; name a file that ends in .svg")
+    client = connect()
+    text = client.text(f"/v1/backfills/{run}/report", format=form.value)
+    if plot is not None:
+        write_text(plot, picture(client.get(f"/v1/backfills/{run}/report")))
+        err().print(f"wrote {plot}")
+    if output is None:
+        print_text(text if text.endswith("\n") else f"{text}\n")
+        return
+    write_text(output, text)
+    err().print(f"wrote {output}")
+
+
+def export(
+    run: RunName, folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where to write; made if it is missing.")]
+) -> None:
+    """Write a run in the seed's layout: headlines, predictions, outcomes, evaluations, training, checkpoints, logs."""
+    http = connect().http
+    with Progress(*Progress.get_default_columns(), console=err(), transient=True) as bar:
+        task = bar.add_task(run, total=None)
+
+        def show_progress(what: str, done: int, total: int) -> None:
+            bar.update(task, description=what, completed=done, total=total)
+
+        written = export_run(http, run, folder, show_progress)
+    out().print(f"wrote {written.days} days of {run} to {written.folder} ({len(written.files)} files and checkpoints)")
+
+
+@run_app.command("import")
+def import_run(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder in the seed's layout.")],
+    name: Annotated[str, typer.Option("--name", metavar="NAME", help="Name of the new run.")],
+    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Follow it until the scores are recomputed.")] = True,
+    as_json: AsJson = False,
+) -> None:
+    """Import a run that was made elsewhere; its scores are recomputed under preset `seed`."""
+    client = connect()
+    with err().status(f"reading {folder}") as status:
+        body = read_seed_run(folder, name)
+        status.update(f"importing {len(body['days'])} days as {name}")
+        made = client.post("/v1/imports/runs", body)
+    for skipped in made["skipped"]:
+        err().print(f"{day(skipped['date'])} skipped: {skipped['reason']}", markup=False)
+    made = wait_for(client, name) if wait else client.get(f"/v1/backfills/{name}")
+    if as_json:
+        print_json(made)
+    else:
+        show(made)
+    if wait:
+        outcome(made)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command(rich_help_panel="Results")(report)
+    app.command(rich_help_panel="Results")(export)
