@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import TracebackType
 
-from shared.masking import masked
-from shared.plain import escaped_line
+from shared.text.redact import masked
+from shared.text.sanitize import escaped_line
 
 FORMAT = "%(asctime)s %(levelname)s %(name)s %(message)s"
 _TALKATIVE = ("httpx", "httpcore", "botocore", "aiobotocore", "s3fs", "urllib3")

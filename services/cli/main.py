@@ -14,8 +14,8 @@ from services.cli.client import error_lines
 from services.cli.commands import backfills, compare, config, corpus, demo, panels, prices, runs, serving, stack, tokens
 from services.cli.commands import reports as reporting
 from shared.errors import MorrowError
-from shared.masking import masked
-from shared.plain import for_terminal
+from shared.text.redact import masked
+from shared.text.sanitize import for_terminal
 
 app = typer.Typer(
     name="morrow",

@@ -32,10 +32,10 @@ from services.coordinator.serving import routes as serving
 from services.coordinator.serving.dependencies import ServingSide
 from services.coordinator.serving.limits import ServingRules
 from services.coordinator.steps import routes as steps
-from shared.body_limit import BodyLimit
 from shared.checkpoints import CheckpointStore
 from shared.errors import InvalidInputError, UnavailableError
-from shared.web import install_health, install_problems, problem_response
+from shared.web.body_limit import BodyLimit
+from shared.web.problems import install_health, install_problems, problem_response
 
 log = logging.getLogger(__name__)
 MIB = 2**20

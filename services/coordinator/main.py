@@ -26,7 +26,7 @@ from services.coordinator.steps.outbox import backlog_of, publish_due, sender, w
 from services.coordinator.steps.sweeper import expire_leases, resend_lost
 from shared.checkpoints import CheckpointStore, open_store
 from shared.logging import configure_logging
-from shared.queue import make_celery
+from shared.worker.celery import make_celery
 
 
 def build_app(settings: CoordinatorSettings, engine: Engine) -> FastAPI:

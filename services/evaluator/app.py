@@ -10,9 +10,9 @@ from prometheus_client import CollectorRegistry, Counter, Histogram
 from services.evaluator.context import Tools
 from services.evaluator.schemas import ScoreAnswer, ScoreRequest
 from services.evaluator.service import score_groups
-from shared.body_limit import BodyLimit
-from shared.guard import OneToken
-from shared.web import install_health, install_problems
+from shared.web.auth import OneToken
+from shared.web.body_limit import BodyLimit
+from shared.web.problems import install_health, install_problems
 
 
 def create_app(

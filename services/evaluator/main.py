@@ -24,9 +24,9 @@ def make_tools(settings: EvaluatorSettings, embedder: MiniLm) -> Tools:
 def run_worker(settings: EvaluatorSettings) -> None:
     """Consume the queue `evaluate` until told to stop."""
     from services.evaluator.tasks import make_handler, make_task
-    from shared.metrics import WorkerMetrics, serve_from_pool
-    from shared.queue import make_celery
-    from shared.work import HttpCoordinator
+    from shared.worker.celery import make_celery
+    from shared.worker.metrics import WorkerMetrics, serve_from_pool
+    from shared.worker.steps import HttpCoordinator
 
     app = make_celery(settings.broker_url)
     coordinator = HttpCoordinator.at(

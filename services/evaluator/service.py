@@ -18,7 +18,7 @@ from services.evaluator.text.leak import leak_list
 from services.evaluator.text.parsing import Reader
 from shared.errors import InvalidInputError
 from shared.wire import EvaluateResult, EvaluateTask, EvaluationRecord, GroupToScore
-from shared.work import Lease
+from shared.worker.steps import Lease
 
 log = logging.getLogger(__name__)
 

@@ -7,10 +7,10 @@ from celery import Celery, Task
 from services.evaluator.context import Tools
 from services.evaluator.service import evaluate
 from shared.errors import InvalidInputError
-from shared.queue import task_name
 from shared.wire import EvaluateTask, Result
 from shared.wire import Task as Step
-from shared.work import Coordinator, Handler, Lease, Meter, work_on
+from shared.worker.celery import task_name
+from shared.worker.steps import Coordinator, Handler, Lease, Meter, work_on
 
 
 def make_handler(tools: Tools) -> Handler:

@@ -8,9 +8,9 @@ from services.trainer.settings import TrainerSettings
 from services.trainer.tasks import make_handler, make_task
 from shared.checkpoints import open_store
 from shared.logging import configure_logging
-from shared.metrics import WorkerMetrics, serve_from_pool
-from shared.queue import make_celery
-from shared.work import HttpCoordinator
+from shared.worker.celery import make_celery
+from shared.worker.metrics import WorkerMetrics, serve_from_pool
+from shared.worker.steps import HttpCoordinator
 
 
 def main() -> None:

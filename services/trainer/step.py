@@ -16,7 +16,7 @@ from services.trainer.subprocess import supervise
 from shared.checkpoints import CheckpointStore
 from shared.errors import InvalidInputError, ProcessFailedError
 from shared.wire import TrainResult, TrainStats, TrainTask
-from shared.work import Lease
+from shared.worker.steps import Lease
 
 log = logging.getLogger(__name__)
 Spawn = Callable[[Sequence[str], Mapping[str, str], Lease], None]
@@ -79,7 +79,7 @@ def _check_base(task: TrainTask, settings: TrainerSettings) -> None:
 def _spawned(job: Job, lease: Lease, spawn: Spawn) -> TrainStats:
     job.work.mkdir()
     (job.work / JOB).write_text(job.model_dump_json(), "utf8")
-    command = [sys.executable, "-P", "-m", "services.trainer.update.__main__", str(job.work / JOB), str(os.getpid())]
+    command = [sys.executable, "-P", "-m", "services.trainer.update", str(job.work / JOB), str(os.getpid())]
     spawn(command, child_environment(job, os.environ), lease)
     path = job.staged / WORK / OUTCOME
     if not path.is_file():

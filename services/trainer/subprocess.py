@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import IO
 
 from shared.errors import ProcessFailedError
-from shared.work import Lease
+from shared.worker.steps import Lease
 
 log = logging.getLogger(__name__)
 LAST_LINES = 20

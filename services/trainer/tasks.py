@@ -8,10 +8,10 @@ from services.trainer.settings import TrainerSettings
 from services.trainer.step import train
 from shared.checkpoints import CheckpointStore
 from shared.errors import InvalidInputError
-from shared.queue import task_name
 from shared.wire import Result, TrainTask
 from shared.wire import Task as Step
-from shared.work import Coordinator, Handler, Lease, Meter, work_on
+from shared.worker.celery import task_name
+from shared.worker.steps import Coordinator, Handler, Lease, Meter, work_on
 
 
 def make_handler(store: CheckpointStore, settings: TrainerSettings) -> Handler:

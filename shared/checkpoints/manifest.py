@@ -11,8 +11,8 @@ from typing import Literal
 
 from pydantic import Field
 
+from shared.checkpoints.safetensors import check_weights
 from shared.errors import CheckpointCorruptError, InvalidInputError
-from shared.safetensors_check import check_weights
 from shared.wire import CheckpointRef, Message
 
 MANIFEST = "manifest.json"

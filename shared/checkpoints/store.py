@@ -16,8 +16,8 @@ from typing import Literal
 
 from shared.checkpoints.manifest import MANIFEST, Manifest, check_contents, plain_name, sha256_of, verify
 from shared.checkpoints.remote import Remote
+from shared.checkpoints.safetensors import check_weights
 from shared.errors import CheckpointCorruptError, InvalidInputError
-from shared.safetensors_check import check_weights
 from shared.wire import CheckpointRecord, CheckpointRef
 
 

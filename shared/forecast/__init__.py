@@ -12,9 +12,9 @@ from __future__ import annotations
 from shared.forecast.abstention import ABSTENTION
 from shared.forecast.format import Asked, Example, Format, Kept, RepairPlan
 from shared.forecast.formats import format_named, formats
+from shared.forecast.formats.one_line.judge import judge
+from shared.forecast.formats.one_line.regex import line_regex, slot_regex
 from shared.forecast.judgement import Judgement
-from shared.forecast.judging import judge
-from shared.forecast.regex import line_regex, slot_regex
 from shared.forecast.slots import DOMAINS, HORIZONS, KEYS, TEMPLATE, WORD_LIMITS, Slots, render
 
 __all__ = [

@@ -19,9 +19,9 @@ from typing import Any
 
 import httpx
 
-from shared.cells import guarded
 from shared.checkpoints import MANIFEST, sha256_of
 from shared.errors import CheckpointCorruptError, MorrowError, UnavailableError, from_problem
+from shared.text.sanitize import guarded
 
 Json = dict[str, Any]
 Progress = Callable[[str, int, int], None]

@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from shared.cells import unguarded
 from shared.errors import InvalidInputError
+from shared.text.sanitize import unguarded
 
 Json = dict[str, Any]
 Key = tuple[str, str | None, int]

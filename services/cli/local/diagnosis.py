@@ -6,8 +6,8 @@ import re
 import signal
 from pathlib import Path
 
-from shared.masking import masked
-from shared.plain import for_terminal
+from shared.text.redact import masked
+from shared.text.sanitize import for_terminal
 
 _MODULE = re.compile(r"(?:ModuleNotFoundError|ImportError): No module named '([^']+)'")
 _IN_USE = re.compile(r"address already in use", re.IGNORECASE)

@@ -6,8 +6,8 @@ import os
 import stat
 
 from services.cli.local.home import Home
-from shared import token
 from shared.errors import UnavailableError
+from shared.tokens import new_token, parse_token
 
 
 def local_token(home: Home) -> str:
@@ -17,12 +17,12 @@ def local_token(home: Home) -> str:
     except FileExistsError:
         return _stored(home)
     with os.fdopen(descriptor, "w", encoding="utf8") as file:
-        file.write(token.fresh().text + "\n")
+        file.write(new_token().text + "\n")
     return _stored(home)
 
 
 def _stored(home: Home) -> str:
     text = home.token.read_text("utf8").strip()
-    if token.read(text) is None:
+    if parse_token(text) is None:
         raise UnavailableError(f"{home.token} holds no token: remove it, and start the local stack again")
     return text

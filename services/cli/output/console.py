@@ -18,7 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from services.cli.output.markup import Markup
-from shared.plain import for_terminal
+from shared.text.sanitize import for_terminal
 
 _PIPE_WIDTH = 200
 _OBEYED = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")

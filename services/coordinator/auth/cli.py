@@ -14,14 +14,14 @@ from pydantic import ValidationError
 from sqlalchemy.exc import OperationalError, ProgrammingError
 from sqlalchemy.orm import Session
 
-from services.coordinator.auth import service as store
+from services.coordinator.auth import service
 from services.coordinator.auth.schemas import TokenRequest, TokenView
 from services.coordinator.auth.scopes import SCOPES
 from services.coordinator.database import make_engine, make_sessions
 from services.coordinator.settings import CoordinatorSettings
-from shared import token
 from shared.errors import InvalidInputError, MorrowError, UnavailableError
-from shared.masking import masked
+from shared.text.redact import masked
+from shared.tokens import Token, new_token, parse_token
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -40,10 +40,10 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _given(variable: str | None) -> token.Token:
+def _given(variable: str | None) -> Token:
     if variable is None:
-        return token.fresh()
-    found = token.read(os.environ.get(variable, "").strip())
+        return new_token()
+    found = parse_token(os.environ.get(variable, "").strip())
     if found is None:
         raise InvalidInputError(f"{variable} holds no token: put the output of `mint` there")
     return found
@@ -56,7 +56,7 @@ def _create(session: Session, arguments: argparse.Namespace) -> str:
         said = "; ".join(f"{problem['loc'][0]}: {problem['msg']}" for problem in error.errors())
         raise InvalidInputError(said) from error
     given = _given(arguments.given_in)
-    made = store.create(session, given, request)
+    made = service.create(session, given, request)
     print(f"token {made.name} ({made.id}): {', '.join(made.scopes)}", file=sys.stderr)
     return "" if arguments.given_in else given.text
 
@@ -73,16 +73,16 @@ def _do(session: Session, arguments: argparse.Namespace) -> str:
         case "create":
             return _create(session, arguments)
         case "list":
-            return "\n".join(map(_line, store.listed(session, "", 10_000)))
+            return "\n".join(map(_line, service.listed(session, "", 10_000)))
         case _:
-            return f"revoked {_line(store.revoke(session, store.live_id(session, arguments.token)))}"
+            return f"revoked {_line(service.revoke(session, service.live_id(session, arguments.token)))}"
 
 
 def run(arguments: Sequence[str] | None = None) -> str:
     """What a command prints. Raises MorrowError."""
     parsed = _parser().parse_args(arguments)
     if parsed.command == "mint":
-        return token.fresh().text
+        return new_token().text
     engine = make_engine(CoordinatorSettings().database_url)
     try:
         with make_sessions(engine).begin() as session:

@@ -1,16 +1,16 @@
-"""Who asks: a peer on this machine, or the holder of a token in the store."""
+"""Who asks: a peer on this machine, or the holder of a token in the service."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Literal
 
-from services.coordinator.auth import service as store
+from services.coordinator.auth import service
 from services.coordinator.auth.scopes import SCOPES
 from services.coordinator.database import Sessions
 from services.coordinator.models import ApiToken
-from shared import token
 from shared.errors import UnauthorizedError
+from shared.tokens import parse_token
 
 _FIRST = (
     "make the first token on the coordinator's own host: `morrow token create NAME --scope operate`, or "
@@ -47,20 +47,20 @@ LOCAL = Caller("local")
 
 
 class Callers:
-    """Tells who asks, by the tokens in the store."""
+    """Tells who asks, by the tokens in the service."""
 
     def __init__(self, sessions: Sessions, access: Access) -> None:
         self._sessions, self._access = sessions, access
-        self._own = token.read(access.local_token)
+        self._own = parse_token(access.local_token)
         self._has_tokens = False
 
     def of(self, text: str | None, *, local: bool) -> Caller:
         """Who brings this token, if any, from this machine or not; raises UnauthorizedError."""
-        given = token.read(text) if text else None
+        given = parse_token(text) if text else None
         if local and given and self._own and given.id == self._own.id and given.fits(self._own.sha256):
             return LOCAL
         with self._sessions.begin() as session:
-            self._has_tokens = self._has_tokens or store.any_token(session)
+            self._has_tokens = self._has_tokens or service.any_token(session)
             if not self._has_tokens:
                 return self._before_the_first(local=local)
             if given is None:
@@ -69,7 +69,7 @@ class Callers:
                     if text
                     else "send a token, as a bearer in the Authorization header; `morrow` sends what MORROW_TOKEN holds"
                 )
-            row = store.known(session, given)
+            row = service.known(session, given)
             scopes = frozenset(row.scopes)
             return Caller(row.id, scopes, row, limited="worker" not in scopes)
 

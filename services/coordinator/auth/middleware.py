@@ -16,7 +16,7 @@ from services.coordinator.auth.identity import Access, Caller, Callers
 from services.coordinator.auth.rate_limit import Buckets
 from services.coordinator.auth.scopes import NOBODY, OPEN, UNROUTED, Rule, rule_of
 from shared.errors import ForbiddenError, MorrowError, TooManyError, UnauthorizedError, UnavailableError
-from shared.guard import bearer_of, is_local, refuse
+from shared.web.auth import bearer_of, is_local, refuse
 
 log = logging.getLogger(__name__)
 CALLER, RULE = "caller", "rule"

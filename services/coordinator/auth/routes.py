@@ -7,13 +7,13 @@ import logging
 from fastapi import APIRouter, Request, Response
 
 from services.coordinator.api.pagination import Cursor, Limit, Page, page_of
-from services.coordinator.auth import service as store
+from services.coordinator.auth import service
 from services.coordinator.auth.identity import Caller
 from services.coordinator.auth.middleware import CALLER
 from services.coordinator.auth.schemas import TokenCreated, TokenRequest, TokenView
 from services.coordinator.dependencies import DepsDep
-from shared import token
 from shared.errors import InvalidInputError
+from shared.tokens import new_token
 
 router = APIRouter(prefix="/v1/tokens", tags=["tokens"])
 log = logging.getLogger(__name__)
@@ -27,13 +27,13 @@ def _caller(request: Request) -> Caller:
 @router.post("", status_code=201)
 def create_token(body: TokenRequest, request: Request, response: Response, deps: DepsDep) -> TokenCreated:
     """Make a token. Its text is in this answer and nowhere else; the first one must be able to operate."""
-    by, fresh = _caller(request).token, token.fresh()
+    by, fresh = _caller(request).token, new_token()
     with deps.sessions.begin() as session:
-        if "operate" not in body.scopes and not store.any_token(session):
+        if "operate" not in body.scopes and not service.any_token(session):
             raise InvalidInputError(
                 "scopes: the first token must have operate; from then on a token is needed to make others"
             )
-        made = store.create(session, fresh, body, by)
+        made = service.create(session, fresh, body, by)
     log.info("token %s (%s) is made for %s", made.name, made.id, ", ".join(made.scopes))
     response.headers["Cache-Control"] = "no-store"
     return TokenCreated(**made.model_dump(), token=fresh.text)
@@ -43,7 +43,7 @@ def create_token(body: TokenRequest, request: Request, response: Response, deps:
 def list_tokens(deps: DepsDep, limit: Limit = 100, cursor: Cursor = None) -> Page[TokenView]:
     """The tokens in order of id, revoked ones too; none with its secret."""
     with deps.sessions.begin() as session:
-        found = store.listed(session, cursor or "", limit + 1)
+        found = service.listed(session, cursor or "", limit + 1)
     return page_of(found, limit, lambda view: view.id)
 
 
@@ -51,6 +51,6 @@ def list_tokens(deps: DepsDep, limit: Limit = 100, cursor: Cursor = None) -> Pag
 def revoke_token(token_id: str, request: Request, deps: DepsDep) -> TokenView:
     """Revoke a token: the next request that bears it is refused. Again changes nothing; not the one that asks (409)."""
     with deps.sessions.begin() as session:
-        revoked = store.revoke(session, token_id, _caller(request).token)
+        revoked = service.revoke(session, token_id, _caller(request).token)
     log.info("token %s (%s) is revoked", revoked.name, revoked.id)
     return revoked

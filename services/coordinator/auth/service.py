@@ -13,7 +13,7 @@ from services.coordinator.database import database_now
 from services.coordinator.models import ApiToken
 from services.coordinator.results.queries import fields_of
 from shared.errors import ConflictError, InvalidInputError, NotFoundError, UnauthorizedError
-from shared.token import Token
+from shared.tokens import Token
 
 USE_NOTED_EVERY = dt.timedelta(minutes=1)
 _UNITS = {"h": "hours", "d": "days", "w": "weeks"}

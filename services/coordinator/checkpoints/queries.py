@@ -1,4 +1,4 @@
-"""TODO."""
+"""Queries of checkpoints and aliases."""
 
 from __future__ import annotations
 

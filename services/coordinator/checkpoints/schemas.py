@@ -1,4 +1,4 @@
-"""TODO."""
+"""Checkpoints and aliases as the API returns them."""
 
 from __future__ import annotations
 

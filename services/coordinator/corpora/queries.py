@@ -1,4 +1,4 @@
-"""TODO."""
+"""Queries of corpora: views, headline counts by day, and the headlines that settle forecasts."""
 
 from __future__ import annotations
 

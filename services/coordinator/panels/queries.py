@@ -1,4 +1,4 @@
-"""TODO."""
+"""Queries of panels and of the headlines that they hold out."""
 
 from __future__ import annotations
 

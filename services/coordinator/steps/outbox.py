@@ -14,8 +14,8 @@ from sqlalchemy.orm import Session
 from services.coordinator.database import Sessions
 from services.coordinator.models import Outbox, Step
 from shared.errors import UnavailableError
-from shared.queue import task_name
 from shared.wire import StepKind
+from shared.worker.celery import task_name
 
 Send = Callable[[StepKind, int], None]
 """Hands a step of a kind to the broker; raises UnavailableError."""

@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Sequence
 from typing import Final
 
-from shared.plain import on_one_line, without_turns
+from shared.text.sanitize import on_one_line, without_turns
 
 _HARMLESS: Final = str.maketrans("<>", "()")
 _QUESTION: Final = """\

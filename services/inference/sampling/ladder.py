@@ -14,7 +14,7 @@ from services.inference.sampling.tokenizer import Prompt, Tokenizer
 from shared.errors import MorrowError
 from shared.forecast import Asked, Format, Kept, RepairPlan
 from shared.wire import GenerateTask, Rung
-from shared.work import Lease
+from shared.worker.steps import Lease
 
 
 @dataclass(frozen=True)

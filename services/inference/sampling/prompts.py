@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import Final, TypedDict
 
 from shared.forecast import Format
-from shared.plain import on_one_line, without_turns
 from shared.run_config import Horizon
+from shared.text.sanitize import on_one_line, without_turns
 
 MOST_HEADLINE: Final = 240
 """Characters of a headline that are shown."""

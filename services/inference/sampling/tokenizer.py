@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol, cast
 
 from services.inference.sampling.prompts import ChatMessage
-from shared.plain import without_turns
+from shared.text.sanitize import without_turns
 
 
 @dataclass(frozen=True)

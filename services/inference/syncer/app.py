@@ -11,9 +11,9 @@ from fastapi import FastAPI
 from services.inference.syncer.forecasts import Forecaster
 from services.inference.syncer.loaded import Holdings
 from services.inference.syncer.metrics import SyncerMetrics
-from shared.body_limit import BodyLimit
 from shared.errors import UnavailableError
-from shared.web import install_health, install_problems
+from shared.web.body_limit import BodyLimit
+from shared.web.problems import install_health, install_problems
 from shared.wire import ForecastLines, ForecastTask
 
 MOST_BODY = 65_536

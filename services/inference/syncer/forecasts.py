@@ -18,7 +18,7 @@ from shared.errors import UnavailableError
 from shared.forecast import format_named
 from shared.run_config import RunConfig
 from shared.wire import BASE_POLICY, ForecastLine, ForecastLines, ForecastTask, GenerateTask
-from shared.work import Lease
+from shared.worker.steps import Lease
 
 
 class NothingForced:

@@ -30,9 +30,9 @@ from services.inference.syncer.reconciler import Clocks, Pace, Syncer
 from services.inference.syncer.weight_slot import WeightSlot
 from shared.checkpoints import open_store
 from shared.errors import InvalidInputError
-from shared.failover import client_of
 from shared.logging import configure_logging
-from shared.work import bearer
+from shared.worker.failover import client_of
+from shared.worker.steps import bearer
 
 log = logging.getLogger(__name__)
 GRACE = 60

@@ -12,10 +12,10 @@ from services.inference.settings import InferenceSettings
 from services.inference.worker.service import Generator
 from services.inference.worker.tasks import Generate, make_handler, make_task
 from shared.logging import configure_logging
-from shared.metrics import WorkerMetrics, serve_from_pool
-from shared.queue import make_celery
 from shared.wire import GenerateResult, GenerateTask
-from shared.work import HttpCoordinator, Lease
+from shared.worker.celery import make_celery
+from shared.worker.metrics import WorkerMetrics, serve_from_pool
+from shared.worker.steps import HttpCoordinator, Lease
 
 
 def make_generate(settings: InferenceSettings) -> Generate:

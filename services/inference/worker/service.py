@@ -22,7 +22,7 @@ from services.inference.sampling.tokenizer import Prompt, Tokenizer
 from shared.errors import InvalidInputError, UnavailableError
 from shared.forecast import format_named
 from shared.wire import GenerateResult, GenerateTask, GroupRecord, HeadlineItem, RolloutRecord
-from shared.work import Lease
+from shared.worker.steps import Lease
 
 log = logging.getLogger(__name__)
 POLL_SECONDS = 0.5

@@ -8,10 +8,10 @@ from collections.abc import Awaitable, Callable
 from celery import Celery, Task
 
 from shared.errors import InvalidInputError
-from shared.queue import task_name
 from shared.wire import GenerateResult, GenerateTask, Result
 from shared.wire import Task as Step
-from shared.work import Coordinator, Handler, Lease, Meter, work_on
+from shared.worker.celery import task_name
+from shared.worker.steps import Coordinator, Handler, Lease, Meter, work_on
 
 Generate = Callable[[GenerateTask, Lease], Awaitable[GenerateResult]]
 

@@ -1,4 +1,4 @@
-"""The spawned process: `python -m services.trainer.update.__main__ JOB` makes one update and ends.
+"""The spawned process: `python -m services.trainer.update JOB` makes one update and ends.
 
 Exit status 0 means that the outcome file says how it ended: with figures, or with a refusal that trying again will
 not cure. Any other status is a crash, told by the lines before it. Heavy imports wait until the process is tied to

@@ -11,8 +11,8 @@ from typing import Final
 
 from shared.forecast.abstention import declined
 from shared.forecast.format import BY_HORIZON, Example, Format
+from shared.forecast.formats.one_line.regex import phrase
 from shared.forecast.judgement import Judgement
-from shared.forecast.regex import phrase
 from shared.forecast.slots import Slots, plain, unfilled
 from shared.run_config import Horizon
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import httpx
+import numpy as np
+import numpy.typing as npt
 import pytest
 import uvicorn
 from fastapi.testclient import TestClient
@@ -19,7 +22,11 @@ from services.coordinator.app import create_app
 from services.coordinator.backoff import Backoff
 from services.coordinator.database import Sessions
 from services.coordinator.models import Base
+from services.evaluator.context import Tools
+from services.evaluator.service import evaluate
 from shared.checkpoints import CheckpointStore
+from shared.wire import EvaluateTask, Result, Task
+from shared.worker.steps import Lease
 from tests.factories import day, make_corpus
 from tests.fakes import FakeWorker
 from tests.local import local_client
@@ -28,6 +35,23 @@ Start = Callable[..., dict[str, Any]]
 Get = Callable[[str], Any]
 Sql = Callable[..., Any]
 Counts = Callable[[], dict[str, int]]
+
+
+class NoEmbedder:
+    """An embedder for a ranker that needs none."""
+
+    def embed(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+        raise AssertionError(f"nothing is embedded for recorded ranks: {texts}")
+
+
+@dataclass
+class Scorer(FakeWorker):
+    """A worker whose evaluations are the evaluator's own."""
+
+    def result(self, task: Task) -> Result:
+        if isinstance(task, EvaluateTask):
+            return evaluate(task, Lease(task.step_id, task.fence), Tools(NoEmbedder()))
+        return super().result(task)
 
 
 @pytest.fixture
@@ -72,6 +96,12 @@ def crowd(server: httpx.Client, sessions: Sessions, store: CheckpointStore) -> F
 def worker(client: TestClient, sessions: Sessions, store: CheckpointStore) -> FakeWorker:
     """A worker for every kind of step."""
     return FakeWorker(client, sessions, store)
+
+
+@pytest.fixture
+def scorer(client: TestClient, sessions: Sessions, store: CheckpointStore) -> Scorer:
+    """A worker that scores with the evaluator's formulas."""
+    return Scorer(client, sessions, store)
 
 
 @pytest.fixture

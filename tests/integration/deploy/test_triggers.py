@@ -16,7 +16,7 @@ from deploy.checks.code import QUEUES, ROOT
 from services.coordinator.database import Sessions
 from services.coordinator.models import Day, Run, Step
 from services.coordinator.states import GRANTING_RUNS
-from shared.queue import make_celery, task_name
+from shared.worker.celery import make_celery, task_name
 
 FILES = [
     path for path in (ROOT / "k8s" / "components" / "keda").glob("*.yaml") if "type: redis" in path.read_text("utf8")

@@ -15,7 +15,7 @@ from services.inference.sampling.tokenizer import HfTokenizer
 from services.inference.worker.service import Generator
 from shared.forecast import judge
 from shared.wire import RolloutRecord
-from shared.work import Lease
+from shared.worker.steps import Lease
 from tests.unit.inference.fakes import LINE, NONSENSE, generate_task
 
 BASE = "HuggingFaceTB/SmolLM2-135M-Instruct"

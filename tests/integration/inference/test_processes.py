@@ -17,7 +17,7 @@ import httpx
 from kombu import Exchange, Producer, Queue
 
 from services.cli.local.ports import pick_port
-from shared.queue import make_celery, task_name
+from shared.worker.celery import make_celery, task_name
 
 NOBODY = "http://127.0.0.1:9"
 

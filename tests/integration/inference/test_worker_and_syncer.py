@@ -17,7 +17,7 @@ from shared.checkpoints import CheckpointStore
 from shared.errors import UnavailableError
 from shared.forecast import judge
 from shared.wire import CheckpointRecord, GenerateResult, GenerateTask
-from shared.work import Lease
+from shared.worker.steps import Lease
 from tests.integration.engine_contract.tiny import write_adapter
 from tests.unit.inference.fakes import FakeServing, clocks, generate_task
 

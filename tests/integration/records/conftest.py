@@ -18,7 +18,7 @@ from services.evaluator.context import Tools
 from services.evaluator.service import evaluate
 from shared.checkpoints import CheckpointStore
 from shared.wire import EvaluateTask, Result, Task
-from shared.work import Lease
+from shared.worker.steps import Lease
 from tests.fakes import FakeWorker
 from tests.local import local_client
 

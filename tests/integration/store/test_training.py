@@ -8,7 +8,7 @@ from pathlib import Path
 from services.trainer.job import OUTCOME, Job, Outcome
 from services.trainer.settings import TrainerSettings
 from services.trainer.step import train
-from shared.work import Lease
+from shared.worker.steps import Lease
 from tests.factories import STATS
 from tests.integration.store.conftest import Place
 from tests.integration.store.publishing import WEIGHTS, safetensors

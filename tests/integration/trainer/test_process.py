@@ -16,7 +16,7 @@ from services.trainer.settings import TrainerSettings
 from services.trainer.step import train
 from shared.checkpoints import open_store
 from shared.errors import ProcessFailedError, StoppedError
-from shared.work import Lease
+from shared.worker.steps import Lease
 from tests.unit.trainer.toys import BASE, random_group, save_tiny_llama, train_task
 
 GROUPS = [random_group(1), random_group(2)]
@@ -66,9 +66,7 @@ def children() -> list[int]:
 
 def trainers() -> list[int]:
     """Those of them that train."""
-    return [
-        pid for pid in children() if b"services.trainer.update.__main__" in Path(f"/proc/{pid}/cmdline").read_bytes()
-    ]
+    return [pid for pid in children() if b"services.trainer.update" in Path(f"/proc/{pid}/cmdline").read_bytes()]
 
 
 def kill_trainer() -> None:

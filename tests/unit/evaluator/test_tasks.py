@@ -12,7 +12,6 @@ from services.evaluator.main import main
 from services.evaluator.service import evaluate
 from services.evaluator.tasks import make_handler, make_task
 from shared.errors import InvalidInputError, StoppedError, UnavailableError
-from shared.queue import make_celery, task_name
 from shared.run_config import RunConfig
 from shared.wire import (
     ClaimAnswer,
@@ -25,7 +24,8 @@ from shared.wire import (
     PolicyRef,
     RenewAnswer,
 )
-from shared.work import Lease
+from shared.worker.celery import make_celery, task_name
+from shared.worker.steps import Lease
 from tests.unit.evaluator.group_texts import DAY, OWN, WordEmbedder, closes, group
 
 CONFIG = RunConfig.model_validate({})

@@ -16,7 +16,7 @@ from services.trainer.step import child_environment, sweep_staging, train
 from shared.checkpoints import MANIFEST, CheckpointStore
 from shared.errors import CheckpointCorruptError, InvalidInputError, ProcessFailedError, StoppedError
 from shared.wire import TrainResult, TrainStats, TrainTask
-from shared.work import Lease
+from shared.worker.steps import Lease
 from tests.factories import weights
 from tests.unit.trainer.toys import BASE, DAY, train_task
 
@@ -82,7 +82,7 @@ def test_a_step_ends_as_a_published_checkpoint_that_verifies(do: Do, store: Chec
     assert (record.run, record.date, record.fence, record.parent) == ("RUN", DAY, 1, None)
     assert (record.base_model, record.adapter) == (BASE, "lora")
     assert leftovers(store) == []
-    assert process.commands[0][1:4] == ["-P", "-m", "services.trainer.update.__main__"]
+    assert process.commands[0][1:4] == ["-P", "-m", "services.trainer.update"]
     assert process.commands[0][-1] == str(os.getpid())
 
 

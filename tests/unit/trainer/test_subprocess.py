@@ -13,7 +13,7 @@ import pytest
 
 from services.trainer.subprocess import supervise
 from shared.errors import ProcessFailedError, StoppedError
-from shared.work import Lease
+from shared.worker.steps import Lease
 
 FOREVER = "import subprocess, sys, time; print('up', flush=True); time.sleep(600)"
 

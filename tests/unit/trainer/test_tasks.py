@@ -10,9 +10,9 @@ from services.trainer.settings import TrainerSettings
 from services.trainer.tasks import make_handler, make_task
 from shared.checkpoints import CheckpointStore
 from shared.errors import InvalidInputError
-from shared.queue import make_celery, task_name
 from shared.wire import ClaimAnswer, CompleteAnswer, CompleteRequest, EvaluateTask, FailRequest, RenewAnswer
-from shared.work import Lease
+from shared.worker.celery import make_celery, task_name
+from shared.worker.steps import Lease
 from tests.unit.trainer.toys import DAY, run_config, train_task
 
 

@@ -13,7 +13,7 @@ from services.coordinator.reports.figures.day import DayFigures, Seconds
 from services.coordinator.reports.figures.lines import Decoding, Signs, ValidLines
 from services.coordinator.reports.figures.report import Report
 from services.coordinator.reports.render.markdown import as_markdown
-from shared.cells import guarded
+from shared.text.sanitize import guarded
 from shared.wire import TrainStats
 
 _reports = TypeAdapter(Report)

@@ -6,7 +6,7 @@ import html
 import re
 from collections.abc import Collection, Iterator, Sequence
 
-from shared.plain import on_one_line
+from shared.text.sanitize import on_one_line
 
 _MARKUP = re.compile(r"([\\`*_\[\]|~#])")
 

@@ -1,4 +1,4 @@
-"""TODO."""
+"""Steps of kind generate: build the task, check the result, store the groups and their rollouts."""
 
 from __future__ import annotations
 

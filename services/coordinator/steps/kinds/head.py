@@ -1,4 +1,4 @@
-"""TODO."""
+"""What every kind of step shares: the head of a task, the policy and the parent of a day, rows of a result."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""TODO."""
+"""Steps of kind train: build the batch, check the checkpoint's record, publish the checkpoint."""
 
 from __future__ import annotations
 

@@ -15,8 +15,8 @@ from services.coordinator.auth import service as tokens
 from services.coordinator.auth.identity import Access
 from services.coordinator.auth.schemas import TokenRequest
 from services.coordinator.database import Sessions, make_engine, make_sessions
-from shared import token
 from shared.checkpoints import CheckpointStore
+from shared.tokens import new_token
 from tests.factories import make_corpus
 from tests.integration.coordinator.conftest import Counts, Sql
 from tests.local import local_client
@@ -49,7 +49,7 @@ def made(sessions: Sessions) -> Made:
     """Stores a token of these scopes; answers the header that bears it."""
 
     def make(*scopes: Any, name: str = "", expires: str | None = None) -> dict[str, str]:
-        fresh = token.fresh()
+        fresh = new_token()
         request = TokenRequest(name=name or "-".join(scopes), scopes=list(scopes), expires=expires)
         with sessions.begin() as session:
             tokens.create(session, fresh, request)
@@ -106,7 +106,7 @@ def test_where_tokens_are_required_loopback_is_no_exception(sessions: Sessions, 
 def test_the_token_of_the_local_stack_is_good_on_this_machine_alone(
     sessions: Sessions, store: CheckpointStore, made: Made
 ) -> None:
-    own = token.fresh()
+    own = new_token()
     made("operate")
     app = create_app(sessions, store, access=Access(local_token=own.text))
     bearing = {"Authorization": f"Bearer {own.text}"}

@@ -16,9 +16,9 @@ from services.coordinator.app import MOST_SMALL_BODY, create_app
 from services.coordinator.auth import service as tokens
 from services.coordinator.auth.schemas import TokenRequest
 from services.coordinator.database import Sessions
-from shared import token
 from shared.checkpoints import MANIFEST, CheckpointStore, sha256_of
 from shared.errors import InvalidInputError
+from shared.tokens import new_token
 from shared.wire import CheckpointRef, TrainResult, TrainTask
 from tests import factories
 from tests.factories import day, make_corpus
@@ -101,7 +101,7 @@ def test_nothing_of_a_body_is_read_before_its_sender_is_known(server: httpx.Clie
             yield b"x" * 65_536
 
     with sessions.begin() as session:
-        tokens.create(session, token.fresh(), TokenRequest(name="some", scopes=["operate"]))
+        tokens.create(session, new_token(), TokenRequest(name="some", scopes=["operate"]))
     try:
         answer = server.post("/v1/corpora/sample/imports", content=endless())
     except httpx.TransportError:

@@ -11,8 +11,8 @@ from fastapi.testclient import TestClient
 
 from services.coordinator.auth import cli as command
 from services.coordinator.database import Sessions
-from shared import token
 from shared.errors import ConflictError, InvalidInputError, NotFoundError
+from shared.tokens import parse_token
 from tests.integration.coordinator.conftest import Sql
 
 
@@ -31,7 +31,7 @@ def test_a_token_is_told_once_and_kept_as_a_hash(client: TestClient, sql: Sql) -
     answer = client.post("/v1/tokens", json={"name": "mine", "scopes": ["operate"]})
     assert answer.headers["cache-control"] == "no-store"
     made = answer.json()
-    found = token.read(made["token"])
+    found = parse_token(made["token"])
     assert found is not None
     assert sql("select secret_sha256 from tokens")[0][0] == hashlib.sha256(found.secret.encode()).hexdigest()
     rows = str(sql("select * from tokens"))

@@ -13,7 +13,7 @@ from services.coordinator.database import Sessions
 from shared.checkpoints import CheckpointStore
 from shared.wire import GenerateTask, Result, Task
 from tests.factories import day, generated, make_corpus
-from tests.integration.records.conftest import Scorer
+from tests.integration.coordinator.conftest import Scorer
 
 CLAIM = (
     "Domain=MarketMove; Proxy=SPX; Horizon=1w; Prob=70%; Claim=SPX rises at least 2% within a week; "

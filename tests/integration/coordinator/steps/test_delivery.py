@@ -16,8 +16,8 @@ from services.coordinator.database import Sessions
 from services.coordinator.steps.outbox import backlog_of, publish_due, sender, with_timeouts
 from services.coordinator.steps.sweeper import resend_lost
 from shared.errors import UnavailableError
-from shared.queue import make_celery
 from shared.wire import StepKind
+from shared.worker.celery import make_celery
 from tests.factories import day, make_corpus
 from tests.fakes import FakeWorker
 from tests.integration.coordinator.conftest import Sql, Start

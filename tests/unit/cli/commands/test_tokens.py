@@ -10,8 +10,8 @@ from services.cli.commands import tokens
 from services.cli.local.home import Home
 from services.cli.local.parts import base_environment
 from services.cli.local.token import local_token
-from shared import token
 from shared.errors import UnavailableError
+from shared.tokens import parse_token
 from tests.unit.cli.coordinator import FakeCoordinator, a_page
 
 MADE = {
@@ -69,7 +69,7 @@ def test_the_token_of_the_environment_goes_to_the_coordinator_it_names(monkeypat
 def test_the_local_stack_has_a_token_of_its_own_that_only_its_owner_reads(tmp_path: Path) -> None:
     home = Home(tmp_path)
     text = local_token(home)
-    assert token.read(text) is not None
+    assert parse_token(text) is not None
     assert local_token(home) == text
     assert stat.S_IMODE(home.token.stat().st_mode) == 0o600
     home.token.write_text("something else")

@@ -13,7 +13,7 @@ from services.inference.sampling.rules import sampling_seed
 from services.inference.worker.service import Generator
 from shared.forecast import judge, line_regex
 from shared.wire import GenerateTask, RolloutRecord
-from shared.work import Lease
+from shared.worker.steps import Lease
 from tests.unit.inference.fakes import BROKEN, LINE, NONSENSE, FakeEngine, FakeForcing, FakeTokenizer, generate_task
 
 NO_ENDS = BROKEN.replace("Domain=MarketMove; ", "").replace("; Confidence=2", "")

@@ -13,7 +13,7 @@ from services.inference.worker.tasks import make_handler
 from shared.errors import InvalidInputError, MorrowError, StoppedError, UnavailableError
 from shared.forecast import line_regex
 from shared.wire import EvaluateTask, GenerateResult, GenerateTask
-from shared.work import Lease
+from shared.worker.steps import Lease
 from tests.unit.inference.fakes import LINE, NEAR_MISS, NONSENSE, FakeEngine, FakeForcing, FakeTokenizer, generate_task
 
 BASE = "HuggingFaceTB/SmolLM2-135M-Instruct"

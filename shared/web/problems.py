@@ -12,7 +12,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 from starlette.exceptions import HTTPException
 
 from shared.errors import InvalidInputError, MorrowError, NotFoundError
-from shared.masking import masked
+from shared.text.redact import masked
 
 PROBLEM_JSON = "application/problem+json"
 log = logging.getLogger(__name__)

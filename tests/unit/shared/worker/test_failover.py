@@ -5,7 +5,7 @@ from __future__ import annotations
 import httpx
 import pytest
 
-from shared.failover import Failover, client_of
+from shared.worker.failover import Failover, client_of
 
 A, B = "http://a:8700", "http://b:8701"
 

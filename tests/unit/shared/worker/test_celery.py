@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shared.queue import VISIBILITY_TIMEOUT, make_celery, task_name
+from shared.worker.celery import VISIBILITY_TIMEOUT, make_celery, task_name
 
 
 def test_messages_are_acknowledged_only_after_the_work() -> None:

@@ -9,7 +9,6 @@ import pytest
 from prometheus_client import generate_latest
 
 from shared.errors import StaleFenceError, StoppedError, UnavailableError
-from shared.metrics import WorkerMetrics
 from shared.run_config import RunConfig
 from shared.wire import (
     CheckpointRecord,
@@ -26,7 +25,8 @@ from shared.wire import (
     Task,
     TrainResult,
 )
-from shared.work import Lease, Outcome, Renewal, work_on
+from shared.worker.metrics import WorkerMetrics
+from shared.worker.steps import Lease, Outcome, Renewal, work_on
 from tests import factories
 
 HEADLINE = {"id": 1, "text": "Oil rises", "published_at": dt.datetime(2025, 8, 18, tzinfo=dt.UTC)}

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 from shared.forecast.abstention import declined
+from shared.forecast.formats.one_line.repair import repaired
 from shared.forecast.judgement import Judgement
-from shared.forecast.near_miss import repaired
 from shared.forecast.slots import KEYS, Slots, render, slot_failure
 
 _PIECE = re.compile(r"([A-Za-z]+) ?= ?(.*)")

@@ -38,12 +38,12 @@ class Token:
         return hmac.compare_digest(self.sha256, sha256)
 
 
-def fresh() -> Token:
-    """A token that nobody has seen."""
+def new_token() -> Token:
+    """A new token with a random id and secret."""
     return Token(secrets.token_hex(8), secrets.token_urlsafe(SECRET_BYTES))
 
 
-def read(text: str) -> Token | None:
-    """The token that a text is, None if it is none."""
+def parse_token(text: str) -> Token | None:
+    """Parse the text of a token; None if it does not have the form of one."""
     found = _TEXT.fullmatch(text)
     return Token(found[1], found[2]) if found else None

@@ -8,7 +8,7 @@ import pytest
 from fastapi import FastAPI, Request
 from fastapi.testclient import TestClient
 
-from shared.body_limit import BodyLimit
+from shared.web.body_limit import BodyLimit
 
 MOST = 1_000
 

@@ -6,7 +6,7 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from shared.guard import OneToken, is_local
+from shared.web.auth import OneToken, is_local
 from tests.local import local_client
 
 

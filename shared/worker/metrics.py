@@ -8,7 +8,7 @@ from celery.signals import worker_process_init
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, start_http_server
 
 from shared.wire import GenerateResult, Result, StepKind, TrainResult
-from shared.work import Outcome, Renewal
+from shared.worker.steps import Outcome, Renewal
 
 log = logging.getLogger(__name__)
 BUCKETS = (0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600)

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from shared.forecast import HORIZONS, KEYS, Slots, format_named, formats, judge, line_regex, render, slot_regex
 from shared.run_config import Horizon
-from tests.unit.forecast.samples import ALPHANUMERIC, JOINTS, damaged_line, line_slots, sample
+from tests.unit.shared.forecast.samples import ALPHANUMERIC, JOINTS, damaged_line, line_slots, sample
 
 UNKNOWABLE = ("repeats its own key", "repeats the words of the template")
 PATTERN = re.compile(line_regex())

@@ -12,7 +12,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from shared.errors import ForbiddenError, MorrowError, TooManyError, UnauthorizedError
-from shared.web import problem_response
+from shared.web.problems import problem_response
 
 FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")
 """What proxies add. It is never believed, only taken to mean that the peer is not who asks."""

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.errors import InvalidInputError, TooLargeError
-from shared.web import problem_response
+from shared.web.problems import problem_response
 
 
 class BodyLimit:

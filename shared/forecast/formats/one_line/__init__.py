@@ -6,9 +6,9 @@ from itertools import groupby
 from typing import Final
 
 from shared.forecast.format import BY_HORIZON, Asked, Example, Format, Kept, RepairPlan
+from shared.forecast.formats.one_line.judge import judge
+from shared.forecast.formats.one_line.regex import line_regex, slot_regex
 from shared.forecast.judgement import Judgement
-from shared.forecast.judging import judge
-from shared.forecast.regex import line_regex, slot_regex
 from shared.forecast.slots import KEYS, TEMPLATE, render
 from shared.run_config import Horizon
 

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared import token
 from shared.logging import FORMAT, SafeFormatter, captured_log, configure_logging
-from shared.masking import masked
-from shared.plain import escaped_line, for_terminal, on_one_line, without_turns
+from shared.text.redact import masked
+from shared.text.sanitize import escaped_line, for_terminal, guarded, on_one_line, unguarded, without_turns
+from shared.tokens import new_token
 
 SECRETS = [
     ("postgresql://morrow:hunter2@db:5432/morrow", "postgresql://morrow:***@db:5432/morrow"),
@@ -31,7 +31,7 @@ def test_a_secret_is_masked_and_what_stands_around_it_stays(text: str, shown: st
 
 
 def test_of_a_token_its_id_is_left() -> None:
-    fresh = token.fresh()
+    fresh = new_token()
     assert masked(f"bearer {fresh.text}.") == f"bearer mrw_{fresh.id}_***."
 
 
@@ -84,7 +84,7 @@ def test_no_log_and_no_last_word_of_a_process_has_a_secret(
     root: logging.Logger, capsys: pytest.CaptureFixture[str]
 ) -> None:
     configure_logging("DEBUG")
-    fresh = token.fresh()
+    fresh = new_token()
     for text in (f"redis://:hunter2@h/0 {fresh.text}", "password=hunter2"):
         logging.getLogger("x").debug("connecting to %s", text)
         error = ValueError(text)
@@ -101,3 +101,15 @@ def test_a_traceback_is_indented_below_its_message() -> None:
     first, *below = SafeFormatter(FORMAT).format(record).splitlines()
     assert first.endswith("ERROR x failed")
     assert below == ["  ValueError: why"]
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1"])
+def test_what_a_spreadsheet_would_run_stands_behind_an_apostrophe(text: str) -> None:
+    assert guarded(text) == f"'{text}"
+    assert unguarded(guarded(text)) == text
+
+
+@pytest.mark.parametrize("text", ["Rates held", "", "'quoted'", "a=b", " =1"])
+def test_other_text_stays_as_it_is(text: str) -> None:
+    assert guarded(text) == text
+    assert unguarded(text) == text

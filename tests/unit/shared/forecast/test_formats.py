@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from shared.errors import InvalidInputError
 from shared.forecast import HORIZONS, Asked, Format, Kept, format_named, formats, judge
 from shared.run_config import Horizon, RunConfig
-from tests.unit.forecast.samples import damaged, damaged_line, sample
+from tests.unit.shared.forecast.samples import damaged, damaged_line, sample
 
 FORMATS = list(formats().values())
 every_format = pytest.mark.parametrize("form", FORMATS, ids=lambda form: form.name)

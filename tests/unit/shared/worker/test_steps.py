@@ -21,7 +21,7 @@ from shared.wire import (
     Result,
     Task,
 )
-from shared.work import HttpCoordinator, Lease, work_on
+from shared.worker.steps import HttpCoordinator, Lease, work_on
 
 TASK = EvaluateTask(
     step_id=7,

@@ -8,7 +8,7 @@ from prometheus_client import CollectorRegistry
 
 from shared.errors import ConflictError, UnavailableError
 from shared.run_config import RunConfig
-from shared.web import install_health, install_problems
+from shared.web.problems import install_health, install_problems
 
 
 def client(ready: bool = True) -> TestClient:

@@ -16,9 +16,8 @@ import httpx
 from pydantic import TypeAdapter
 
 from shared.errors import MorrowError, StaleFenceError, StoppedError, UnavailableError, from_problem
-from shared.failover import client_of
 from shared.logging import captured_log
-from shared.masking import masked
+from shared.text.redact import masked
 from shared.wire import (
     ClaimAnswer,
     ClaimRequest,
@@ -32,6 +31,7 @@ from shared.wire import (
     StepKind,
     Task,
 )
+from shared.worker.failover import client_of
 
 log = logging.getLogger(__name__)
 MOST_ERROR = 8_000

@@ -11,8 +11,8 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from shared.checkpoints.safetensors import check_safetensors, check_weights
 from shared.errors import InvalidInputError
-from shared.safetensors_check import check_safetensors, check_weights
 from tests.factories import weights
 
 
