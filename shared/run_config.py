@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from shared.rankers import RANKERS
 
-Preset = Literal["default", "seed"]
+Preset = Literal["default", "legacy"]
 ProfileName = Literal["tight", "default", "loose"]
 Horizon = Literal["1d", "1w", "1m", "1q"]
 Schedule = Literal["constant", "linear", "on_plateau"]
@@ -24,7 +24,7 @@ HORIZON_DAYS: dict[str, int] = {"1d": 1, "1w": 7, "1m": 30, "1q": 91}
 
 PRESETS: dict[str, dict[str, Any]] = {
     "default": {"gate": "validity", "reward_base": "composite", "bonus": 0.1},
-    "seed": {"gate": "off", "reward_base": "composite", "bonus": 0.0, "bonus_schedule": "constant"},
+    "legacy": {"gate": "off", "reward_base": "composite", "bonus": 0.0, "bonus_schedule": "constant"},
 }
 
 
@@ -36,8 +36,8 @@ class RunConfig(BaseModel):
     preset: Preset = Field(
         "default",
         description=(
-            "Reward preset: `default` gates by validity and adds a bonus; `seed` is what the seed run "
-            "meant (no gate, its rubric)."
+            "Reward preset: `default` gates by validity and adds a bonus; `legacy` is the predecessor's reward as it "
+            "was meant (no gate, its rubric)."
         ),
     )
     base_model: str = Field(

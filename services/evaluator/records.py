@@ -12,7 +12,7 @@ from services.evaluator.rankers import Pool, Standing
 from services.evaluator.text.degeneration import signs_of
 from services.evaluator.text.leak import leak_list, leaked_stems
 from services.evaluator.text.parsing import Reading
-from services.evaluator.trade_thinking.legacy import seed_trade_thinking
+from services.evaluator.trade_thinking.legacy import legacy_trade_thinking
 from services.evaluator.trade_thinking.parts import Rubric
 from services.evaluator.trade_thinking.rubric import graded_evidence
 from shared.run_config import RunConfig
@@ -30,7 +30,7 @@ def rewards_semantic(config: RunConfig) -> bool:
 
 def trade_of(reading: Reading, config: RunConfig) -> Rubric:
     """Trade-thinking by the rubric of the run's preset."""
-    return seed_trade_thinking(reading.text) if config.preset == "seed" else graded_evidence(reading.evidence)
+    return legacy_trade_thinking(reading.text) if config.preset == "legacy" else graded_evidence(reading.evidence)
 
 
 def base_of(scores: dict[str, float], reading: Reading, config: RunConfig) -> float:

@@ -14,7 +14,7 @@ from services.cli.commands.backfills import outcome, wait_for
 from services.cli.commands.runs import show
 from services.cli.connect import connect
 from services.cli.files.export import export_run
-from services.cli.files.legacy_layout import read_seed_run
+from services.cli.files.legacy_layout import read_legacy_run
 from services.cli.options import AsJson, RunName
 from services.cli.output.console import err, out, print_json, print_text
 from services.cli.output.format import day
@@ -65,7 +65,7 @@ def report(
 def export(
     run: RunName, folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where to write; made if it is missing.")]
 ) -> None:
-    """Write a run in the seed's layout: headlines, predictions, outcomes, evaluations, training, checkpoints, logs."""
+    """Write a run in the legacy layout: headlines, predictions, outcomes, evaluations, training, checkpoints, logs."""
     http = connect().http
     with Progress(*Progress.get_default_columns(), console=err(), transient=True) as bar:
         task = bar.add_task(run, total=None)
@@ -79,15 +79,15 @@ def export(
 
 @run_app.command("import")
 def import_run(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder in the seed's layout.")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder in the legacy layout.")],
     name: Annotated[str, typer.Option("--name", metavar="NAME", help="Name of the new run.")],
     wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Follow it until the scores are recomputed.")] = True,
     as_json: AsJson = False,
 ) -> None:
-    """Import a run that was made elsewhere; its scores are recomputed under preset `seed`."""
+    """Import a run that was made elsewhere; its scores are recomputed under preset `legacy`."""
     client = connect()
     with err().status(f"reading {folder}") as status:
-        body = read_seed_run(folder, name)
+        body = read_legacy_run(folder, name)
         status.update(f"importing {len(body['days'])} days as {name}")
         made = client.post("/v1/imports/runs", body)
     for skipped in made["skipped"]:

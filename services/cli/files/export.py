@@ -1,4 +1,4 @@
-"""Writes a run in the seed's layout: a folder of documents, training data, checkpoints and logs.
+"""Writes a run in the legacy layout: a folder of documents, training data, checkpoints and logs.
 
 Every file appears under its name only when it is whole; checkpoint files are checked against their hashes.
 """

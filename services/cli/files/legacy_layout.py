@@ -1,4 +1,4 @@
-"""A folder in the seed's layout, the predecessor's or one that `morrow export` wrote, as the import of a run.
+"""A folder in the legacy layout, the predecessor's or one that `morrow export` wrote, as the import of a run.
 
 Rollouts are told apart by (date, headline, horizon, rollout_id), never by prediction_id. Headline times without a
 zone are UTC. Times of rollouts are kept as they are written. `_evaluations.csv` stands in where the JSON is missing.
@@ -44,7 +44,7 @@ class _Day:
         return f"{self.date:%Y%m%d}"
 
 
-def read_seed_run(folder: Path, name: str) -> Json:
+def read_legacy_run(folder: Path, name: str) -> Json:
     """The body of POST /v1/imports/runs for a folder of YYYYMMDD_* files or one above timestamped_storage_*.
 
     Raises InvalidInputError naming the file that cannot be read.

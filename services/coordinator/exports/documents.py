@@ -1,4 +1,4 @@
-"""A day as the documents of the seed's layout. Pure: stored rows in, JSON documents out.
+"""A day as the documents of the legacy layout. Pure: stored rows in, JSON documents out.
 
 The names are the predecessor's. The next day's headlines stand in the first row
 of a document and are empty in the others: repeated in every row they would outgrow everything else.
@@ -30,7 +30,7 @@ class CheckpointFiles(Message):
 
 
 class DayDocuments(Message):
-    """What the seed's layout holds for a day; `training` is null for a run that does not train. `logs` are by stage."""
+    """What the legacy layout holds for a day; `training` is null for a run that does not train. `logs` are by stage."""
 
     run: str
     date: dt.date
@@ -58,7 +58,7 @@ class DayRows:
 
     @property
     def stamp(self) -> str:
-        """The date as the seed's files write it."""
+        """The date as the legacy files write it."""
         return f"{self.day.date:%Y%m%d}"
 
     def head(self, data_type: str) -> Json:

@@ -1,4 +1,4 @@
-"""Reads what the seed's layout needs of a day."""
+"""Reads what the legacy layout needs of a day."""
 
 from __future__ import annotations
 

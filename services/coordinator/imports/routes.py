@@ -13,6 +13,6 @@ router = APIRouter(prefix="/v1/imports", tags=["imports"])
 
 @router.post("/runs", status_code=201)
 def import_recorded_run(request: RunImport, deps: DepsDep) -> RunImported:
-    """Store a recorded run; the evaluator recomputes its scores under preset `seed`, keeping the recorded ranks."""
+    """Store a recorded run; the evaluator recomputes its scores under preset `legacy`, keeping the recorded ranks."""
     with deps.sessions.begin() as session:
         return import_run(session, request)

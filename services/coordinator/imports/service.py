@@ -78,7 +78,7 @@ def _has_scores(day: RecordedDay) -> bool:
 def _config(request: RunImport) -> RunConfig:
     sizes = Counter(len(group.rollouts) for day in request.days for group in day.groups)
     return RunConfig(
-        preset="seed",
+        preset="legacy",
         base_model=request.base_model,
         ranker="recorded",
         dates="warn",

@@ -1,4 +1,4 @@
-"""What a run came to: its report, and its days in the seed's layout."""
+"""What a run came to: its report, and its days in the legacy layout."""
 
 from __future__ import annotations
 
@@ -29,6 +29,6 @@ def show_report(run: RunName, deps: DepsDep, format: Format = "json") -> Respons
 
 @router.get("/{run}/export/{date}")
 def export_run_day(run: RunName, date: DatePath, deps: DepsDep) -> DayDocuments:
-    """Everything that the seed's layout needs for a day: its documents, logs and checkpoint."""
+    """Everything that the legacy layout needs for a day: its documents, logs and checkpoint."""
     with deps.sessions.begin() as session:
         return export_day(session, run, date)

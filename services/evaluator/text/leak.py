@@ -6,7 +6,7 @@ import re
 from typing import Final
 
 LEAK_LIST_VERSION: Final = "morrow-1"
-SEED_LEAK_LIST_VERSION: Final = "seed"
+LEGACY_LEAK_LIST_VERSION: Final = "legacy"
 
 _STEMS: Final = {
     "order to write": r"\b(?:write|reply|respond|answer|output|return|give|produce) (?:with |in )?(?:only |exactly )?"
@@ -55,12 +55,12 @@ def _compiled(stems: dict[str, str]) -> dict[str, re.Pattern[str]]:
     return {name: re.compile(pattern, re.IGNORECASE) for name, pattern in stems.items()}
 
 
-_LISTS: Final = {LEAK_LIST_VERSION: _compiled(_STEMS), SEED_LEAK_LIST_VERSION: _compiled(_SEED_STEMS)}
+_LISTS: Final = {LEAK_LIST_VERSION: _compiled(_STEMS), LEGACY_LEAK_LIST_VERSION: _compiled(_SEED_STEMS)}
 
 
 def leak_list(preset: str) -> str:
-    """The version of the list that a preset uses: the seed's own wording for old figures only."""
-    return SEED_LEAK_LIST_VERSION if preset == "seed" else LEAK_LIST_VERSION
+    """The version of the list that a preset uses: the legacy own wording for old figures only."""
+    return LEGACY_LEAK_LIST_VERSION if preset == "legacy" else LEAK_LIST_VERSION
 
 
 def leaked_stems(text: str, version: str = LEAK_LIST_VERSION) -> list[str]:

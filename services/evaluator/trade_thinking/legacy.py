@@ -1,4 +1,4 @@
-"""The predecessor's trade-thinking rubric, so that its figures can be recomputed (preset `seed`).
+"""The predecessor's trade-thinking rubric, so that its figures can be recomputed (preset `legacy`).
 
 It reads the raw text and knows no copying: the words of its own template earn. Never use it for training.
 """
@@ -28,7 +28,7 @@ _PATTERNS: Final = {
 }
 
 
-def seed_trade_thinking(text: str) -> Rubric:
+def legacy_trade_thinking(text: str) -> Rubric:
     """Whether a text names the parts of a trade, as the predecessor counted it: in [0, 1], an empty text 0.
 
     Source: the predecessor's trade-thinking score at horizon next_day. Names of instruments are matched with their

@@ -41,7 +41,7 @@ def test_weights_are_given_as_a_json_object() -> None:
 
 
 def test_only_what_was_given_is_sent_so_that_a_preset_still_fills_the_rest() -> None:
-    assert parse_assignments(["preset=seed"]) == {"preset": "seed"}
+    assert parse_assignments(["preset=legacy"]) == {"preset": "legacy"}
 
 
 def test_an_unknown_key_is_named_with_the_closest_one() -> None:

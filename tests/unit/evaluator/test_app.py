@@ -55,8 +55,8 @@ def test_a_posted_group_is_scored_in_its_order(client: TestClient) -> None:
 
 
 def test_a_preset_fills_the_configuration(client: TestClient) -> None:
-    answer = client.post("/v1/score", json=BODY | {"config": {"preset": "seed"}}).json()
-    assert answer["leak_list"] == "seed"
+    answer = client.post("/v1/score", json=BODY | {"config": {"preset": "legacy"}}).json()
+    assert answer["leak_list"] == "legacy"
     assert all(e["reward"] == e["composite"] for e in answer["evaluations"])
 
 

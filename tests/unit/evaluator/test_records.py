@@ -142,17 +142,17 @@ def test_a_base_that_cannot_be_computed_is_refused() -> None:
         score_groups([recorded], job((), ranker="recorded", reward_base="semantic"), TOOLS)
 
 
-def test_the_seed_preset_reads_raw_text_and_has_no_gate() -> None:
-    record = score("Risk=low; buy", "Avoid it", preset="seed")[0]
+def test_the_legacy_preset_reads_raw_text_and_has_no_gate() -> None:
+    record = score("Risk=low; buy", "Avoid it", preset="legacy")[0]
     assert record.trade_thinking == 0.3
     assert record.reward == record.composite == composite(1.0, 0.3)
 
 
-def test_the_seed_preset_has_its_own_leak_list() -> None:
-    assert score("Risk=low; buy", "Avoid it", preset="seed")[1].leak_stems == ["avoid"]
+def test_the_legacy_preset_has_its_own_leak_list() -> None:
+    assert score("Risk=low; buy", "Avoid it", preset="legacy")[1].leak_stems == ["avoid"]
     assert score("Risk=low; buy", "Avoid it")[1].leak_stems == []
 
 
-def test_an_empty_text_earns_nothing_under_the_seed_preset_whatever_its_rank() -> None:
-    record = score("", "Buy", preset="seed")[0]
+def test_an_empty_text_earns_nothing_under_the_legacy_preset_whatever_its_rank() -> None:
+    record = score("", "Buy", preset="legacy")[0]
     assert (record.normalized_score, record.composite, record.reward) == (1.0, 0.0, 0.0)

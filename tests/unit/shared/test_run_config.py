@@ -22,9 +22,9 @@ def test_a_value_out_of_bounds_is_refused_by_name(key: str, value: float) -> Non
 
 
 def test_a_preset_fills_only_what_is_not_given() -> None:
-    seed = RunConfig.model_validate({"preset": "seed"})
-    assert (seed.gate, seed.reward_base, seed.bonus) == ("off", "composite", 0.0)
-    assert RunConfig.model_validate({"preset": "seed", "gate": "validity"}).gate == "validity"
+    legacy = RunConfig.model_validate({"preset": "legacy"})
+    assert (legacy.gate, legacy.reward_base, legacy.bonus) == ("off", "composite", 0.0)
+    assert RunConfig.model_validate({"preset": "legacy", "gate": "validity"}).gate == "validity"
     assert RunConfig().gate == "validity"
 
 

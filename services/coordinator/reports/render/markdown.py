@@ -1,4 +1,4 @@
-"""A report as Markdown, its table like that of the seed report."""
+"""A report as Markdown, its table like that of the predecessor's report."""
 
 from __future__ import annotations
 

@@ -177,7 +177,7 @@ def test_runs_are_compared_on_their_common_dates_and_headlines(
 
 def test_an_imported_run_is_matched_by_date_and_text(client: TestClient, sessions: Sessions, runs: None) -> None:
     with sessions.begin() as session:
-        imported = make_run(session, "I", None, preset="seed", ranker="recorded")
+        imported = make_run(session, "I", None, preset="legacy", ranker="recorded")
         mine = session.scalars(select(Run).where(Run.name == "R")).one()
         chain = session.scalars(select(Day).where(Day.run_id == mine.id, Day.role == "chain", Day.date == day(1)))
         add_lines(session, chain.one(), headlines(session, 1), [LINE])

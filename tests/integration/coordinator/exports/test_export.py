@@ -1,4 +1,4 @@
-"""A run written in the seed's layout: names, figures, checkpoints, logs, and back again."""
+"""A run written in the legacy layout: names, figures, checkpoints, logs, and back again."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from sqlalchemy import select, update
 
 from services.cli.files.export import Exported, Progress, export_run
 from services.cli.files.headlines import read_rows
-from services.cli.files.legacy_layout import read_seed_run
+from services.cli.files.legacy_layout import read_legacy_run
 from services.coordinator.database import Sessions
 from services.coordinator.models import Checkpoint, Evaluation, Group
 from shared.checkpoints import CheckpointStore
 from shared.errors import CheckpointCorruptError, NotFoundError
 from tests import factories
 from tests.fakes import FakeWorker
-from tests.seed_folder import write_day
+from tests.legacy_folder import write_day
 
 FIRST = "timestamped_storage_RUN/20250818"
 
@@ -100,7 +100,7 @@ def test_the_csv_holds_the_predecessors_columns_first_and_runs_nothing(
     columns = ["prediction_id", "headline", "rollout_id", "method", "ranking", "reward", "date", "status"]
     assert list(rows[0])[:8] == columns
     assert [row["headline"] for row in rows] == ["'=1+1"] * 2 + ["headline 1 of 2025-08-18"] * 2
-    assert read_seed_run(tmp_path, "OLD")["days"][0]["groups"][0]["headline"] == "=1+1"
+    assert read_legacy_run(tmp_path, "OLD")["days"][0]["groups"][0]["headline"] == "=1+1"
     assert (rows[1]["rollout_id"], rows[1]["reward"], rows[1]["date"]) == ("1", "0.1", "20250818")
 
 
@@ -169,7 +169,7 @@ def test_an_export_can_be_imported_and_scores_the_same(
     with sessions.begin() as session:
         session.execute(update(Evaluation).values(rank=1.5, normalized_score=0.5, reward=0.9))
     export(done, "RUN", tmp_path)
-    body = read_seed_run(tmp_path, "AGAIN")
+    body = read_legacy_run(tmp_path, "AGAIN")
     assert (body["notes"], body["timezone"]) == ([], "UTC")
     assert done.post("/v1/imports/runs", json=body).status_code == 201
     scorer.do_all("AGAIN")
@@ -189,11 +189,11 @@ def test_the_exported_headlines_make_the_same_corpus(done: TestClient, tmp_path:
 
 def test_an_imported_run_can_be_exported(client: TestClient, scorer: FakeWorker, tmp_path: Path) -> None:
     write_day(tmp_path / "in")
-    body = read_seed_run(tmp_path / "in", "OLD")
+    body = read_legacy_run(tmp_path / "in", "OLD")
     assert client.post("/v1/imports/runs", json=body).status_code == 201
     scorer.do_all("OLD")
     export(client, "OLD", tmp_path / "out")
-    again = read_seed_run(tmp_path / "out", "OLD")
+    again = read_legacy_run(tmp_path / "out", "OLD")
     assert not (tmp_path / "out/training/checkpoints").exists()
     for old, new in zip(body["days"][0]["groups"], again["days"][0]["groups"], strict=True):
         assert (old["headline"], old["published_at"]) == (new["headline"], new["published_at"])

@@ -9,19 +9,19 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import func, select
 
-from services.cli.files.legacy_layout import read_seed_run
+from services.cli.files.legacy_layout import read_legacy_run
 from services.coordinator.database import Sessions
 from services.coordinator.models import Outbox, Rollout, Step
 from tests.fakes import FakeWorker
-from tests.seed_folder import TEXTS, write_day
+from tests.legacy_folder import TEXTS, write_day
 
-# By the seed's rubric: SPX, Buy, tomorrow, "at 5%", CPI are .2 + .2 + .1 + .2 + .2; long, Fed, "if" .2 + .2 + .1.
+# By the legacy rubric: SPX, Buy, tomorrow, "at 5%", CPI are .2 + .2 + .1 + .2 + .2; long, Fed, "if" .2 + .2 + .1.
 TRADE = (0.9, 0.0, 0.5, 0.0)
 COMPOSITE = ((2 / 3) ** 0.7 * 0.9**0.3, 0.0, 1.0 * 0.5**0.3, 0.0)
 
 
 def post(client: TestClient, folder: Path, name: str = "OLD") -> Any:
-    return client.post("/v1/imports/runs", json=read_seed_run(folder, name))
+    return client.post("/v1/imports/runs", json=read_legacy_run(folder, name))
 
 
 def test_the_scores_are_recomputed_from_texts_and_recorded_ranks(
@@ -34,7 +34,7 @@ def test_the_scores_are_recomputed_from_texts_and_recorded_ranks(
     assert (made["kind"], made["days"], made["groups"], made["rollouts"]) == ("import", 1, 2, 8)
     scorer.do_all("OLD")
     body = client.get("/v1/backfills/OLD/report").json()
-    assert (body["state"], body["kind"], body["config"]["preset"]) == ("completed", "import", "seed")
+    assert (body["state"], body["kind"], body["config"]["preset"]) == ("completed", "import", "legacy")
     (day,) = body["days"]
     assert (day["state"], day["headlines"], day["rollouts"], day["evaluations"]) == ("scored", 2, 8, 8)
     assert day["trade_thinking"] == pytest.approx(sum(TRADE) / 4, abs=1e-12)
@@ -99,7 +99,7 @@ def test_a_name_that_is_taken_is_refused(client: TestClient, tmp_path: Path) -> 
 
 def test_a_body_that_contradicts_itself_is_refused_by_field(client: TestClient, tmp_path: Path) -> None:
     write_day(tmp_path)
-    body = read_seed_run(tmp_path, "OLD")
+    body = read_legacy_run(tmp_path, "OLD")
     twice = client.post("/v1/imports/runs", json=body | {"days": body["days"] * 2})
     assert (twice.status_code, "2025-08-06 is there twice" in twice.json()["detail"]) == (422, True)
     body["days"][0]["groups"][0]["rollouts"][1]["rollout_id"] = 0

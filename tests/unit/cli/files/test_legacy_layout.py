@@ -1,4 +1,4 @@
-"""Folders in the seed's layout are read by key, from JSON or from CSV."""
+"""Folders in the legacy layout are read by key, from JSON or from CSV."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from services.cli.files.legacy_layout import read_seed_run
+from services.cli.files.legacy_layout import read_legacy_run
 from shared.errors import InvalidInputError
-from tests.seed_folder import HEADLINES, RANKS, REWARDS, TEXTS, write, write_day
+from tests.legacy_folder import HEADLINES, RANKS, REWARDS, TEXTS, write, write_day
 
 
 def edit(path: Path, change: Any) -> None:
@@ -21,7 +21,7 @@ def edit(path: Path, change: Any) -> None:
 
 def test_a_day_is_read_with_texts_ranks_rewards_and_times(tmp_path: Path) -> None:
     write_day(tmp_path)
-    body = read_seed_run(tmp_path, "old")
+    body = read_legacy_run(tmp_path, "old")
     assert (body["name"], body["notes"]) == ("old", [])
     (day,) = body["days"]
     assert (day["date"], day["profile"]) == ("2025-08-06", "tight")
@@ -35,21 +35,21 @@ def test_a_day_is_read_with_texts_ranks_rewards_and_times(tmp_path: Path) -> Non
 def test_the_csv_stands_in_where_the_json_is_missing(tmp_path: Path) -> None:
     for kind in ("json", "csv"):
         write_day(tmp_path / kind, evaluations=kind)
-    assert read_seed_run(tmp_path / "csv", "old") == read_seed_run(tmp_path / "json", "old")
+    assert read_legacy_run(tmp_path / "csv", "old") == read_legacy_run(tmp_path / "json", "old")
 
 
 def test_a_folder_above_the_storage_is_read_too_if_it_holds_one_run(tmp_path: Path) -> None:
     write_day(tmp_path / "timestamped_storage_A")
-    assert len(read_seed_run(tmp_path, "old")["days"]) == 1
+    assert len(read_legacy_run(tmp_path, "old")["days"]) == 1
     write_day(tmp_path / "timestamped_storage_B")
     with pytest.raises(InvalidInputError, match="several runs"):
-        read_seed_run(tmp_path, "old")
+        read_legacy_run(tmp_path, "old")
 
 
 def test_rollouts_are_told_apart_by_key_even_if_their_ids_are_equal(tmp_path: Path) -> None:
     alike = ("Oil rises, gold falls", "Oil rises, gold climbs")
     write_day(tmp_path, headlines=alike)
-    groups = read_seed_run(tmp_path, "old")["days"][0]["groups"]
+    groups = read_legacy_run(tmp_path, "old")["days"][0]["groups"]
     ids = [[rollout["prediction_id"] for rollout in group["rollouts"]] for group in groups]
     assert ids[0] == ids[1]
     assert [group["headline"] for group in groups] == list(alike)
@@ -65,17 +65,17 @@ def test_horizons_make_groups_of_their_own(tmp_path: Path) -> None:
 
     for kind in ("outcome_tracking", "evaluations"):
         edit(tmp_path / f"20250806_{kind}.json", add_week)
-    groups = read_seed_run(tmp_path, "old")["days"][0]["groups"]
+    groups = read_legacy_run(tmp_path, "old")["days"][0]["groups"]
     assert [(group["horizon"], group["rollouts"][0]["text"]) for group in groups] == [(None, TEXTS[0]), ("1w", "week")]
 
 
 def test_without_tracking_the_evaluated_or_the_predicted_texts_count(tmp_path: Path) -> None:
     write_day(tmp_path)
-    tracked = read_seed_run(tmp_path, "old")["days"][0]["groups"]
+    tracked = read_legacy_run(tmp_path, "old")["days"][0]["groups"]
     (tmp_path / "20250806_outcome_tracking.json").unlink()
-    assert read_seed_run(tmp_path, "old")["days"][0]["groups"] == tracked
+    assert read_legacy_run(tmp_path, "old")["days"][0]["groups"] == tracked
     (tmp_path / "20250806_evaluations.json").unlink()
-    predicted = read_seed_run(tmp_path, "old")["days"][0]["groups"]
+    predicted = read_legacy_run(tmp_path, "old")["days"][0]["groups"]
     assert tuple(rollout["text"] for rollout in predicted[0]["rollouts"]) == TEXTS
     assert predicted[0]["rollouts"][0]["rank"] is None
 
@@ -84,7 +84,7 @@ def test_what_does_not_fit_together_is_noted_with_counts(tmp_path: Path) -> None
     write_day(tmp_path)
     edit(tmp_path / "20250806_outcome_tracking.json", lambda d: d["outcomes"].pop())
     edit(tmp_path / "20250806_outcome_tracking.json", lambda d: d["outcomes"].append(d["outcomes"][0]))
-    assert read_seed_run(tmp_path, "old")["notes"] == [
+    assert read_legacy_run(tmp_path, "old")["notes"] == [
         "2025-08-06: 1 rows repeat the headline, horizon and rollout_id of another; the first one counts.",
         "2025-08-06: 1 predicted rollouts have no outcome and are left out.",
         "2025-08-06: 1 evaluations belong to no rollout and are left out.",
@@ -94,14 +94,14 @@ def test_what_does_not_fit_together_is_noted_with_counts(tmp_path: Path) -> None
 def test_headline_times_without_a_zone_are_utc_and_unreadable_ones_are_none(tmp_path: Path) -> None:
     write_day(tmp_path / "a", published="2025-08-06T19:00:00")
     write_day(tmp_path / "b", published="long ago")
-    assert read_seed_run(tmp_path / "a", "old")["days"][0]["groups"][0]["published_at"] == "2025-08-06T19:00:00+00:00"
-    assert read_seed_run(tmp_path / "b", "old")["days"][0]["groups"][0]["published_at"] is None
+    assert read_legacy_run(tmp_path / "a", "old")["days"][0]["groups"][0]["published_at"] == "2025-08-06T19:00:00+00:00"
+    assert read_legacy_run(tmp_path / "b", "old")["days"][0]["groups"][0]["published_at"] is None
 
 
 def test_a_score_that_is_normalised_goes_before_the_training_reward(tmp_path: Path) -> None:
     write_day(tmp_path)
     edit(tmp_path / "20250806_evaluations.json", lambda d: d["evaluations"][0].update(normalized_score=0.25))
-    assert read_seed_run(tmp_path, "old")["days"][0]["groups"][0]["rollouts"][0]["reward"] == 0.25
+    assert read_legacy_run(tmp_path, "old")["days"][0]["groups"][0]["rollouts"][0]["reward"] == 0.25
 
 
 @pytest.mark.parametrize(
@@ -117,21 +117,21 @@ def test_a_broken_file_is_named(tmp_path: Path, content: str, said: str) -> None
     write_day(tmp_path)
     (tmp_path / "20250806_outcome_tracking.json").write_text(content, "utf8")
     with pytest.raises(InvalidInputError, match=said):
-        read_seed_run(tmp_path, "old")
+        read_legacy_run(tmp_path, "old")
 
 
 def test_a_rank_that_is_no_number_is_named(tmp_path: Path) -> None:
     write_day(tmp_path)
     edit(tmp_path / "20250806_evaluations.json", lambda d: d["evaluations"][0].update(ranking="first"))
     with pytest.raises(InvalidInputError, match="ranking is 'first', not a number"):
-        read_seed_run(tmp_path, "old")
+        read_legacy_run(tmp_path, "old")
 
 
 def test_a_folder_without_such_files_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InvalidInputError, match="holds no YYYYMMDD_predictions"):
-        read_seed_run(tmp_path, "old")
+        read_legacy_run(tmp_path, "old")
     with pytest.raises(InvalidInputError, match="there is no folder"):
-        read_seed_run(tmp_path / "none", "old")
+        read_legacy_run(tmp_path / "none", "old")
     write(tmp_path / "20251399_predictions.json", {})
     with pytest.raises(InvalidInputError, match="20251399, which is no date"):
-        read_seed_run(tmp_path, "old")
+        read_legacy_run(tmp_path, "old")

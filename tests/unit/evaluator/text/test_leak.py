@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from services.evaluator.text.leak import LEAK_LIST_VERSION, SEED_LEAK_LIST_VERSION, leak_list, leaked_stems
+from services.evaluator.text.leak import LEAK_LIST_VERSION, LEGACY_LEAK_LIST_VERSION, leak_list, leaked_stems
 from shared.forecast import TEMPLATE
 from tests.unit.evaluator.group_texts import FIRST_EXAMPLE, OWN, SECOND_EXAMPLE
 
@@ -42,9 +42,9 @@ def test_a_forecast_does_not_leak(text: str) -> None:
 
 
 def test_the_seed_list_is_used_for_old_figures_only() -> None:
-    assert (leak_list("default"), leak_list("seed")) == (LEAK_LIST_VERSION, SEED_LEAK_LIST_VERSION)
-    assert leaked_stems("Avoid bonds", SEED_LEAK_LIST_VERSION) == ["avoid"]
-    assert leaked_stems("Keep it short. Final answer: buy", "seed") == ["keep it/to", "answer:", "final answer"]
+    assert (leak_list("default"), leak_list("legacy")) == (LEAK_LIST_VERSION, LEGACY_LEAK_LIST_VERSION)
+    assert leaked_stems("Avoid bonds", LEGACY_LEAK_LIST_VERSION) == ["avoid"]
+    assert leaked_stems("Keep it short. Final answer: buy", "legacy") == ["keep it/to", "answer:", "final answer"]
 
 
 def test_an_unknown_list_is_an_error() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from services.evaluator.trade_thinking.legacy import seed_trade_thinking
+from services.evaluator.trade_thinking.legacy import legacy_trade_thinking
 
 
 @pytest.mark.parametrize(
@@ -37,14 +37,14 @@ from services.evaluator.trade_thinking.legacy import seed_trade_thinking
     ],
 )
 def test_each_part_counts_its_words_once(text: str, expected: dict[str, float]) -> None:
-    assert {name: share for name, share in seed_trade_thinking(text).parts.items() if share} == expected
+    assert {name: share for name, share in legacy_trade_thinking(text).parts.items() if share} == expected
 
 
 def test_all_parts_together_are_one() -> None:
-    rubric = seed_trade_thinking("Buy SPY tomorrow at 500 on CPI unless it fails")
+    rubric = legacy_trade_thinking("Buy SPY tomorrow at 500 on CPI unless it fails")
     assert rubric.total == 1.0
 
 
 def test_it_does_not_know_copying_which_is_why_it_is_for_old_figures_only() -> None:
-    assert seed_trade_thinking("Prob=60%; Risk=low").total == 0.1
-    assert seed_trade_thinking("Domain=headline; Prob=0-100%; Risk=<risk>").total == 0.3
+    assert legacy_trade_thinking("Prob=60%; Risk=low").total == 0.1
+    assert legacy_trade_thinking("Domain=headline; Prob=0-100%; Risk=<risk>").total == 0.3
