@@ -1,0 +1,1 @@
+"""The coordinator, the only owner of Postgres: REST API, scheduling, leases, reports. One folder per feature."""

@@ -1,0 +1,1 @@
+"""Scoring: forecasts against what came after."""

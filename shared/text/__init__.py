@@ -1,0 +1,1 @@
+"""Untrusted text made safe for terminals, logs, prompts and cells. Pure."""

@@ -1,0 +1,1 @@
+"""What every HTTP application shares: problem+json, bearer tokens, a limit on bodies."""

@@ -1,0 +1,1 @@
+"""The loop of a Celery worker: claim, renew, compute, complete; its metrics."""

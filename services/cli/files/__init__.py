@@ -1,0 +1,1 @@
+"""Files that users bring or take: headlines, closes, runs in the legacy layout."""

@@ -1,1 +1,1 @@
-"""Who may ask the coordinator for what: tokens, scopes, and the gate in front of every route."""
+"""Tokens and scopes: who may call which route, and how often."""

@@ -1,0 +1,1 @@
+"""Runs as users see them: plan, create, control and show a backfill."""

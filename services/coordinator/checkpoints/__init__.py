@@ -1,0 +1,1 @@
+"""Published checkpoints: recording, verification, and the aliases that point to them."""

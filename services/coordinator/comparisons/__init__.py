@@ -1,0 +1,1 @@
+"""Checkpoint or run A against B, with bootstrap intervals."""

@@ -1,0 +1,1 @@
+"""Headlines by day: import, checks of dates, and the headlines that settle forecasts."""

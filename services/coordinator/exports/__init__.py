@@ -1,0 +1,1 @@
+"""A run written in the legacy file layout."""

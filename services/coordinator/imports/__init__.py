@@ -1,0 +1,1 @@
+"""A recorded run read from the legacy file layout."""

@@ -1,0 +1,1 @@
+"""Held-out headlines that checkpoints are scored on."""

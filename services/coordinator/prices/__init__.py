@@ -1,0 +1,1 @@
+"""Daily closes that claims are settled against."""

@@ -1,1 +1,1 @@
-"""What a run came to: figures (pure), the queries behind them, their rendering, and the legacy files."""
+"""What a run came to: figures (pure), the queries behind them, and their rendering."""

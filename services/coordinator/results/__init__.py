@@ -1,0 +1,1 @@
+"""Lists of steps, rollouts, scores, events and logs of a run."""

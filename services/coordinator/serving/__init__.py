@@ -1,0 +1,1 @@
+"""Engines, promotions, and forecasts on demand."""

@@ -1,0 +1,1 @@
+"""The worker protocol: tasks, leases, results, the outbox to the queue."""

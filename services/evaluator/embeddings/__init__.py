@@ -1,0 +1,1 @@
+"""The sentence-embedding model, similarity and grounding."""

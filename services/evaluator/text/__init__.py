@@ -1,0 +1,1 @@
+"""What a forecast says: parsing, claims and their settlement, originality, leaks, degeneration. Pure."""

@@ -1,0 +1,1 @@
+"""The trade-thinking rubric, and the legacy one. Pure."""

@@ -1,0 +1,1 @@
+"""Prompts and the decoding ladder, as the worker and the syncer use them."""

@@ -1,0 +1,1 @@
+"""The sidecar of one engine: loads the desired checkpoints and verifies each swap."""

@@ -1,0 +1,1 @@
+"""Rollouts as a batch, and as packed tensors."""

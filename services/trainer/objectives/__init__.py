@@ -1,0 +1,1 @@
+"""Losses: GSPO, SFT and KTO over stored rollouts."""

@@ -1,0 +1,1 @@
+"""One update: model, optimizer, statistics; `python -m services.trainer.update`."""

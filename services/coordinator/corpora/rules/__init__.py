@@ -1,0 +1,1 @@
+"""Pure rules of corpora: rows, dates and flags of headlines."""

@@ -1,0 +1,1 @@
+"""One module per kind of step: build its task, check its result, store its result."""
