@@ -140,6 +140,11 @@ KINDS: tuple[type[MorrowError], ...] = (
 )
 
 
+def message_of(error: BaseException) -> str:
+    """An exception's text, or its class where it has none: a timeout often comes without one."""
+    return str(error) or type(error).__name__
+
+
 def from_problem(status: int, body: Mapping[str, object]) -> MorrowError:
     """The error a problem+json answer stands for; an unknown type becomes a plain MorrowError."""
     code = str(body.get("type", "")).rsplit(":", 1)[-1]

@@ -9,7 +9,7 @@ from typing import Any, Final, Protocol
 
 import httpx
 
-from shared.errors import InvalidInputError, MorrowError, UnavailableError
+from shared.errors import InvalidInputError, MorrowError, UnavailableError, message_of
 
 LETTERS: Final = ("A", "B")
 _ROUNDING: Final = 1e-3
@@ -112,7 +112,7 @@ class HttpEngine:
         try:
             return self._client.request(method, path, json=body)
         except httpx.TransportError as error:
-            reason = str(error) or type(error).__name__
+            reason = message_of(error)
             raise UnavailableError(
                 f"the judge's engine at {self._client.base_url} does not answer: {reason}"
             ) from error

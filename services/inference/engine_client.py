@@ -7,7 +7,7 @@ from typing import Any, Literal, Protocol, Self, cast
 
 import httpx
 
-from shared.errors import MorrowError, UnavailableError
+from shared.errors import MorrowError, UnavailableError, message_of
 from shared.wire import BASE_POLICY
 
 FRESH_WEIGHTS = "default"
@@ -160,7 +160,7 @@ class HttpEngine:
         try:
             return json_object(await self._client.request(method, path, json=body))
         except httpx.TransportError as error:
-            reason = str(error) or type(error).__name__
+            reason = message_of(error)
             raise UnavailableError(f"the engine at {self._client.base_url} does not answer: {reason}") from error
 
     async def policies(self) -> list[str]:

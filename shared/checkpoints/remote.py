@@ -11,7 +11,7 @@ from typing import Any
 import fsspec
 
 from shared.checkpoints.manifest import MANIFEST, read_manifest
-from shared.errors import CheckpointCorruptError, MorrowError, UnavailableError
+from shared.errors import CheckpointCorruptError, MorrowError, UnavailableError, message_of
 from shared.wire import CheckpointRef
 
 
@@ -81,4 +81,6 @@ class Remote:
         except MorrowError:
             raise
         except Exception as error:
-            raise UnavailableError(f"the checkpoint store at {self.url} does not answer: {error}") from error
+            raise UnavailableError(
+                f"the checkpoint store at {self.url} does not answer: {message_of(error)}"
+            ) from error

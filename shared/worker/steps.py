@@ -15,7 +15,7 @@ from typing import Literal, Protocol
 import httpx
 from pydantic import TypeAdapter
 
-from shared.errors import MorrowError, StaleFenceError, StoppedError, UnavailableError, from_problem
+from shared.errors import MorrowError, StaleFenceError, StoppedError, UnavailableError, from_problem, message_of
 from shared.logging import captured_log
 from shared.text.redact import masked
 from shared.wire import (
@@ -85,7 +85,8 @@ class HttpCoordinator:
                 path, content=body.model_dump_json(), headers={"Content-Type": "application/json"}
             )
         except httpx.TransportError as error:
-            raise UnavailableError(f"the coordinator at {self._client.base_url} does not answer: {error}") from error
+            reason = message_of(error)
+            raise UnavailableError(f"the coordinator at {self._client.base_url} does not answer: {reason}") from error
         if answer.is_error:
             is_json = "json" in answer.headers.get("content-type", "")
             raise from_problem(answer.status_code, answer.json() if is_json else {"detail": answer.text[:500]})

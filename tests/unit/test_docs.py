@@ -43,7 +43,7 @@ def test_architecture_and_contributing_show_the_same_tree() -> None:
 
 
 def test_the_tree_names_every_folder_and_no_other() -> None:
-    # Two spaces of indent per level; `a/ b/` on one line are siblings; folders below a `figures/, queries/` note are not listed.
+    # Two spaces of indent per level; `a/ b/` on one line are siblings.
     parents: list[str] = []
     shown = set()
     for line in _tree("CONTRIBUTING.md"):

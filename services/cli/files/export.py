@@ -20,7 +20,7 @@ from typing import Any
 import httpx
 
 from shared.checkpoints import MANIFEST, sha256_of
-from shared.errors import CheckpointCorruptError, MorrowError, UnavailableError, from_problem
+from shared.errors import CheckpointCorruptError, MorrowError, UnavailableError, from_problem, message_of
 from shared.text.sanitize import guarded
 
 Json = dict[str, Any]
@@ -67,7 +67,8 @@ def _get(http: httpx.Client, path: str, query: Mapping[str, str] | None = None) 
     try:
         answer = http.get(path, params=query)
     except httpx.TransportError as error:
-        raise UnavailableError(f"the coordinator at {http.base_url} does not answer: {error}") from error
+        reason = message_of(error)
+        raise UnavailableError(f"the coordinator at {http.base_url} does not answer: {reason}") from error
     _check(answer)
     body: Json = answer.json()
     return body
@@ -166,7 +167,7 @@ def _fetch(http: httpx.Client, path: str, target: Path) -> str:
                 digest.update(piece)
                 file.write(piece)
     except httpx.TransportError as error:
-        raise UnavailableError(f"{path} broke off: {error}") from error
+        raise UnavailableError(f"{path} broke off: {message_of(error)}") from error
     return digest.hexdigest()
 
 

@@ -1,4 +1,4 @@
-"""Moves the names that point to checkpoints. The served one is moved by compare-and-set, under a lock on its row."""
+"""Moves the names that point to checkpoints. The served one is moved by compare-and-set, under a lock of its own."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ from sqlalchemy.orm import Session
 
 from services.coordinator.database import database_now
 from services.coordinator.models import Alias, Checkpoint
-from shared.errors import ConflictError
 
 SERVED, PREVIOUS = "served", "previous"
+LOCK = 7_770_126
+"""Key of the advisory lock under which `served` and `previous` are moved: before the first promotion there is no row
+that could be locked."""
 
 
 @dataclass(frozen=True)
@@ -38,23 +40,21 @@ def point(session: Session, scope: str, name: str, checkpoint_id: str) -> None:
     session.execute(insert(Alias).values(values).on_conflict_do_update(index_elements=key, set_=change))
 
 
-def serve(session: Session, checkpoint_id: str, expected: str | None = None) -> Move:
-    """Move `served` to this checkpoint and `previous` to the one that was served.
-
-    With `expected`, only if that one is served now (an empty text: none is); raises ConflictError otherwise.
+def lock_served(session: Session) -> str | None:
+    """What is served now, which stays so until this transaction ends. Aliases that decide what to serve are read after
+    this: a day may be published while one waits here.
     """
-    first = insert(Alias).values(scope="", name=SERVED, checkpoint_id=checkpoint_id).on_conflict_do_nothing()
-    made = session.scalars(first.returning(Alias.name)).one_or_none() is not None
-    here = (Alias.scope == "", Alias.name == SERVED)
-    before = None if made else session.scalars(select(Alias.checkpoint_id).where(*here).with_for_update()).one()
-    if expected is not None and expected != (before or ""):
-        raise ConflictError(
-            f"expected: served is {before or 'nothing'}, not {expected or 'nothing'}; look again (GET /v1/serving)"
-        )
+    session.execute(select(func.pg_advisory_xact_lock(LOCK)))
+    return named(session).get(SERVED)
+
+
+def serve(session: Session, checkpoint_id: str) -> Move:
+    """Move `served` to this checkpoint and `previous` to the one that was served."""
+    before = lock_served(session)
     if before == checkpoint_id:
         return Move(before, None)
     now = database_now(session)
-    session.execute(update(Alias).where(*here).values(checkpoint_id=checkpoint_id, updated_at=now))
+    point(session, "", SERVED, checkpoint_id)
     session.execute(update(Checkpoint).where(Checkpoint.id == checkpoint_id).values(promoted_at=now))
     if before is not None:
         point(session, "", PREVIOUS, before)

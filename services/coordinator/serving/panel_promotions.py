@@ -12,7 +12,7 @@ from typing import Any, Literal
 from sqlalchemy import Integer, cast, func, select
 from sqlalchemy.orm import Session
 
-from services.coordinator.checkpoints.aliases import SERVED, named
+from services.coordinator.checkpoints.aliases import SERVED, lock_served, named
 from services.coordinator.checkpoints.queries import reference
 from services.coordinator.database import Sessions
 from services.coordinator.models import Checkpoint, Day, Evaluation, Group, Rollout, Run
@@ -125,13 +125,13 @@ def _carry_out(session: Session, day_id: int, verdict: Verdict) -> bool:
     day = session.scalars(
         select(Day).where(Day.id == day_id).with_for_update(key_share=True).execution_options(populate_existing=True)
     ).one()
-    if DECISION in day.decisions or named(session).get(SERVED) != verdict.served:
+    if DECISION in day.decisions or lock_served(session) != verdict.served:
         return False
     said = {"value": verdict.promote, "reason": verdict.reason, "against": verdict.against, "figures": verdict.figures}
     day.decisions = {**day.decisions, DECISION: said | {"day": day.date.isoformat()}}
     if verdict.promote:
         why = f"by the panel's figures against {verdict.against} ({verdict.reason})"
-        promote_now(session, session.get_one(Checkpoint, verdict.ref.id), why, verdict.served or "")
+        promote_now(session, session.get_one(Checkpoint, verdict.ref.id), why)
     else:
         run = session.get_one(Run, day.run_id)
         message = f"checkpoint {verdict.ref.id} is not promoted: {verdict.reason}"

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
-from services.coordinator.checkpoints.aliases import PREVIOUS, SERVED, Move, named, serve
+from services.coordinator.checkpoints.aliases import PREVIOUS, SERVED, Move, lock_served, named, serve
 from services.coordinator.database import Sessions
 from services.coordinator.models import Alias, Checkpoint, Run
 from services.coordinator.runs.queries import note
@@ -39,17 +39,23 @@ def promote(
 ) -> tuple[PromotionView, CheckpointRef]:
     """Serve a checkpoint. Raises NotFoundError, ConflictError, CheckpointCorruptError; what is served stays then."""
     with sessions.begin() as session:
-        found, expected = _found(session, request)
-        _check_base(session, found, stale_after)
-        ref = CheckpointRef(id=found.id, uri=found.uri, sha256=found.sha256)
-    store.verified(ref)
+        expected = _expected(session, request)
+        ref = _found(session, request.checkpoint, stale_after)
+    while True:
+        store.verified(ref)
+        with sessions.begin() as session:
+            _check_served(lock_served(session), expected)
+            verified, ref = ref, _found(session, request.checkpoint, stale_after)
+            if ref != verified:  # the alias was moved meanwhile; files are hashed outside of the lock
+                continue
+            move = promote_now(session, session.get_one(Checkpoint, ref.id), "by request")
+            previous = named(session).get(PREVIOUS)
+        break
     with sessions.begin() as session:
-        move = promote_now(session, session.get_one(Checkpoint, ref.id), "by request", expected)
-    with sessions.begin() as session:
-        names, standing = named(session), standing_of(session, ref.id, stale_after)
+        standing = standing_of(session, ref.id, stale_after)
     view = PromotionView(
         served=ref.id,
-        previous=names.get(PREVIOUS),
+        previous=previous,
         changed=move.at is not None,
         promoted_at=move.at,
         engines=list(standing.engines),
@@ -57,9 +63,9 @@ def promote(
     return view, ref
 
 
-def promote_now(session: Session, checkpoint: Checkpoint, why: str, expected: str | None = None) -> Move:
-    """Make a checkpoint whose files were verified the served one, and note it; raises ConflictError."""
-    move = serve(session, checkpoint.id, expected)
+def promote_now(session: Session, checkpoint: Checkpoint, why: str) -> Move:
+    """Make a checkpoint whose files were verified the served one, and note it."""
+    move = serve(session, checkpoint.id)
     if move.at is not None:
         run = session.get_one(Run, checkpoint.run_id)
         message = f"checkpoint {checkpoint.id} is promoted {why}; {move.before or 'the base'} was served before"
@@ -88,15 +94,33 @@ def _standing(engine: EngineView, checkpoint: str, since: float | None) -> Engin
     )
 
 
-def _found(session: Session, request: PromoteRequest) -> tuple[Checkpoint, str | None]:
-    """The checkpoint that is meant, and what must be served: a roll-back is one of what is served now."""
-    name, expected = request.checkpoint, request.expected
-    names = named(session)
+def _expected(session: Session, request: PromoteRequest) -> str | None:
+    """What must be served for the promotion to be made: a roll-back is one of what is served when it is asked for."""
+    if request.checkpoint == PREVIOUS and request.expected is None:
+        return named(session).get(SERVED, "")
+    return request.expected
+
+
+def _check_served(served: str | None, expected: str | None) -> None:
+    if expected is not None and expected != (served or ""):
+        raise ConflictError(
+            f"expected: served is {served or 'nothing'}, not {expected or 'nothing'}; look again (GET /v1/serving)"
+        )
+
+
+def _found(session: Session, name: str, stale_after: float) -> CheckpointRef:
+    """The checkpoint that a name stands for at this moment, if engines can load it."""
+    found = _named(session, name)
+    _check_base(session, found, stale_after)
+    return CheckpointRef(id=found.id, uri=found.uri, sha256=found.sha256)
+
+
+def _named(session: Session, name: str) -> Checkpoint:
     if name == PREVIOUS:
+        names = named(session)
         if PREVIOUS not in names:
             raise ConflictError("checkpoint: there is no previous one to roll back to; name the checkpoint to serve")
-        expected = names.get(SERVED, "") if expected is None else expected
-        return session.get_one(Checkpoint, names[PREVIOUS]), expected
+        return session.get_one(Checkpoint, names[PREVIOUS])
     scope, colon, alias = name.partition(":")
     pointed = session.get(Alias, (scope, alias)) if colon else None
     checkpoint = session.get(Checkpoint, pointed.checkpoint_id if pointed else name)
@@ -105,7 +129,7 @@ def _found(session: Session, request: PromoteRequest) -> tuple[Checkpoint, str |
             f"checkpoint: there is none called {name!r}; write its id, RUN:final_model, RUN:final_model_YYYYMMDD, or "
             "previous (GET /v1/aliases and GET /v1/backfills/RUN/checkpoints list them)"
         )
-    return checkpoint, expected
+    return checkpoint
 
 
 def _check_base(session: Session, checkpoint: Checkpoint, stale_after: float) -> None:

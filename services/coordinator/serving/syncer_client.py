@@ -9,7 +9,7 @@ import httpx
 from pydantic import ValidationError
 
 from services.coordinator.serving.schemas import EngineView
-from shared.errors import InvalidInputError
+from shared.errors import InvalidInputError, message_of
 from shared.wire import ForecastLines, ForecastTask
 
 NOT_VALID = frozenset({400, 413, 422})
@@ -41,7 +41,7 @@ class Forwarder:
                 timeout=httpx.Timeout(seconds, connect=min(seconds, 5.0)),
             )
         except (httpx.TransportError, httpx.InvalidURL) as error:
-            return f"its syncer at {engine.syncer_url} does not answer ({error or type(error).__name__})"
+            return f"its syncer at {engine.syncer_url} does not answer ({message_of(error)})"
         finally:
             self.busy[engine.url] -= 1
         return _read(answer, task)

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from services.coordinator.database import Sessions
 from services.coordinator.models import Outbox, Step
-from shared.errors import UnavailableError
+from shared.errors import UnavailableError, message_of
 from shared.wire import StepKind
 from shared.worker.celery import task_name
 
@@ -42,7 +42,7 @@ def sender(app: Celery) -> Send:
         try:
             app.send_task(task_name(kind), args=[step_id], retry=False)
         except BROKER_ERRORS as error:
-            raise UnavailableError(f"the broker does not take messages: {error}") from error
+            raise UnavailableError(f"the broker does not take messages: {message_of(error)}") from error
 
     return send
 
@@ -55,7 +55,7 @@ def backlog_of(app: Celery) -> Backlog:
             with app.connection_for_read() as connection:
                 return int(connection.default_channel.client.llen(kind))
         except BROKER_ERRORS as error:
-            raise UnavailableError(f"the broker does not answer: {error}") from error
+            raise UnavailableError(f"the broker does not answer: {message_of(error)}") from error
 
     return backlog
 

@@ -11,6 +11,9 @@ from typing import Final
 from services.evaluator.trade_thinking.parts import Rubric, graded
 
 _LEVEL_AFTER_WORD = r"(?:stop|target|tp|sl|at|around)\s*[~≈=:]?\s*[$€£]?\s*\d+(?:\.\d+)?(?:%|\b)"
+# The percentage ends where a word begins: the predecessor asked for a word boundary after the sign, which is no word
+# character itself. So 3.%2 counts, and 3% at the end of a text does not.
+_PERCENTAGE = r"\b\d{1,3}\.?\d?\s*%(?=\w)"
 _CATALYSTS = (
     "earnings|guidance|CPI|PCE|jobs|NFP|inflation|Fed|FOMC|rate cut|rate hike|rate decision|ECB|BOJ|tariff|deal|merger|"
     "acquisition|upgrade|downgrade|headlines?"
@@ -22,7 +25,7 @@ _PATTERNS: Final = {
     "time_frame": re.compile(
         r"\b(?:24\s*[-–—]?\s*48\s*h|tomorrow|next day|overnight|1\s*[-–—]\s*2 days|1 day)\b", re.IGNORECASE
     ),
-    "level": re.compile(rf"{_LEVEL_AFTER_WORD}|\b\d{{1,3}}(?:\.\d)?%\b", re.IGNORECASE),
+    "level": re.compile(f"{_LEVEL_AFTER_WORD}|{_PERCENTAGE}", re.IGNORECASE),
     "catalyst": re.compile(rf"\b(?:{_CATALYSTS})\b", re.IGNORECASE),
     "risk": re.compile(rf"\b(?:{_RISKS})\b", re.IGNORECASE),
 }

@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 import httpx
 
 from services.inference.engine_client import checked, json_object, policy_names
-from shared.errors import MorrowError, UnavailableError, from_problem
+from shared.errors import MorrowError, UnavailableError, from_problem, message_of
 from shared.wire import BASE_POLICY, EngineReport, WantedCheckpoints
 
 PROBE = {"prompt": "Headline:", "max_tokens": 1, "temperature": 0.0}
@@ -54,7 +54,7 @@ def _reaching(what: str) -> Iterator[None]:
     try:
         yield
     except httpx.TransportError as error:
-        raise UnavailableError(f"{what} does not answer: {error or type(error).__name__}") from error
+        raise UnavailableError(f"{what} does not answer: {message_of(error)}") from error
 
 
 class HttpEngineAdmin:

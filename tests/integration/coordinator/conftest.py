@@ -35,6 +35,7 @@ Start = Callable[..., dict[str, Any]]
 Get = Callable[[str], Any]
 Sql = Callable[..., Any]
 Counts = Callable[[], dict[str, int]]
+UntilBlocked = Callable[[], None]
 
 
 class NoEmbedder:
@@ -142,6 +143,20 @@ def sql(sessions: Sessions) -> Sql:
             return result.all() if result.returns_rows else None  # type: ignore[attr-defined]
 
     return run
+
+
+@pytest.fixture
+def until_blocked(sql: Sql) -> UntilBlocked:
+    """Returns once a transaction on this database waits for another one."""
+    waiting = "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
+
+    def wait() -> None:
+        deadline = time.monotonic() + 30
+        while not sql(waiting)[0][0]:
+            assert time.monotonic() < deadline, "no transaction waits"
+            time.sleep(0.01)
+
+    return wait
 
 
 @pytest.fixture

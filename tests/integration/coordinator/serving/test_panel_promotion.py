@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
 
+from services.coordinator.checkpoints.aliases import serve
 from services.coordinator.database import Sessions
 from services.coordinator.serving.panel_promotions import decide_promotions
 from shared.checkpoints import CheckpointStore
@@ -14,7 +16,7 @@ from shared.wire import CheckpointRef, EvaluateTask, GenerateResult, GenerateTas
 from tests import factories
 from tests.factories import day, make_corpus, make_panel
 from tests.fakes import FakeWorker
-from tests.integration.coordinator.conftest import Get, Sql, Start
+from tests.integration.coordinator.conftest import Get, Sql, Start, UntilBlocked
 
 
 class Panelist(FakeWorker):
@@ -118,6 +120,21 @@ def test_an_earlier_checkpoint_does_not_take_the_place_of_a_later_one(
     client.post("/v1/serving", json={"checkpoint": run[1]})
     assert decide_promotions(sessions, store) == 2
     assert [decided["value"] for decided in decisions(get)[1:]] == [False, True]
+    assert "a later one of its run" in decisions(get)[1]["reason"]
+    assert get("/serving")["served"] == run[1]
+
+
+def test_a_decision_against_what_is_served_no_more_is_made_anew(
+    run: list[str], sessions: Sessions, store: CheckpointStore, get: Get, until_blocked: UntilBlocked
+) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        with sessions.begin() as session:
+            serve(session, run[1])
+            deciding = pool.submit(decide_promotions, sessions, store, 1)
+            until_blocked()
+        assert deciding.result() == 0
+    assert decisions(get)[1] is None
+    assert decide_promotions(sessions, store) == 2
     assert "a later one of its run" in decisions(get)[1]["reason"]
     assert get("/serving")["served"] == run[1]
 

@@ -25,6 +25,10 @@ def refuse(request: httpx.Request) -> httpx.Response:
     raise httpx.ConnectError("refused", request=request)
 
 
+def fall_silent(request: httpx.Request) -> httpx.Response:
+    raise httpx.ReadTimeout("", request=request)
+
+
 def test_a_checkpoint_is_loaded_under_a_fresh_name_and_unloaded_by_it() -> None:
     seen: list[tuple[str, object]] = []
 
@@ -63,6 +67,8 @@ def test_the_served_policies_are_listed() -> None:
 def test_an_engine_that_is_away_or_refuses_says_so() -> None:
     with pytest.raises(UnavailableError, match="the engine at http://there does not answer: refused"):
         HttpEngineAdmin(client(refuse)).policies()
+    with pytest.raises(UnavailableError, match="the engine at http://there does not answer: ReadTimeout"):
+        HttpEngineAdmin(client(fall_silent)).policies()
     bad = HttpEngineAdmin(client(lambda _: httpx.Response(400, json={"error": {"message": "rank too high"}})))
     with pytest.raises(MorrowError, match="answered 400 to /v1/load_lora_adapter: rank too high"):
         bad.load("x", Path("/store/x"))

@@ -157,8 +157,13 @@ def test_a_coordinator_that_is_away_is_unavailable() -> None:
     def refuse(request: httpx.Request) -> httpx.Response:
         raise httpx.ConnectError("refused", request=request)
 
-    with pytest.raises(UnavailableError, match="does not answer"):
+    def fall_silent(request: httpx.Request) -> httpx.Response:
+        raise httpx.ReadTimeout("", request=request)
+
+    with pytest.raises(UnavailableError, match="does not answer: refused"):
         http(httpx.MockTransport(refuse)).claim(7)
+    with pytest.raises(UnavailableError, match="does not answer: ReadTimeout"):
+        http(httpx.MockTransport(fall_silent)).claim(7)
 
 
 def test_posting_a_result_outlives_a_coordinators_restart() -> None:
