@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,18 +13,10 @@ from typing import Any
 
 from deploy.checks.code import ROOT
 from deploy.checks.processes import Process, problems, unanswered
-from deploy.checks.render import CheckError
+from deploy.checks.tools import CheckError, tool
 
 PROFILES = ("cpu", "gpu")
 Services = dict[str, dict[str, Any]]
-
-
-def _tool(name: str) -> str:
-    beside = str(Path(sys.executable).parent)
-    found = shutil.which(name, path=beside) or shutil.which(name)
-    if found is None:
-        raise CheckError(f"{name} is not installed; `make check` installs it")
-    return found
 
 
 def wanted_variables(root: Path = ROOT) -> list[str]:
@@ -39,7 +30,7 @@ def configuration(profile: str, root: Path = ROOT) -> Services:
     Each variable of deploy/compose.env is given a value, and no other.
     """
     given = {name: "x" for name in wanted_variables(root) if name not in {"COMPOSE_PROFILES", "TORCH_INDEX_URL"}}
-    command = [_tool("docker-compose"), "--file", str(root / "docker-compose.yml"), "--env-file", os.devnull]
+    command = [tool("docker-compose"), "--file", str(root / "docker-compose.yml"), "--env-file", os.devnull]
     done = subprocess.run(
         [*command, "--profile", profile, "config", "--format", "json"],
         env={"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/"), **given},
@@ -57,7 +48,7 @@ def lint(root: Path = ROOT) -> Iterator[str]:
     """What hadolint says of the Dockerfile."""
     config = ["--config", str(root / ".hadolint.yaml"), "--no-color"]
     done = subprocess.run(
-        [_tool("hadolint"), *config, str(root / "Dockerfile")], capture_output=True, text=True, check=False
+        [tool("hadolint"), *config, str(root / "Dockerfile")], capture_output=True, text=True, check=False
     )
     yield from (done.stdout + done.stderr).splitlines()
 

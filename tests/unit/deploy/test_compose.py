@@ -11,7 +11,7 @@ import yaml
 
 from deploy.checks import compose
 from deploy.checks.code import ROOT
-from deploy.checks.render import CheckError
+from deploy.checks.tools import CheckError
 from services.inference.vllm_command import VllmServer
 from tests.unit.deploy.conftest import plant
 
