@@ -85,12 +85,26 @@ def answers(services: Services) -> dict[str, dict[int, int]]:
     return found
 
 
+def separated(services: Services) -> Iterator[str]:
+    """Processes that are told the address of a service which no network of theirs has."""
+    known: dict[str, set[str]] = {}
+    for name, one in services.items():
+        for network, details in (one.get("networks") or {}).items():
+            for called in (name, *((details or {}).get("aliases") or [])):
+                known.setdefault(called, set()).add(network)
+    for process in processes(services):
+        for host in sorted({host for host, _ in process.urls()} & known.keys()):
+            if not known[host] & known.get(process.pod, set()):
+                yield f"{process.name}: it shares no network with {host}"
+
+
 def service_problems(services: Services, root: Path = ROOT) -> Iterator[str]:
     """What the services name that is not there, and what they lack."""
     every, reachable, targets = processes(services), answers(services), stages(root)
     for process in every:
         yield from problems(process)
         yield from unanswered(process, every, reachable)
+    yield from separated(services)
     for name, one in services.items():
         target = one.get("build", {}).get("target")
         if target and target not in targets:
@@ -118,7 +132,11 @@ def stages(root: Path = ROOT) -> dict[str, str]:
 
 def image_problems(root: Path = ROOT) -> Iterator[str]:
     """What the images' commands and variables name that the code does not have."""
-    for stage, text in stages(root).items():
+    every = stages(root)
+    for stage, text in every.items():
+        for source, path in re.findall(r"^COPY --from=(\S+) (\S+)", text, re.MULTILINE):
+            if f"chmod --recursive a+rX {path}" not in every.get(source, ""):
+                yield f"Dockerfile {stage}: {path} of {source} may be unreadable to another user than root"
         command = re.search(r"^CMD (\[.*\])$", text, re.MULTILINE)
         if command is None:
             continue
