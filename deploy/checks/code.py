@@ -88,9 +88,12 @@ def unknown_metrics(query: str) -> list[str]:
 
 
 def gateway_ports() -> tuple[int, int]:
-    """Where the gateway listens, and where it looks for the engine."""
-    text = (ROOT / "deploy" / "gateway" / "gateway.conf").read_text("utf8")
-    listens, server = re.search(r"listen (\d+);", text), re.search(r"server 127\.0\.0\.1:(\d+)", text)
+    """Where the gateway listens, and where a pod's engine is; raises ValueError if its files do not say."""
+    folder = ROOT / "deploy" / "gateway"
+    listens = re.search(r"listen (\d+);", (folder / "gateway.conf").read_text("utf8"))
+    server = re.search(r"server 127\.0\.0\.1:(\d+)", (folder / "engine.conf").read_text("utf8"))
     if not listens or not server:
-        raise ValueError("gateway.conf names no port that it listens on, or none of the engine on 127.0.0.1")
+        raise ValueError(
+            "gateway.conf names no port that it listens on, or engine.conf none of the engine on 127.0.0.1"
+        )
     return int(listens[1]), int(server[1])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,18 +13,10 @@ from typing import Any
 
 from deploy.checks.code import ROOT
 from deploy.checks.processes import Process, problems, unanswered
-from deploy.checks.render import CheckError
+from deploy.checks.tools import CheckError, tool
 
 PROFILES = ("cpu", "gpu")
 Services = dict[str, dict[str, Any]]
-
-
-def _tool(name: str) -> str:
-    beside = str(Path(sys.executable).parent)
-    found = shutil.which(name, path=beside) or shutil.which(name)
-    if found is None:
-        raise CheckError(f"{name} is not installed; `make check` installs it")
-    return found
 
 
 def wanted_variables(root: Path = ROOT) -> list[str]:
@@ -39,7 +30,7 @@ def configuration(profile: str, root: Path = ROOT) -> Services:
     Each variable of deploy/compose.env is given a value, and no other.
     """
     given = {name: "x" for name in wanted_variables(root) if name not in {"COMPOSE_PROFILES", "TORCH_INDEX_URL"}}
-    command = [_tool("docker-compose"), "--file", str(root / "docker-compose.yml"), "--env-file", os.devnull]
+    command = [tool("docker-compose"), "--file", str(root / "docker-compose.yml"), "--env-file", os.devnull]
     done = subprocess.run(
         [*command, "--profile", profile, "config", "--format", "json"],
         env={"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/"), **given},
@@ -57,7 +48,7 @@ def lint(root: Path = ROOT) -> Iterator[str]:
     """What hadolint says of the Dockerfile."""
     config = ["--config", str(root / ".hadolint.yaml"), "--no-color"]
     done = subprocess.run(
-        [_tool("hadolint"), *config, str(root / "Dockerfile")], capture_output=True, text=True, check=False
+        [tool("hadolint"), *config, str(root / "Dockerfile")], capture_output=True, text=True, check=False
     )
     yield from (done.stdout + done.stderr).splitlines()
 
@@ -94,12 +85,26 @@ def answers(services: Services) -> dict[str, dict[int, int]]:
     return found
 
 
+def separated(services: Services) -> Iterator[str]:
+    """Processes that are told the address of a service which no network of theirs has."""
+    known: dict[str, set[str]] = {}
+    for name, one in services.items():
+        for network, details in (one.get("networks") or {}).items():
+            for called in (name, *((details or {}).get("aliases") or [])):
+                known.setdefault(called, set()).add(network)
+    for process in processes(services):
+        for host in sorted({host for host, _ in process.urls()} & known.keys()):
+            if not known[host] & known.get(process.pod, set()):
+                yield f"{process.name}: it shares no network with {host}"
+
+
 def service_problems(services: Services, root: Path = ROOT) -> Iterator[str]:
     """What the services name that is not there, and what they lack."""
     every, reachable, targets = processes(services), answers(services), stages(root)
     for process in every:
         yield from problems(process)
         yield from unanswered(process, every, reachable)
+    yield from separated(services)
     for name, one in services.items():
         target = one.get("build", {}).get("target")
         if target and target not in targets:
@@ -127,7 +132,11 @@ def stages(root: Path = ROOT) -> dict[str, str]:
 
 def image_problems(root: Path = ROOT) -> Iterator[str]:
     """What the images' commands and variables name that the code does not have."""
-    for stage, text in stages(root).items():
+    every = stages(root)
+    for stage, text in every.items():
+        for source, path in re.findall(r"^COPY --from=(\S+) (\S+)", text, re.MULTILINE):
+            if f"chmod --recursive a+rX {path}" not in every.get(source, ""):
+                yield f"Dockerfile {stage}: {path} of {source} may be unreadable to another user than root"
         command = re.search(r"^CMD (\[.*\])$", text, re.MULTILINE)
         if command is None:
             continue

@@ -12,8 +12,9 @@ from deploy.checks.code import ROOT, unknown_metrics
 from deploy.checks.pods import processes, services
 from deploy.checks.ports import port_problems, selector_problems
 from deploy.checks.processes import problems, unanswered
-from deploy.checks.render import OVERLAYS, CheckError, Object, of_kind, overlay
+from deploy.checks.render import OVERLAYS, Object, of_kind, overlay
 from deploy.checks.schemas import schema_problems
+from deploy.checks.tools import CheckError
 from deploy.checks.workloads import workload_problems
 
 

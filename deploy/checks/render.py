@@ -12,13 +12,10 @@ from typing import Any
 import yaml
 
 from deploy.checks.code import ROOT
+from deploy.checks.tools import CheckError
 
 Object = dict[str, Any]
 OVERLAYS = ("dev", "gpu")
-
-
-class CheckError(Exception):
-    """A deployment could not be looked at."""
 
 
 def kustomize() -> list[str]:

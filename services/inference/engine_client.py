@@ -55,6 +55,8 @@ class Engine(Protocol):
 
 def problem_of(answer: httpx.Response) -> str:
     """What an engine's error answer says, in whichever of the shapes that servers use."""
+    if "html" in answer.headers.get("content-type", ""):
+        return f"{answer.reason_phrase}, with a page of HTML: something between here and the engine said it"
     if "json" not in answer.headers.get("content-type", ""):
         return answer.text[:500]
     body = answer.json()

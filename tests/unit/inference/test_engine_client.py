@@ -42,6 +42,14 @@ def answering(status: int, body: Any) -> Answer:
     return lambda _: httpx.Response(status, json=body)
 
 
+def test_a_page_that_a_proxy_answers_with_is_not_handed_on() -> None:
+    page = "<html>\r\n<head><title>403 Forbidden</title></head>\r\n</html>"
+    with pytest.raises(MorrowError) as caught:
+        completed(lambda _: httpx.Response(403, html=page))
+    assert caught.value.detail.startswith("the engine answered 403 to /v1/completions: Forbidden, with a page of HTML")
+    assert "<" not in caught.value.detail
+
+
 def test_answers_are_asked_for_by_token_ids_with_one_seed_and_what_ends_them() -> None:
     seen: list[dict[str, Any]] = []
 
