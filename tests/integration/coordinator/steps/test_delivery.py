@@ -27,7 +27,7 @@ from tests.integration.coordinator.conftest import Sql, Start
 def broker(broker_url: str) -> Iterator[redis.Redis]:
     """The broker, emptied."""
     with redis.Redis.from_url(broker_url) as client:
-        client.flushall()
+        client.flushdb()
         yield client
 
 

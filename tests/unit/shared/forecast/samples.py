@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import string
+from collections.abc import Callable
 from functools import cache
 from random import Random
 from typing import Any
@@ -12,38 +13,52 @@ from shared.forecast import DOMAINS, HORIZONS, KEYS, Slots, render
 
 ALPHANUMERIC = string.ascii_letters + string.digits
 JOINTS = ".'&/-"
+Sampler = Callable[[Random], str]
 
 
 def sample(regex: str, random: Random) -> str:
     """A string of a regular expression of literals, classes, groups, choices and bounded repetitions."""
-    return _walk(_parsed(regex), random)
+    return _sampler(regex)(random)
 
 
 @cache
-def _parsed(regex: str) -> Any:
-    return re._parser.parse(regex)  # type: ignore[attr-defined]
+def _sampler(regex: str) -> Sampler:
+    """What samples an expression: it is read once, and drawn from by the ten thousand."""
+    return _sequence(re._parser.parse(regex))  # type: ignore[attr-defined]
 
 
-def _walk(nodes: Any, random: Random) -> str:
-    return "".join(_one(str(kind), argument, random) for kind, argument in nodes)
+def _sequence(nodes: Any) -> Sampler:
+    parts = [_part(str(kind), argument) for kind, argument in nodes]
+    return parts[0] if len(parts) == 1 else lambda random: "".join([part(random) for part in parts])
 
 
-def _one(kind: str, argument: Any, random: Random) -> str:
+def _part(kind: str, argument: Any) -> Sampler:
     match kind:
         case "LITERAL":
-            return chr(argument)
+            character = chr(argument)
+            return lambda random: character
         case "IN":
-            kind, chosen = random.choice(argument)
-            return chr(chosen if str(kind) == "LITERAL" else random.randint(*chosen))
+            classes = [_characters(str(kind), chosen) for kind, chosen in argument]
+            return lambda random: random.choice(random.choice(classes))
         case "SUBPATTERN":
-            return _walk(argument[3], random)
+            return _sequence(argument[3])
         case "BRANCH":
-            return _walk(random.choice(argument[1]), random)
+            branches = [_sequence(branch) for branch in argument[1]]
+            return lambda random: random.choice(branches)(random)
         case "MAX_REPEAT":
-            least, most, body = argument
-            times = random.choice((least, most, random.randint(least, most)))
-            return "".join(_walk(body, random) for _ in range(times))
+            return _repeated(*argument)
     raise AssertionError(f"the expression holds {kind}, for which there is no sample")
+
+
+def _characters(kind: str, chosen: Any) -> str:
+    least, most = (chosen, chosen) if kind == "LITERAL" else chosen
+    return "".join(map(chr, range(least, most + 1)))
+
+
+def _repeated(least: int, most: int, nodes: Any) -> Sampler:
+    """The bounds come as often as all that lies between them: that is where mistakes are."""
+    body, counts = _sequence(nodes), range(least, most + 1)
+    return lambda random: "".join([body(random) for _ in range(random.choice((least, most, random.choice(counts))))])
 
 
 def name(random: Random, most: int = 14) -> str:
