@@ -20,7 +20,7 @@ from sqlalchemy.engine import make_url
 
 from services.coordinator.database import Sessions, make_engine, make_sessions, migrate, normalized_url
 
-# Threads of OpenMP that wait spin, which starves whoever else is at work. It is read when torch is loaded, later on.
+# Waiting OpenMP threads spin and starve other processes. torch reads the variable when it is loaded, later on.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")

