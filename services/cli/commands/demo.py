@@ -29,7 +29,7 @@ from services.cli.output.watch import Follower
 from shared.errors import NotFoundError
 
 CORPUS = "sample"
-SAMPLE = Path(__file__).parent / "sample_corpus"
+SAMPLE = Path(__file__).parents[1] / "sample_corpus"
 DAYS, HEADLINES = 4, 3
 
 
