@@ -54,6 +54,18 @@ class Client:
         """Delete what is at `path` and return the JSON object that is answered."""
         return self._object(self._send("DELETE", path, query={}))
 
+    def chunks(self, path: str) -> Iterator[bytes]:
+        """The bytes at `path`, streamed; raises UnavailableError if the transfer is interrupted."""
+        try:
+            with self.http.stream("GET", path) as response:
+                if response.is_error:
+                    # A streamed body is not read by itself, and the problem is in it.
+                    response.read()
+                    raise _error(response)
+                yield from response.iter_bytes()
+        except httpx.TransportError as error:
+            raise UnavailableError(f"the transfer of {path} was interrupted ({_in_short(error)})") from error
+
     def _send(
         self, method: str, path: str, *, body: Mapping[str, object] | None = None, query: Mapping[str, object]
     ) -> httpx.Response:

@@ -66,14 +66,14 @@ def export(
     run: RunName, folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where to write; made if it is missing.")]
 ) -> None:
     """Write a run in the legacy layout: headlines, predictions, outcomes, evaluations, training, checkpoints, logs."""
-    http = connect().http
+    client = connect()
     with Progress(*Progress.get_default_columns(), console=err(), transient=True) as bar:
         task = bar.add_task(run, total=None)
 
         def show_progress(what: str, done: int, total: int) -> None:
             bar.update(task, description=what, completed=done, total=total)
 
-        written = export_run(http, run, folder, show_progress)
+        written = export_run(client, run, folder, show_progress)
     out().print(f"wrote {written.days} days of {run} to {written.folder} ({len(written.files)} files and checkpoints)")
 
 

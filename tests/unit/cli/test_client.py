@@ -36,6 +36,24 @@ def test_silence_is_told_with_the_cure() -> None:
         fake.client().get("/v1/x")
 
 
+def test_file_is_streamed_whole() -> None:
+    fake = FakeCoordinator().on("GET /v1/x", "abc" * 1000)
+    assert b"".join(fake.client().chunks("/v1/x")) == b"abc" * 1000
+
+
+def test_interrupted_transfer_names_its_path() -> None:
+    fake = FakeCoordinator().on("GET /v1/x", httpx.ReadError("connection reset"))
+    with pytest.raises(UnavailableError, match=r"transfer of /v1/x was interrupted \(connection reset\)"):
+        list(fake.client().chunks("/v1/x"))
+
+
+def test_refused_transfer_raises_the_error_of_its_problem() -> None:
+    problem = {"type": "urn:morrow:problem:not-found", "detail": "no such file"}
+    fake = FakeCoordinator().on("GET /v1/x", problem, status=404)
+    with pytest.raises(NotFoundError, match="no such file"):
+        list(fake.client().chunks("/v1/x"))
+
+
 @pytest.mark.parametrize("answer", ["<html>", [1]])
 def test_something_that_is_no_coordinator_is_told(answer: object) -> None:
     with pytest.raises(MorrowError, match="is this a coordinator"):

@@ -12,6 +12,7 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import select, update
 
+from services.cli.client import Client
 from services.cli.files.export import Exported, Progress, export_run
 from services.cli.files.headlines import read_rows
 from services.cli.files.legacy_layout import read_legacy_run
@@ -38,7 +39,7 @@ def done(client: TestClient, sessions: Sessions, worker: FakeWorker) -> TestClie
 
 def export(client: TestClient, run: str, folder: Path, progress: Progress = lambda *_: None) -> Exported:
     """Export over the test client, which has the interface of httpx.Client under another name."""
-    return export_run(cast("httpx.Client", client), run, folder, progress)
+    return export_run(Client(cast("httpx.Client", client), advice=""), run, folder, progress)
 
 
 def load(path: Path) -> Any:
