@@ -10,7 +10,7 @@ import typer
 
 from services.cli.client import Client, Json
 from services.cli.connect import connect
-from services.cli.files.headlines import read_rows
+from services.cli.files.headlines import read_headlines
 from services.cli.options import AsJson
 from services.cli.output.console import err, out, print_json, table
 from services.cli.output.format import day
@@ -49,7 +49,7 @@ def import_corpus(
 ) -> Json:
     """Read the files below `path` and import them; returns what the coordinator did."""
     with err().status(f"reading {path}") as status:
-        rows = read_rows(path, form)
+        rows = read_headlines(path, form)
         status.update(f"importing {len(rows)} rows into {name}")
         body = {"timezone": timezone, "stale_after_days": stale_after, "dates": dates, "skip_bad": skip_bad}
         return client.post(f"/v1/corpora/{name}/imports", body | {"rows": rows})

@@ -10,7 +10,7 @@ import typer
 
 from services.cli.client import Json
 from services.cli.connect import connect
-from services.cli.files.closes import read_prices
+from services.cli.files.closes import read_closes
 from services.cli.options import AsJson
 from services.cli.output.console import err, out, print_json, table
 from services.cli.output.format import day
@@ -70,7 +70,7 @@ def import_(
     """
     client = connect()
     with err().status(f"reading {path}") as status:
-        rows = read_prices(path, form.value if form else None)
+        rows = read_closes(path, form.value if form else None)
         status.update(f"importing {len(rows)} rows into {name}")
         done = client.post(f"/v1/prices/{name}", {"replace": replace, "skip_bad": skip_bad, "rows": rows})
     if as_json:
