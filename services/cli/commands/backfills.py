@@ -7,11 +7,11 @@ from typing import Annotated, Any
 
 import typer
 
-from services.cli.arguments import UsageError, parse_assignments
+from services.cli.arguments import UsageError, iso_date, parse_assignments
 from services.cli.client import Client, Json
 from services.cli.commands.runs import show
 from services.cli.connect import connect
-from services.cli.options import DAY_FORMAT, AsJson, iso_date
+from services.cli.options import DAY_FORMAT, AsJson
 from services.cli.output.console import err, out, print_json, table
 from services.cli.output.format import coloured, counts, day
 from services.cli.output.watch import Follower

@@ -6,9 +6,10 @@ from typing import Annotated
 
 import typer
 
+from services.cli.arguments import iso_date
 from services.cli.client import Json
 from services.cli.connect import connect
-from services.cli.options import DAY_FORMAT, AsJson, RunName, iso_date
+from services.cli.options import DAY_FORMAT, AsJson, RunName
 from services.cli.output.console import out, print_json, print_text, table
 from services.cli.output.format import brief, coloured, counts, day, fraction, moment, span, steps, took
 from services.cli.output.markup import styled

@@ -7,10 +7,10 @@ from typing import Annotated
 import httpx
 import typer
 
-from services.cli.arguments import UsageError
+from services.cli.arguments import UsageError, iso_date
 from services.cli.client import Json
 from services.cli.connect import connect
-from services.cli.options import DAY_FORMAT, AsJson, iso_date
+from services.cli.options import DAY_FORMAT, AsJson
 from services.cli.output.console import err, out, print_json, table
 from services.cli.output.format import moment, span
 from services.cli.output.markup import Markup
