@@ -69,7 +69,7 @@ class Client:
     def _send(
         self, method: str, path: str, *, body: Mapping[str, object] | None = None, query: Mapping[str, object]
     ) -> httpx.Response:
-        parameters = {key.rstrip("_"): str(value) for key, value in query.items() if value is not None}
+        parameters = {key: str(value) for key, value in query.items() if value is not None}
         try:
             answer = self.http.request(method, path, json=body, params=parameters)
         except httpx.TransportError as error:

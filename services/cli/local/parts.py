@@ -140,11 +140,9 @@ def worker_parts(wiring: Wiring) -> list[Part]:
     engine = {"MORROW_ENGINE_URL": wiring.engine_url}
     one, all_cores = {"OMP_NUM_THREADS": "1"}, {"OMP_NUM_THREADS": str(wiring.cores)}
 
-    def part(
-        name: str, command: tuple[str, ...], own: dict[str, str], extra: str, ready_line: str, nice: int = 0
-    ) -> Part:
+    def part(name: str, command: tuple[str, ...], own: dict[str, str], extra: str, ready_line: str) -> Part:
         environment = base_environment() | own
-        return Part(name, command, environment, Path.cwd(), ready_line=ready_line, cure=_cure(extra), nice=nice)
+        return Part(name, command, environment, Path.cwd(), ready_line=ready_line, cure=_cure(extra))
 
     return [
         part(

@@ -37,7 +37,6 @@ class Part:
     stop_with: signal.Signals = signal.SIGTERM
     die_with: signal.Signals = signal.SIGKILL
     account: tuple[int, int] | None = None
-    nice: int = 0
     url: str | None = None
     cure: str = ""
     patience: float = 180.0
@@ -115,8 +114,6 @@ class Process:
                 )
             except OSError as error:
                 raise UnavailableError(f"{part.name}: cannot run {part.command[0]}: {error}") from error
-        if part.nice:
-            os.setpriority(os.PRIO_PROCESS, self._child.pid, part.nice)
 
     def exit_code(self) -> int | None:
         """The exit status if it has ended (negative: the signal that ended it), else None."""
