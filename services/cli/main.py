@@ -11,8 +11,20 @@ from typer.exceptions import TyperException
 
 from services.cli.arguments import UsageError
 from services.cli.client import error_lines
-from services.cli.commands import backfills, compare, config, corpus, demo, panels, prices, runs, serving, stack, tokens
-from services.cli.commands import reports as reporting
+from services.cli.commands import (
+    backfills,
+    compare,
+    config,
+    corpus,
+    demo,
+    panels,
+    prices,
+    reports,
+    runs,
+    serving,
+    stack,
+    tokens,
+)
 from shared.errors import MorrowError
 from shared.text.redact import masked
 from shared.text.sanitize import for_terminal
@@ -25,12 +37,12 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
-for part in (demo, stack, backfills, runs, reporting, compare, serving, config):
+for part in (demo, stack, backfills, runs, reports, compare, serving, config):
     part.register(app)
 app.add_typer(corpus.app, name="corpus")
 app.add_typer(panels.app, name="panel")
 app.add_typer(prices.app, name="prices")
-app.add_typer(reporting.run_app, name="run")
+app.add_typer(reports.run_app, name="run")
 app.add_typer(tokens.app, name="token")
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from services.cli.local import supervisor as module
+from services.cli.local import supervisor
 from services.cli.local.diagnosis import why_it_died
 from services.cli.local.process import Part
 from services.cli.local.supervisor import Kept, Supervisor
@@ -62,8 +62,8 @@ def stage(tmp_path: Path) -> Iterator[Callable[..., Stage]]:
 
 @pytest.fixture(autouse=True)
 def _hurry(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "FIRST_BACKOFF", 0.05)
-    monkeypatch.setattr(module, "_GLANCE", 0.02)
+    monkeypatch.setattr(supervisor, "FIRST_BACKOFF", 0.05)
+    monkeypatch.setattr(supervisor, "_GLANCE", 0.02)
 
 
 def test_a_stage_waits_for_the_one_before(stage: Callable[..., Stage], tmp_path: Path) -> None:
@@ -119,7 +119,7 @@ def test_a_part_that_keeps_dying_ends_the_start(stage: Callable[..., Stage], tmp
     s = stage(part("web", "import sys; print('bad model'); sys.exit(3)", tmp_path))
     with pytest.raises(UnavailableError, match=r"web cannot start: ended with status 3: bad model \(log: .*web.log\)"):
         s.supervisor.start()
-    assert s.phases("web").count("restarting") == module.TRIES_AT_START
+    assert s.phases("web").count("restarting") == supervisor.TRIES_AT_START
 
 
 def test_a_part_that_never_gets_ready_ends_the_start(stage: Callable[..., Stage], tmp_path: Path) -> None:
@@ -138,7 +138,7 @@ def test_stopping_goes_by_rank_and_kills_what_does_not_listen(
     stage: Callable[..., Stage], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     deaf = f"import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); {SLEEPER}"
-    monkeypatch.setattr(module, "PATIENCE_AT_STOP", 0.3)
+    monkeypatch.setattr(supervisor, "PATIENCE_AT_STOP", 0.3)
     s = stage(part("server", SLEEPER, tmp_path, stop_rank=3), part("worker", deaf, tmp_path))
     s.supervisor.start()
     s.supervisor.stop()
