@@ -1,4 +1,4 @@
-"""The console script `morrow`: the commands, and one clear line for every failure."""
+"""The console script `morrow`: registers the commands and prints one line per failure."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
-for part in (demo, stack, backfills, runs, reports, compare, serving, config):
-    part.register(app)
+for module in (demo, stack, backfills, runs, reports, compare, serving, config):
+    module.register(app)
 app.add_typer(corpus.app, name="corpus")
 app.add_typer(panels.app, name="panel")
 app.add_typer(prices.app, name="prices")
@@ -46,8 +46,8 @@ app.add_typer(reports.run_app, name="run")
 app.add_typer(tokens.app, name="token")
 
 
-def _print_version(wanted: bool) -> None:
-    if wanted:
+def _print_version(requested: bool) -> None:
+    if requested:
         try:
             typer.echo(version("morrow"))
         except PackageNotFoundError:
@@ -58,33 +58,34 @@ def _print_version(wanted: bool) -> None:
 @app.callback()
 def _options(
     _version: Annotated[
-        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and leave.")
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
     pass
 
 
-def _complain(lines: list[str]) -> None:
+def _print_error(lines: list[str]) -> None:
     lines[0] = f"morrow: {lines[0]}"
     for line in lines:
         print(masked(for_terminal(line)), file=sys.stderr)
 
 
 def run(arguments: list[str] | None = None) -> int:
-    """Run one command and return its exit status: 0, 1 for a failure, 2 for wrong usage, 130 for Ctrl-C."""
+    """Run one command and return its exit status: 0, 1 for a failure, 2 for a usage error, 130 for Ctrl-C."""
     try:
         result = app(arguments, standalone_mode=False, prog_name="morrow")
     except UsageError as error:
-        _complain(error_lines(error))
+        _print_error(error_lines(error))
         return 2
     except MorrowError as error:
-        _complain(error_lines(error))
+        _print_error(error_lines(error))
         return 1
     except TyperException as error:
         if error.format_message():
-            _complain([f"{error.format_message().rstrip('.')} (see `morrow --help`)"])
+            _print_error([f"{error.format_message().rstrip('.')} (see `morrow --help`)"])
         return error.exit_code
     except BrokenPipeError:
+        # The reader of a pipe has closed it, as `head` does: closing stderr keeps Python from reporting it at exit.
         sys.stderr.close()
         return 1
     except (KeyboardInterrupt, typer.Abort):
