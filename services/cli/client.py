@@ -102,6 +102,7 @@ def _in_short(error: Exception) -> str:
 
 
 def _error(response: httpx.Response) -> MorrowError:
+    # A proxy in between may respond with HTML.
     is_json = "json" in response.headers.get("content-type", "")
     body = response.json() if is_json else {"detail": f"HTTP {response.status_code} from {response.request.url}"}
     return from_problem(response.status_code, body)

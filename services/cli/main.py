@@ -34,6 +34,7 @@ app = typer.Typer(
     help="Train a small language model to make falsifiable market forecasts, one past day at a time.",
     no_args_is_help=True,
     add_completion=False,
+    # Every expected error is one line, printed by run().
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
@@ -73,7 +74,9 @@ def _print_error(lines: list[str]) -> None:
 def run(arguments: list[str] | None = None) -> int:
     """Run one command and return its exit status: 0, 1 for a failure, 2 for a usage error, 130 for Ctrl-C."""
     try:
+        # Not standalone: click would print errors in its own form and exit.
         result = app(arguments, standalone_mode=False, prog_name="morrow")
+    # Before MorrowError, of which it is a subclass.
     except UsageError as error:
         _print_error(error_lines(error))
         return 2
@@ -89,6 +92,7 @@ def run(arguments: list[str] | None = None) -> int:
         sys.stderr.close()
         return 1
     except (KeyboardInterrupt, typer.Abort):
+        # The shells' convention for SIGINT: 128 + 2.
         return 130
     return result if isinstance(result, int) else 0
 

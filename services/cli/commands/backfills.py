@@ -29,6 +29,7 @@ def request_body(
     if headlines is not None:
         if "headlines" in config:
             raise UsageError("--headlines and --set headlines=… are the same setting: use one of them")
+        # Parsed like --set, so that its bounds are checked before the request.
         config |= parse_assignments([f"headlines={headlines}"])
     dates = {key: value for key, value in (("from", iso_date(first)), ("to", iso_date(last))) if value is not None}
     if len(dates) == 2 and dates["from"] > dates["to"]:
@@ -73,6 +74,7 @@ def wait_for(client: Client, name: str) -> Json:
     try:
         return Follower(client, err()).follow(name)
     except KeyboardInterrupt:
+        # The interrupt goes on to run(), which exits with status 130.
         err().print(f"{name} continues; see it with `morrow status {name}`, stop it with `morrow pause {name}`")
         raise
 

@@ -51,7 +51,9 @@ def config(as_json: AsJson = False) -> None:
         (
             styled("[bold]{}[/]", row["name"]),
             row["admits"],
+            # As --set and JSON spell it.
             "null" if row["default"] is None else f"{row['default']}".replace("True", "true"),
+            # Backticks are Markdown, which a table does not render.
             row["description"].replace("`", ""),
         )
         for row in rows

@@ -43,6 +43,7 @@ def _stack(home: Home) -> Iterator[None]:
     from services.cli.local.control import stop_stack
 
     err().print(f"starting the stack in {home.root}")
+    # Tied to this process: an interrupted demo leaves no stack behind.
     start_detached(home, tied=True)
     try:
         yield

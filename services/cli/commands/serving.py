@@ -68,6 +68,7 @@ def promote(
 ) -> None:
     """Promote a checkpoint to be served, or roll back to the previous one."""
     client = connect()
+    # With --wait the response comes only at the end of the wait.
     client.http.timeout = httpx.Timeout(timeout + GRACE, connect=5.0)
     body = {"checkpoint": checkpoint, "wait": wait, "timeout_seconds": timeout}
     with err().status(f"promoting {checkpoint}"):

@@ -45,6 +45,7 @@ def start_detached(home: Home, *, tied: bool) -> str:
     `tied` ends the stack with this process. Raises UnavailableError if a part cannot start.
     """
     _require("psutil")
+    # Imported here: the local stack needs psutil, of the extra `local`; the other commands do not.
     from services.cli.local.control import launch, wait_until_ready
 
     supervisor = launch(home, tied=tied)

@@ -41,6 +41,7 @@ def create(
         print_json(token)
         return
     until = f", until {moment(token['expires_at'])}" if token["expires_at"] else ""
+    # On standard error, so that $(…) captures the token alone.
     err().print(f"token {token['name']} ({token['id']}): {', '.join(token['scopes'])}{until}; it is shown only once")
     typer.echo(token["token"])
 

@@ -77,6 +77,7 @@ def _csv(rows: list[Json]) -> str:
     writer.writerow([*LEGACY_COLUMNS, *ADDED_COLUMNS])
     for row in rows:
         cells = [row[name] for name in (*LEGACY_COLUMNS, *ADDED_COLUMNS)]
+        # A spreadsheet would run a text that begins like a formula.
         writer.writerow([guarded(cell) if isinstance(cell, str) else cell for cell in cells])
     return buffer.getvalue()
 
@@ -94,6 +95,7 @@ def _write(path: Path, text: str) -> Path:
 
 
 def _safe(name: str) -> str:
+    # Names come from the coordinator: a path among them could lead out of the folder.
     if not _SAFE.fullmatch(name):
         raise MorrowError(f"the coordinator named a file {name!r}, which may lie outside the export's folder")
     return name
@@ -104,6 +106,7 @@ def _write_checkpoint(client: Client, folder: Path, checkpoint: Json) -> list[Pa
     targets = [folder / _safe(alias) for alias in checkpoint["aliases"]]
     stale = [target for target in targets if not _is_current(target, checkpoint)]
     if stale:
+        # Per process, so that two exports into one folder do not share it.
         staged = folder / f".part-{os.getpid()}"
         try:
             _download(client, staged, checkpoint)

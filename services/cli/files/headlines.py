@@ -53,6 +53,7 @@ def _daily_json(file: Path) -> Iterator[Row]:
     text = _text(file)
     try:
         day = json.loads(text)
+    # Deep nesting exceeds the parser's recursion limit.
     except (json.JSONDecodeError, RecursionError) as error:
         line = error.lineno if isinstance(error, json.JSONDecodeError) else 1
         yield bad_row(f"{file.name}:{line}", f"the file is not JSON: {error}")
@@ -81,10 +82,12 @@ def _lines(text: str, headlines: Sequence[object]) -> list[int]:
     line, lines = text.count("\n", 0, position) + 1, []
     try:
         for headline in headlines:
+            # raw_decode accepts no white space before a value.
             while text[position] in " \t\r\n,":
                 line += text[position] == "\n"
                 position += 1
             item, end = decoder.raw_decode(text, position)
+            # An earlier `headlines` in the text was found: the lines would be wrong.
             if item != headline:
                 raise ValueError
             lines.append(line)
@@ -96,6 +99,7 @@ def _lines(text: str, headlines: Sequence[object]) -> list[int]:
 
 
 def _jsonl(file: Path) -> Iterator[Row]:
+    # Not splitlines(): JSON strings may contain U+2028 and its like.
     for number, line in enumerate(_text(file).split("\n"), 1):
         if not line.strip():
             continue

@@ -119,8 +119,10 @@ def _items(document: Mapping[str, Any], name: str) -> list[Json]:
 def _csv_rows(day: _Day) -> Iterator[Json]:
     path = day.folder / f"{day.stem}_evaluations.csv"
     if path.is_file():
+        # A byte order mark is no part of the first column's name.
         with path.open(encoding="utf-8-sig", newline="") as stream:
             for row in csv.DictReader(stream):
+                # The export guards texts that begin like formulas.
                 yield {name: unguarded(value) for name, value in row.items() if isinstance(value, str) and value}
 
 
@@ -188,6 +190,7 @@ def _group(day: _Day, headline: str, horizon: str | None, rollouts: list[Json]) 
 def _rollout(day: _Day, key: Key, row: Json) -> Json:
     predicted, evaluated = _lookup(day.predicted, key), _lookup(day.evaluated, key)
     reward = evaluated.get("normalized_score", evaluated.get("reward"))
+    # A tracked row may lack fields of its prediction.
     merged = predicted | row
     text = next((row[name] for name in ("original_prediction", "prediction") if row.get(name) is not None), "")
     return {

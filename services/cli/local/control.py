@@ -25,10 +25,12 @@ _POLL_SECONDS = 0.1
 def launch(home: Home, *, tied: bool) -> subprocess.Popen[bytes]:
     """Start a supervisor in its own session; `tied` makes it end with this process."""
     home.make()
+    # wait_until_ready must not read the state of an earlier stack.
     home.state.unlink(missing_ok=True)
     log = home.logs / "supervisor.log"
     if log.exists():
         log.replace(log.with_suffix(".log.1"))
+    # Its output goes to a log: no colours.
     environment = os.environ | {"MORROW_HOME": str(home.root), "TERM": "dumb"}
     command = (sys.executable, "-P", "-m", "services.cli.main", "up")
     with log.open("wb") as output:

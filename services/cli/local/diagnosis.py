@@ -34,6 +34,7 @@ def last_line(tail: str) -> str:
     Without time stamp, control characters and secrets, cut to MAX_LINE characters; empty for an empty tail.
     """
     lines = [_STAMP.sub("", line.strip()) for line in tail.splitlines() if line.strip()]
+    # Some libraries print remarks after the error, as SQLAlchemy does.
     errors = [line for line in lines[-3:] if _ERROR.match(line)]
     return masked(for_terminal([*lines, *errors][-1]))[:MAX_LINE] if lines else ""
 
@@ -45,6 +46,7 @@ def exit_reason(code: int | None, tail: str, log: Path, cure: str) -> str:
         return f"the package {module.split('.')[0]} is not installed" + (f": {cure}" if cure else "")
     in_use = _IN_USE.search(tail)
     if in_use:
+        # The port may precede the words that match.
         port = _PORT.search(tail, max(in_use.start() - 200, 0))
         return f"its port {port[1] + ' ' if port else ''}is in use by another program (log: {log})"
     if code is not None and code < 0:

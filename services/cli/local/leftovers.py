@@ -15,6 +15,7 @@ _STOP_TIMEOUT = 15.0
 
 def _is_alive(process: psutil.Process, born: float) -> bool:
     """Whether it is the recorded process, by its start time, and not a zombie."""
+    # Start times are computed from clock ticks: equal ones may differ by a rounding.
     return abs(process.create_time() - born) < 0.05 and process.status() != psutil.STATUS_ZOMBIE
 
 

@@ -77,6 +77,7 @@ def responds(url: str) -> Callable[[], bool]:
 
 
 def _python(module: str, *arguments: str) -> tuple[str, ...]:
+    # -P: a folder `services` in the working directory must not shadow the package.
     return (sys.executable, "-P", "-m", module, *arguments)
 
 
@@ -102,9 +103,11 @@ def coordinator_part(wiring: Wiring) -> Part:
     return Part(
         name="coordinator",
         command=_python("services.coordinator.main", "serve"),
+        # Later ones win: the user's settings over the defaults, the wiring over both.
         environment=QUICK_RECOVERY | base_environment() | own,
         folder=Path.cwd(),
         is_ready=responds(f"{wiring.coordinator_url}/readyz"),
+        # Workers (rank 0) stop first, while the coordinator still responds.
         stop_rank=1,
         url=wiring.coordinator_url,
         cure=_cure("coordinator"),
@@ -135,6 +138,7 @@ def engine_part(wiring: Wiring) -> Part:
 def worker_parts(wiring: Wiring) -> list[Part]:
     """Syncer, inference worker, evaluator worker and web, trainer worker."""
     coordinator = {"MORROW_COORDINATOR_URL": wiring.coordinator_url, "MORROW_TOKEN": local_token(wiring.home)}
+    # REMAP_SIGTERM: Celery ends at once, and the lease returns the step.
     broker = coordinator | {"MORROW_BROKER_URL": wiring.broker_url, "REMAP_SIGTERM": "SIGQUIT"}
     model = {"MORROW_BASE_MODEL_PATH": wiring.model_path, "MORROW_STORE": str(wiring.home.checkpoints)}
     engine = {"MORROW_ENGINE_URL": wiring.engine_url}

@@ -82,6 +82,7 @@ def spawn(
         user=user,
         group=group,
         extra_groups=None if group is None else [],
+        # Ctrl-C must reach the supervisor only, which stops parts in order; and killpg reaches a whole part.
         start_new_session=True,
         preexec_fn=None if die_with is None else die_with_parent(os.getpid(), die_with),  # noqa: PLW1509 - one thread
     )
@@ -146,6 +147,7 @@ class Process:
         if self._child is None:
             return
         try:
+            # A session's leader has its pid as the group's id.
             os.killpg(self._child.pid, signal.SIGKILL)
         except ProcessLookupError:
             return

@@ -28,6 +28,7 @@ _PREFERRED_BROKER_PORT = 8779
 
 
 def _without_settings() -> dict[str, str]:
+    # PGDATA and its like would mislead the embedded server.
     return {name: value for name, value in os.environ.items() if not name.startswith(("MORROW_", "PG"))}
 
 
@@ -99,6 +100,7 @@ def _initialise(data: Path, programs: Path, account: tuple[int, int] | None) -> 
 def _postmaster_ready(data: Path) -> Callable[[], bool]:
     def ready() -> bool:
         path = data / "postmaster.pid"
+        # PostgreSQL writes its status to line 8 of this file.
         lines = path.read_text().splitlines() if path.exists() else []
         return len(lines) >= 8 and lines[7].strip() == "ready"
 
@@ -127,6 +129,7 @@ def postgres_part(home: Home) -> tuple[Part, str]:
     (sockets / f"{SOCKET_NAME}.lock").unlink(missing_ok=True)
     part = Part(
         name="postgres",
+        # No TCP: the socket's folder is private, so that trust suffices for authentication.
         command=(str(programs / "postgres"), "-D", str(home.postgres), "-h", "", "-k", str(sockets)),
         environment=_without_settings() | {"LC_ALL": "C"},
         folder=home.postgres,
@@ -171,6 +174,7 @@ def valkey_part(home: Home) -> tuple[Part, str]:
     except ValkeyServerError as error:
         raise UnavailableError(f"valkey: {error}; set MORROW_BROKER_URL to a server instead") from error
     port, password = pick_port(_PREFERRED_BROKER_PORT), secrets.token_hex(16)
+    # Nothing is saved: the coordinator resends queue messages from its outbox.
     lines = (f"bind {HOST}", f"port {port}", f"requirepass {password}", 'save ""', "appendonly no", 'logfile ""')
     file = home.valkey / "valkey.conf"
     file.unlink(missing_ok=True)

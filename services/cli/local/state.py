@@ -71,12 +71,14 @@ def supervisor_pid(home: Home) -> int | None:
     if not home.lock.exists():
         return None
     with home.lock.open("r+") as file:
+        # 0 for a supervisor that has the lock but has not yet written its pid.
         return None if _try_lock(file) else int(file.read().strip() or 0)
 
 
 @contextmanager
 def supervising(home: Home) -> Iterator[None]:
     """Hold the stack's lock in the block; raises ConflictError if another supervisor holds it."""
+    # Not "w": until the lock is ours, the file holds the pid of another supervisor.
     with home.lock.open("a") as file:
         if not _try_lock(file):
             raise ConflictError(f"a stack is already running in {home.root}")

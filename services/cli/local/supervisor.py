@@ -60,10 +60,12 @@ class Supervisor:
         """Start all stages; raises UnavailableError naming a part that cannot start, StoppedError if `stop` is set."""
         for members in self._groups(lambda child: child.part.stage):
             for child in members:
+                # Restarts append to the log, so that the reason of an exit stays in it.
                 _rotate(child.process.log)
                 self._launch(child)
             while not all(child.ready for child in members):
                 self._pause(_POLL_SECONDS)
+                # Of all stages: an earlier part may fail while a later stage starts.
                 for child in self.children:
                     if child.launched:
                         self._check_starting(child)
@@ -115,6 +117,7 @@ class Supervisor:
     def _check_starting(self, child: Child) -> None:
         was_waiting = child.restart_at is not None
         self._check(child)
+        # A new failure: one whose restart is due was handled before.
         if child.restart_at is not None and not was_waiting:
             reason = self._reason(child)
             if child.restarts >= MAX_START_RESTARTS or is_permanent(child.process.log_tail()):
@@ -140,6 +143,7 @@ class Supervisor:
         reason = self._reason(child)
         child.process.kill_session()
         if time.monotonic() - child.started_at > STABLE_AFTER:
+            # It ran well for a while: this failure is a new one.
             child.backoff = MIN_BACKOFF
         child.restart_at, child.ready = time.monotonic() + child.backoff, False
         child.restarts += 1

@@ -29,6 +29,7 @@ class PlainConsole(Console):
 
     def render_str(self, text: str, **options: Any) -> Text:
         """Rich's rendering, with markup for Markup only."""
+        # Without emoji: `:smile:` in a headline is text.
         return super().render_str(text, **options | {"markup": isinstance(text, Markup), "emoji": False})
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
@@ -54,6 +55,7 @@ def print_text(text: str) -> None:
 
 def print_json(value: object) -> None:
     """Print a value as indented JSON, control characters as escapes."""
+    # Other scripts stay readable; only characters that control a terminal are escaped.
     text = json.dumps(value, indent=2, ensure_ascii=False)
     sys.stdout.write(_CONTROLS.sub(lambda match: f"\\u{ord(match[0]):04x}", text) + "\n")
 

@@ -46,6 +46,7 @@ def trends(report: Json) -> str:
     ]
     if report["panel"]:
         scored = [(policy["updates"], policy) for policy in report["panel"]]
+        # One label per update, also for checkpoints that are not scored on the panel.
         labels = [str(updates) for updates in range(max(updates for updates, _ in scored) + 1)]
         name = "updates of the policy; 0 is the base model"
         charts.append(Chart("Panel (all but raw validity among valid lines)", name, labels, _lines(_PANEL, scored)))

@@ -67,6 +67,7 @@ def _chart(chart: Chart) -> Iterator[str]:
         y = HEIGHT * (1 - fifth / 5)
         yield f'<line x1="0" x2="{WIDTH}" y1="{y:.1f}" y2="{y:.1f}" stroke="{"#333" if not fifth else "#e3e3e3"}"/>'
         yield _text(-8, y + 4, f"{fifth / 5:.1f}", anchor="end", colour="#666")
+    # Rounded up: at most TICKS labels.
     step = -(-len(chart.labels) // TICKS) or 1
     for position in range(0, len(chart.labels), step):
         x = _x(position, chart)
@@ -83,6 +84,7 @@ def _chart(chart: Chart) -> Iterator[str]:
 
 def _x(position: float, chart: Chart) -> float:
     last = len(chart.labels) - 1
+    # A single position is in the middle.
     return WIDTH * position / last if last > 0 else WIDTH / 2
 
 

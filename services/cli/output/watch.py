@@ -45,6 +45,7 @@ def render(run: Json, days: Sequence[Json], note: str = "") -> RenderableType:
             day(d["date"]),
             coloured(d["state"]),
             *(share_done((d.get("steps") or {}).get(kind)) for kind in KINDS),
+            # A checkpoint's name begins with its date; 13 characters add four of its hash.
             brief(d.get("policy"), run["name"])[:8],
             _profile(d) if varies else brief(d.get("checkpoint"), run["name"])[:13],
             clock(d.get("started_at"), d.get("finished_at")),
@@ -88,6 +89,7 @@ def changes(run: str, before: Mapping[str, Json], days: Sequence[Json]) -> list[
     """One line per day whose state differs from that in `before` (keyed by ISO date)."""
     lines = []
     for d in days:
+        # Every day begins as pending.
         previous = before.get(d["date"], {}).get("state", "pending")
         if d["state"] != previous:
             lines.append(f"{day(d['date'])} {d['state']}{_detail(run, d)}")
@@ -150,6 +152,7 @@ class Follower:
                 shown = self._poll(name) or shown
                 if shown is not None:
                     live.update(render(*shown, self._note))
+                    # With a note, the shown state is of an earlier response.
                     if _is_over(shown[0]) and not self._note:
                         return shown[0]
                 self._sleep(POLL_SECONDS)
