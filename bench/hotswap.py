@@ -1,9 +1,9 @@
-"""Promotions under load: a fleet of real parts, a steady load of forecasts, and how long each promotion takes to land.
+"""Promotions under load: the latency of each promotion in a fleet of real processes under a steady load of forecasts.
 
-Run by itself: `python bench/hotswap.py` (the CPU engine), or with `--engine vllm` (vLLM's own server, which `make
-vllm-install` installs). Twenty adapters are promoted in a row, then five full checkpoints, each as soon as the one
-before is held by every replica. Told are requests that failed, answers by a policy that was not one of the two current
-ones while the request ran, and seconds from the answer to a promotion until the last replica had verified it.
+Run `python bench/hotswap.py` for the CPU engine, or with `--engine vllm` for vLLM's server (installed by `make
+vllm-install`). Twenty adapters are promoted, then five full checkpoints, each once all replicas have loaded the
+previous one. Printed are failed requests, responses by a policy that was not one of the two current ones during the
+request, and the seconds from the response to a promotion until the last replica has verified it.
 """
 
 from __future__ import annotations
@@ -29,41 +29,43 @@ from shared.checkpoints import CheckpointStore  # noqa: E402
 
 
 def parse() -> argparse.Namespace:
-    """The options."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--engine", choices=("cpu", "vllm"), default="cpu")
     parser.add_argument(
-        "--engine-url", action="append", default=[], help="a running engine to use instead of one started"
+        "--engine-url", action="append", default=[], help="URL of a running engine to use; repeat for several"
     )
-    parser.add_argument("--tiny", action="store_true", help="a tiny random model: many more answers, on any machine")
+    parser.add_argument("--tiny", action="store_true", help="use a tiny random model: more forecasts per second")
     parser.add_argument("--vllm-python", default=str(ROOT / ".venv-vllm/bin/python"))
     parser.add_argument("--replicas", type=int, default=2)
     parser.add_argument("--adapters", type=int, default=20, help="promotions of adapters")
     parser.add_argument("--weights", type=int, default=5, help="promotions of full weights")
-    parser.add_argument("--clients", type=int, default=4, help="forecasts asked for at a time")
+    parser.add_argument("--clients", type=int, default=4, help="concurrent forecast requests")
     parser.add_argument("--max-tokens", type=int, default=24)
-    parser.add_argument("--rest", type=float, default=1.0, help="seconds between a landing and the next promotion")
+    parser.add_argument(
+        "--rest", type=float, default=1.0, help="seconds between the end of a promotion and the next one"
+    )
     return parser.parse_args()
 
 
 def promote(client: httpx.Client, made: Fleet, checkpoint: str, current: Current) -> float:
-    """Promote, wait until every replica holds it, and return the seconds that took."""
+    """Promote a checkpoint, wait until every replica has loaded it; returns the seconds from the response to then."""
     before = client.get("/v1/serving").json()["served"] or "base"
     current.now(checkpoint, before)
     began = time.monotonic()
     client.post("/v1/serving", json={"checkpoint": checkpoint}).raise_for_status()
-    told = time.monotonic()
-    deadline = told + 180
+    promoted = time.monotonic()
+    deadline = promoted + 180
     while time.monotonic() < deadline:
         engines = client.get("/v1/engines").json()["items"]
         if sum(engine["ready"] and checkpoint in engine["loaded"] for engine in engines) == len(made.replicas):
-            return time.monotonic() - told
+            return time.monotonic() - promoted
         time.sleep(0.01)
-    raise SystemExit(f"{checkpoint} is not held {deadline - began:.0f} s after its promotion: {engines}")
+    raise SystemExit(f"{checkpoint} is not loaded {deadline - began:.0f} s after its promotion: {engines}")
 
 
 def phase(client: httpx.Client, made: Fleet, options: argparse.Namespace, kind: Kind, names: list[str]) -> bool:
-    """Promote these one after another under load and print what happened; whether nothing went wrong."""
+    """Promote checkpoints one after another under load and print figures; returns whether no request failed."""
     current = Current()
     served = client.get("/v1/serving").json()["served"] or "base"
     current.now(served, "base")
@@ -84,11 +86,11 @@ def phase(client: httpx.Client, made: Fleet, options: argparse.Namespace, kind: 
         for outcome in load.outcomes
         if not outcome.problem and outcome.policy not in current.during(outcome.began, outcome.ended)
     ]
-    spoke = {outcome.policy for outcome in load.outcomes}
+    policies = {outcome.policy for outcome in load.outcomes}
     latencies = sorted(outcome.ended - outcome.began for outcome in load.outcomes)
     print(f"\n{kind}: {len(seconds)} promotions in {took:.0f} s under {options.clients} clients")
     print(
-        f"  forecasts {len(load.outcomes)}, by {len(spoke)} policies, failed {len(failed)}, "
+        f"  forecasts {len(load.outcomes)}, by {len(policies)} policies, failed {len(failed)}, "
         f"by another policy {len(strange)}"
     )
     print(f"  promotion to last replica: median {statistics.median(seconds):.2f} s, worst {max(seconds):.2f} s")
@@ -100,7 +102,7 @@ def phase(client: httpx.Client, made: Fleet, options: argparse.Namespace, kind: 
 
 
 def report_swaps(client: httpx.Client) -> None:
-    """What the coordinator's own table of swaps says."""
+    """Print the load times of the coordinator's swaps by run."""
     swaps, cursor = [], ""
     while True:
         page = client.get("/v1/swaps", params={"limit": 100} | ({"cursor": cursor} if cursor else {})).json()
@@ -118,7 +120,7 @@ def report_swaps(client: httpx.Client) -> None:
 
 
 def model_folder(folder: Path, *, tiny: bool) -> Path:
-    """The base model."""
+    """The folder of the base model: SmolLM2, or a tiny random one."""
     if not tiny:
         from services.inference.embedded_model import embedded_model
 
@@ -132,7 +134,7 @@ def model_folder(folder: Path, *, tiny: bool) -> Path:
 
 
 def main() -> None:
-    """Run both phases."""
+    """Run both phases; exit status 1 if a request failed."""
     options = parse()
     print(f"{platform.machine()}, {os.cpu_count()} cores; {options.replicas} x {options.engine}; tiny: {options.tiny}")
     with tempfile.TemporaryDirectory(prefix="morrow-swaps-", ignore_cleanup_errors=True) as folder:

@@ -1,4 +1,4 @@
-"""What must be true of a distributed run: of its processes, and of what they made."""
+"""Checks of a distributed run: the environments of its processes, and its results."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Json = dict[str, Any]
 
 
 def check_environments(hosts: Iterable[Host], database_url: str) -> int:
-    """Each process, and each it started, was told what its role needs and nothing else of ours; answers how many."""
+    """Assert that processes and their children have only the settings of their role; returns the number checked."""
     hosts, seen = list(hosts), 0
     for host in hosts:
         others = [str(other.folder) for other in hosts if other is not host]
@@ -26,18 +26,20 @@ def check_environments(hosts: Iterable[Host], database_url: str) -> int:
                 continue
             leader = psutil.Process(process.popen.pid)
             for one in (leader, *leader.children(recursive=True)):
-                told = one.environ()
-                ours = {name for name in told if name.startswith(("MORROW_", "AWS_", "PG"))}
+                environment = one.environ()
+                ours = {name for name in environment if name.startswith(("MORROW_", "AWS_", "PG"))}
                 assert ours <= ALLOWED[process.name], f"{host.name} {process.name}: {ours - ALLOWED[process.name]}"
-                values = " ".join(told.values())
-                assert process.name == "coordinator" or database_url not in values, f"{process.name} knows the database"
-                assert not any(folder in values for folder in others), f"{process.name} knows another host's folder"
+                values = " ".join(environment.values())
+                assert process.name == "coordinator" or database_url not in values, (
+                    f"{process.name} has the database's URL"
+                )
+                assert not any(folder in values for folder in others), f"{process.name} has another host's folder"
                 seen += 1
     return seen
 
 
 def check_results(client: Client, run: str, days: int, headlines: int, rollouts: int) -> Json:
-    """One policy per rollout, one result per step, one evaluation per rollout, a chain of checkpoints."""
+    """Assert one policy per day, one result per step, one evaluation per rollout and a chain of checkpoints."""
     below = f"/v1/backfills/{run}"
     assert [day["state"] for day in client.items(f"{below}/days")] == ["published"] * days
     sampled = list(client.items(f"{below}/rollouts"))
@@ -64,11 +66,11 @@ def _attempts(client: Client, below: str) -> Json:
     workers: dict[str, set[str]] = {}
     attempts = 0
     for step in steps:
-        made = client.get(f"/v1/steps/{step['id']}")["attempts"]
-        accepted = [one for one in made if one["outcome"] == "accepted"]
+        recorded = client.get(f"/v1/steps/{step['id']}")["attempts"]
+        accepted = [one for one in recorded if one["outcome"] == "accepted"]
         assert len(accepted) == 1, f"step {step['id']} has {len(accepted)} results"
         workers.setdefault(step["kind"], set()).add(accepted[0]["worker"])
-        attempts += len(made)
+        attempts += len(recorded)
     return {
         "steps": len(steps),
         "attempts": attempts,
@@ -77,6 +79,6 @@ def _attempts(client: Client, below: str) -> Json:
 
 
 def metric(host: Host, name: str) -> float:
-    """The sum of a metric's series on a host's worker."""
+    """The sum of a metric's series at a host's worker."""
     text = httpx.get(f"http://{host.address}:{METRICS_PORT}/metrics", trust_env=False).text
     return sum(float(value) for value in re.findall(rf"^{name}(?:{{.*}})? (\S+)$", text, re.MULTILINE))

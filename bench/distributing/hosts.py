@@ -1,4 +1,4 @@
-"""Machines: network namespaces on a bridge of their own, or loopback addresses where those cannot be made."""
+"""Hosts as network namespaces on their own bridge or, without the permission for those, as loopback addresses."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ class Process:
     log: Path
 
     def says(self, text: str) -> bool:
-        """Whether the log holds the text by now."""
+        """Whether the log contains the text."""
         return text in self.log.read_text("utf8", "replace")
 
     def end(self, number: int) -> None:
-        """Send a signal to it and to all it started."""
+        """Send a signal to the process and its children."""
         try:
             os.killpg(self.popen.pid, number)
         except ProcessLookupError:
@@ -37,7 +37,7 @@ class Process:
 
 @dataclass
 class Host:
-    """A machine: an address, a folder that nobody else is told of, and what runs on it."""
+    """A host: its address, its private folder and its processes."""
 
     name: str
     address: str
@@ -46,14 +46,14 @@ class Host:
     processes: list[Process] = field(default_factory=list)
 
     def environment(self, own: Mapping[str, str]) -> dict[str, str]:
-        """What a process is told: nothing of ours but where programs and its own folders are, and its settings."""
+        """The environment of a process: search paths, the host's folders and the process' own settings."""
         folders = {"HOME": str(self.folder), "TMPDIR": str(self.folder), "XDG_CACHE_HOME": str(self.folder / "cache")}
         threads = {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE", "TOKENIZERS_PARALLELISM": "false"}
         plain = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
         return folders | threads | plain | {"HF_HUB_OFFLINE": "1"} | own
 
     def command(self, *words: str, account: tuple[int, int] | None = None) -> list[str]:
-        """The command as this host runs it, under another account if one is given."""
+        """The command line that runs a command on this host, optionally under another user and group id."""
         inside = [IP, "netns", "exec", self.namespace] if self.namespace else []
         drop = ["setpriv", f"--reuid={account[0]}", f"--regid={account[1]}", "--clear-groups"] if account else []
         return [*inside, *drop, *words]
@@ -61,7 +61,7 @@ class Host:
     def start(
         self, name: str, words: Sequence[str], own: Mapping[str, str], account: tuple[int, int] | None = None
     ) -> Process:
-        """Start a process of this host."""
+        """Start a process on this host."""
         log = self.folder / f"{name}.log"
         with log.open("wb") as output:
             popen = subprocess.Popen(
@@ -103,7 +103,7 @@ def _may_have_namespaces(bridge: str) -> bool:
 
 @contextmanager
 def hosts(names: Sequence[str], root: Path) -> Iterator[dict[str, Host]]:
-    """Hosts by name. Whatever they started is killed at the end, and the network taken down."""
+    """Hosts by name; at the end their processes are killed and the network is removed."""
     number = os.getpid() % 250 + 1
     bridge = f"mrw{number}"
     bridged = _may_have_namespaces(bridge)

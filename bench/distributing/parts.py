@@ -1,4 +1,4 @@
-"""Morrow's processes on their hosts, each with its own settings and no other."""
+"""Morrow's processes on their hosts, each with only its own settings."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ ALLOWED = {
     "evaluator": _WORKER,
     "trainer": _WORKER | {"MORROW_BASE_MODEL_PATH", "MORROW_TRAINER_THREADS"} | _STORE | _AWS,
 }
-"""What a process may be told by role. Whatever more its environment holds of ours is a mistake."""
+"""The variables of Morrow, AWS and Postgres that a process of a role may have."""
 
 
 @dataclass(frozen=True)
 class Known:
-    """What parts are told of one another."""
+    """The addresses, credentials and paths that parts share."""
 
     servers: Servers
     coordinators: tuple[str, str]
@@ -46,7 +46,7 @@ class Known:
     token: str = ""
 
     def store(self, host: Host) -> dict[str, str]:
-        """The bucket, and where this host keeps what it has read of it."""
+        """Settings of the checkpoint store, with the host's own cache folder."""
         return self.servers.aws | {
             "MORROW_STORE": f"s3://{BUCKET}/checkpoints",
             "MORROW_STORE_CACHE": str(host.folder / "checkpoints"),
@@ -54,12 +54,12 @@ class Known:
         }
 
     def coordinator(self, first: int) -> dict[str, str]:
-        """Both coordinators, one of them to be asked first, and the workers' token."""
+        """Both coordinators' URLs, number `first` first, and the workers' token."""
         urls = (self.coordinators[first], self.coordinators[1 - first])
         return {"MORROW_COORDINATOR_URL": ",".join(urls), "MORROW_TOKEN": self.token}
 
     def worker(self, host: Host, first: int) -> dict[str, str]:
-        """What each Celery worker is told."""
+        """Settings of every Celery worker."""
         metrics = {"MORROW_METRICS_HOST": host.address, "MORROW_METRICS_PORT": str(METRICS_PORT)}
         return self.coordinator(first) | metrics | {"MORROW_BROKER_URL": self.servers.broker_url}
 
@@ -69,7 +69,7 @@ def _python(module: str, *arguments: str) -> tuple[str, ...]:
 
 
 def start_coordinator(host: Host, known: Known) -> Process:
-    """One of the coordinators; each brings the schema up to date."""
+    """Start a coordinator; each migrates the database."""
     own = known.store(host) | {
         "MORROW_DATABASE_URL": known.servers.database_url,
         "MORROW_BROKER_URL": known.servers.broker_url,
@@ -82,7 +82,7 @@ def start_coordinator(host: Host, known: Known) -> Process:
 
 
 def make_token(host: Host, known: Known, name: str, scope: str) -> str:
-    """A token, made beside the database."""
+    """Create a token with the coordinator's own command, directly in the database."""
     command = host.command(*_python("services.coordinator.auth.cli", "create", name, "--scope", scope))
     own = host.environment({"MORROW_DATABASE_URL": known.servers.database_url})
     return subprocess.run(
@@ -91,7 +91,7 @@ def make_token(host: Host, known: Known, name: str, scope: str) -> str:
 
 
 def start_inference(host: Host, known: Known, first: int) -> list[Process]:
-    """An engine with its syncer and its worker."""
+    """Start an engine, its syncer and an inference worker."""
     model = {"MORROW_BASE_MODEL_PATH": str(known.model)}
     address = {"MORROW_ENGINE_HOST": host.address, "MORROW_ENGINE_PORT": "8701", "MORROW_ENGINE_THREADS": "1"}
     engine = {"MORROW_ENGINE_URL": f"http://{host.address}:8701"} | model
@@ -104,19 +104,19 @@ def start_inference(host: Host, known: Known, first: int) -> list[Process]:
 
 
 def start_evaluator(host: Host, known: Known, first: int) -> list[Process]:
-    """An evaluator's worker."""
+    """Start an evaluator worker."""
     return [host.start("evaluator", _python("services.evaluator.main", "worker"), known.worker(host, first))]
 
 
 def start_trainer(host: Host, known: Known, first: int) -> list[Process]:
-    """The trainer's worker."""
+    """Start the trainer worker."""
     own = known.worker(host, first) | known.store(host) | {"MORROW_TRAINER_THREADS": "1"}
     own |= {"MORROW_BASE_MODEL_PATH": str(known.model)}
     return [host.start("trainer", _python("services.trainer.main"), own)]
 
 
 def answers(url: str, headers: Mapping[str, str] | None = None) -> Callable[[], bool]:
-    """Whether a GET of `url` answers 200 now."""
+    """A check whether a GET of `url` has status 200."""
 
     def ready() -> bool:
         try:

@@ -1,4 +1,4 @@
-"""A Postgres, a Valkey and an S3 server that Morrow knows by their URLs only, out of wheels, over TCP."""
+"""Postgres, Valkey and an S3 server from their wheels, reached over TCP by URL."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PASSWORD = secrets.token_hex(8)
 
 @dataclass(frozen=True)
 class Servers:
-    """Where they are, and with which credentials."""
+    """The servers' URLs and credentials."""
 
     database_url: str
     broker_url: str
@@ -76,7 +76,7 @@ def _valkey(host: Host) -> str:
 
 
 def start_servers(host: Host) -> Servers:
-    """Start the three on one host; they may not be ready yet."""
+    """Start the three servers on a host, without waiting until they are ready."""
     database_url, broker_url = _postgres(host), _valkey(host)
     host.start("s3", (sys.executable, "-P", "-m", "moto.server", "-H", host.address, "-p", "5000"), {})
     aws = {"AWS_ACCESS_KEY_ID": "morrow", "AWS_SECRET_ACCESS_KEY": PASSWORD, "AWS_DEFAULT_REGION": "us-east-1"}

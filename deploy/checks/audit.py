@@ -1,7 +1,7 @@
-"""`make audit`: the pinned versions against known vulnerabilities, by pip-audit in an environment of its own.
+"""`make audit`: checks the pinned versions for known vulnerabilities, with pip-audit in its own environment.
 
-pip-audit ends well where its service knows none of the packages, as a mirror of an index does. So an old version that
-is known to be vulnerable is asked about too: if nothing is said of that one, nothing was audited.
+pip-audit also succeeds if its service has no advisories at all, as a mirror of an index may. So a version that is
+known to be vulnerable is audited as well: without an advisory for that one, the audit did not happen.
 """
 
 from __future__ import annotations
@@ -19,26 +19,26 @@ KNOWN = "jinja2", "2.4.1"
 UNREACHABLE = 2
 
 
-def reading(report: dict[str, Any], error: str = "") -> tuple[int, list[str]]:
-    """Exit status and lines: 0 nothing is known, 1 vulnerabilities, 2 the audit did not happen or has gaps."""
-    found = report.get("dependencies", [])
-    known = [item for item in found if item["name"].lower() == KNOWN[0] and item.get("version") == KNOWN[1]]
+def assess(report: dict[str, Any], error: str = "") -> tuple[int, list[str]]:
+    """Exit status and lines: 0 for no vulnerability, 1 for some, 2 for an audit that did not happen or has gaps."""
+    audited = report.get("dependencies", [])
+    known = [item for item in audited if item["name"].lower() == KNOWN[0] and item.get("version") == KNOWN[1]]
     if not any(item.get("vulns") for item in known):
-        why = error.strip().splitlines()[-1:] or ["its service knows no advisories"]
-        return UNREACHABLE, [f"NOT AUDITED: the advisory service does not answer as it should ({why[0][-300:]})"]
-    others = [item for item in found if item not in known]
+        reason = error.strip().splitlines()[-1:] or ["its service has no advisories"]
+        return UNREACHABLE, [f"NOT AUDITED: the advisory service does not respond as expected ({reason[0][-300:]})"]
+    others = [item for item in audited if item not in known]
     bad = [
-        f"{item['name']} {item['version']}: {flaw['id']}, mended in {', '.join(flaw['fix_versions']) or 'no version'}"
+        f"{item['name']} {item['version']}: {flaw['id']}, fixed in {', '.join(flaw['fix_versions']) or 'no version'}"
         for item in others
         for flaw in item.get("vulns", [])
     ]
     gaps = [f"not audited: {item['name']}: {item['skip_reason']}" for item in others if "skip_reason" in item]
-    said = [*bad, *gaps, f"{len(others) - len(gaps)} packages audited, {len(bad)} vulnerabilities known"]
-    return (1 if bad else UNREACHABLE if gaps else 0), said
+    lines = [*bad, *gaps, f"{len(others) - len(gaps)} packages audited, {len(bad)} vulnerabilities known"]
+    return (1 if bad else UNREACHABLE if gaps else 0), lines
 
 
 def audit(constraints: Path, program: str) -> tuple[int, list[str]]:
-    """Run pip-audit over the pins and read what it says."""
+    """Run pip-audit on the pins and on the known vulnerable version; returns exit status and lines."""
     with tempfile.TemporaryDirectory() as folder:
         pins, canary = Path(folder) / "pins.txt", Path(folder) / "known.txt"
         pins.write_text(constraints.read_text("utf8"), "utf8")
@@ -50,12 +50,12 @@ def audit(constraints: Path, program: str) -> tuple[int, list[str]]:
             try:
                 report["dependencies"] += json.loads(done.stdout)["dependencies"]
             except (ValueError, KeyError):
-                return reading({}, done.stderr)
-    return reading(report)
+                return assess({}, done.stderr)
+    return assess(report)
 
 
 def main() -> None:
-    """Audit constraints.txt with the pip-audit that the argument names."""
+    """Audit constraints.txt with the pip-audit program of the first argument."""
     status, lines = audit(ROOT / "constraints.txt", sys.argv[1])
     sys.stdout.write("\n".join(f"audit: {line}" for line in lines) + "\n")
     sys.exit(status)

@@ -1,4 +1,4 @@
-"""ScaledObjects beyond their schema, which takes any words in a trigger's metadata."""
+"""Checks of ScaledObjects beyond their schema, which accepts any key in a trigger's metadata."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ OPTIONAL = {
     "redis": {"activationListLength", "address", "host", "port", "databaseIndex", "enableTLS", "unsafeSsl"},
     "prometheus": {"activationThreshold", "namespace", "ignoreNullValues", "unsafeSsl", "timeout", "customHeaders"},
 }
-"""The documented words of each scaler's metadata that we know of."""
+"""The documented keys of each scaler's metadata that are used or expected here."""
 
 
 def autoscaling_problems(objects: list[Object]) -> Iterator[str]:
-    """Targets that are not there or also set replicas, words no scaler knows, queues and metrics we do not have."""
+    """Missing targets, targets that also set replicas, unknown metadata keys, unknown queues and metrics."""
     deployments = {item["metadata"]["name"]: item for item in of_kind(objects, "Deployment")}
     logins = {item["metadata"]["name"] for item in of_kind(objects, "TriggerAuthentication")}
     for item in of_kind(objects, "ScaledObject"):
@@ -32,13 +32,13 @@ def autoscaling_problems(objects: list[Object]) -> Iterator[str]:
             yield f"{label(item)}: scaleTargetRef names no Deployment"
             continue
         if "replicas" in target["spec"]:
-            yield f"{label(item)}: the Deployment sets replicas, too: each apply would undo what KEDA did"
-        yield from _to_zero(item, pod_of(target))
+            yield f"{label(item)}: the Deployment sets replicas, too: each apply would reset KEDA's number"
+        yield from _scale_to_zero(item, pod_of(target))
         for trigger in spec.get("triggers", []):
             yield from (f"{label(item)}: {problem}" for problem in _trigger(trigger, logins))
 
 
-def _to_zero(item: Object, pod: Object) -> Iterator[str]:
+def _scale_to_zero(item: Object, pod: Object) -> Iterator[str]:
     spec = item["spec"]
     if min(spec.get("minReplicaCount", 0), spec.get("idleReplicaCount", 1)) > 0:
         return

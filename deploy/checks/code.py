@@ -1,4 +1,4 @@
-"""What the code has that a deployment may name: modules, subcommands, variables, ports, queues, metrics."""
+"""Names in the code that a deployment may use: modules, subcommands, variables, ports, queues, metrics."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ VLLM_METRICS = frozenset(
         "vllm:prefix_cache_queries_total",
     }
 )
-"""Those of vLLM's documented metrics that are used here; the CPU engine has them too."""
+"""The documented metrics of vLLM that are used here; the CPU engine exports them too."""
 _SUFFIXES = ("", "_total", "_bucket", "_count", "_sum", "_created")
 
 
 @cache
 def source_of(module: str) -> ast.Module | None:
-    """The parsed source of a module of ours; None if there is none."""
+    """The parsed source of a module of Morrow, or None if it does not exist."""
     try:
         spec = importlib.util.find_spec(module)
     except ModuleNotFoundError:
@@ -42,7 +42,7 @@ def source_of(module: str) -> ast.Module | None:
 
 
 def command_problems(module: str, arguments: Sequence[str]) -> Iterator[str]:
-    """Why `python -m module arguments` would not start."""
+    """Reasons why `python -m module arguments` would not start."""
     source = source_of(module)
     if source is None:
         yield f"there is no module {module}"
@@ -58,7 +58,7 @@ def command_problems(module: str, arguments: Sequence[str]) -> Iterator[str]:
 
 @cache
 def settings_of(module: str) -> tuple[type[BaseSettings], ...]:
-    """The settings classes that a module of ours imports by name."""
+    """The settings classes that a module of Morrow imports by name."""
     imports = [node for node in ast.walk(source_of(module) or ast.Module([], [])) if isinstance(node, ast.ImportFrom)]
     named = [(node.module or "", name.name) for node in imports for name in node.names]
     found = [getattr(importlib.import_module(home), name) for home, name in named if name.endswith("Settings")]
@@ -66,7 +66,7 @@ def settings_of(module: str) -> tuple[type[BaseSettings], ...]:
 
 
 def variables_of(module: str) -> dict[str, object]:
-    """The variables that a process of a module reads, with their defaults."""
+    """The variables that a module's process reads, with their defaults."""
     return {
         f"{kind.model_config.get('env_prefix', '')}{name}".upper(): field.default
         for kind in settings_of(module)
@@ -76,14 +76,14 @@ def variables_of(module: str) -> dict[str, object]:
 
 @cache
 def metrics() -> frozenset[str]:
-    """Every series that the code may show, and those of vLLM."""
+    """Every series that the code may export, and those of vLLM."""
     texts = [path.read_text("utf8") for folder in ("services", "shared") for path in (ROOT / folder).rglob("*.py")]
     names = {name for text in texts for name in re.findall(r'"(morrow_[a-z_]+)"', text)}
     return frozenset(name + suffix for name in names for suffix in _SUFFIXES) | VLLM_METRICS
 
 
 def unknown_metrics(query: str) -> list[str]:
-    """Series in a PromQL expression that neither the code nor vLLM shows."""
+    """Series in a PromQL expression that neither the code nor vLLM exports."""
     return sorted(set(re.findall(r"\b(?:morrow_|vllm:)\w+", query)) - metrics())
 
 

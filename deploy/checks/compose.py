@@ -1,4 +1,4 @@
-"""`make compose-check`: Compose takes the file under both profiles, hadolint agrees, and the code has what is named."""
+"""`make compose-check`: checks the Compose file by Compose, the Dockerfile by hadolint, and both against the code."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def lint(root: Path = ROOT) -> Iterator[str]:
 
 
 def processes(services: Services) -> list[Process]:
-    """The services as processes. Those that share a network share a pod."""
+    """The services as processes; those in one network namespace share a pod."""
     return [
         Process(
             name,
@@ -125,7 +125,7 @@ def service_problems(services: Services, root: Path = ROOT) -> Iterator[str]:
 
 
 def stages(root: Path = ROOT) -> dict[str, str]:
-    """The stages of the Dockerfile with their text."""
+    """The stages of the Dockerfile, each with its text."""
     parts = re.split(r"^FROM \S+ AS (\S+)$", (root / "Dockerfile").read_text("utf8"), flags=re.MULTILINE)
     return dict(zip(parts[1::2], parts[2::2], strict=True))
 
@@ -153,7 +153,7 @@ def image_problems(root: Path = ROOT) -> Iterator[str]:
 
 
 def found(root: Path = ROOT) -> Iterator[str]:
-    """Everything that is wrong with the Compose file and the Dockerfile."""
+    """All problems of the Compose file and the Dockerfile."""
     yield from lint(root)
     yield from image_problems(root)
     for profile in PROFILES:
@@ -166,10 +166,10 @@ def found(root: Path = ROOT) -> Iterator[str]:
 
 
 def main() -> int:
-    """Print what is wrong; 1 if anything is."""
-    said = list(found(Path(sys.argv[1]) if sys.argv[1:] else ROOT))
-    print(f"docker-compose.yml and Dockerfile: {len(said)} problems", *said, sep="\n  ")
-    return 1 if said else 0
+    """Print the problems; returns 1 if there are any."""
+    every = list(found(Path(sys.argv[1]) if sys.argv[1:] else ROOT))
+    print(f"docker-compose.yml and Dockerfile: {len(every)} problems", *every, sep="\n  ")
+    return 1 if every else 0
 
 
 if __name__ == "__main__":

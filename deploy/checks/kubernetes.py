@@ -1,4 +1,4 @@
-"""`make k8s-check`: both overlays render, fit the published schemas, and name only what the code has."""
+"""`make k8s-check`: renders both overlays and checks them against published schemas and the code."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from deploy.checks.workloads import workload_problems
 
 
 def object_problems(objects: list[Object]) -> list[str]:
-    """Everything that is wrong with rendered objects; the rest is looked at only where all fit their schemas."""
-    found = [problem for item in objects for problem in schema_problems(item)]
-    return found or list(_beyond(objects))
+    """All problems of rendered objects; other checks run only if every object satisfies its schema."""
+    violations = [problem for item in objects for problem in schema_problems(item)]
+    return violations or list(_beyond_schemas(objects))
 
 
-def _beyond(objects: list[Object]) -> Iterator[str]:
+def _beyond_schemas(objects: list[Object]) -> Iterator[str]:
     yield from workload_problems(objects)
     yield from selector_problems(objects)
     yield from port_problems(objects)
@@ -40,29 +40,29 @@ def _beyond(objects: list[Object]) -> Iterator[str]:
 
 
 def dashboard_problems(text: str) -> Iterator[str]:
-    """Metrics in a Grafana dashboard that nothing shows, and panels that ask for none."""
+    """Metrics of a Grafana dashboard that no process exports, and panels without a query."""
     for panel in json.loads(text)["panels"]:
         if panel.get("type") == "row":
             continue
         queries = [target["expr"] for target in panel.get("targets", [])]
         if not queries:
-            yield f"the panel {panel.get('title')} asks for nothing"
+            yield f"the panel {panel.get('title')} has no query"
         for query in queries:
             yield from (f"{panel['title']}: nothing shows {name}" for name in unknown_metrics(query))
 
 
 def main() -> int:
-    """Print what is wrong; 1 if anything is."""
-    root, found = Path(sys.argv[1]) if sys.argv[1:] else ROOT, 0
+    """Print the problems of both overlays; returns 1 if there are any."""
+    root, total = Path(sys.argv[1]) if sys.argv[1:] else ROOT, 0
     for name in OVERLAYS:
         try:
             objects = overlay(name, root)
-            said = object_problems(objects)
+            found = object_problems(objects)
         except CheckError as error:
-            objects, said = [], [str(error)]
-        found += len(said)
-        print(f"k8s/overlays/{name}: {len(objects)} objects, {len(said)} problems", *said, sep="\n  ")
-    return 1 if found else 0
+            objects, found = [], [str(error)]
+        total += len(found)
+        print(f"k8s/overlays/{name}: {len(objects)} objects, {len(found)} problems", *found, sep="\n  ")
+    return 1 if total else 0
 
 
 if __name__ == "__main__":

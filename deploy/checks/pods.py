@@ -12,33 +12,33 @@ PROBES = ("startupProbe", "readinessProbe", "livenessProbe")
 
 
 def pod_of(item: Object) -> Object:
-    """The pod's specification of a workload."""
+    """The pod specification of a workload."""
     spec: Object = item["spec"]["template"]["spec"]
     return spec
 
 
 def containers(item: Object) -> list[Object]:
-    """All containers of a workload, those that start first too."""
+    """All containers of a workload, init containers included."""
     pod = pod_of(item)
     return [*pod.get("initContainers", []), *pod["containers"]]
 
 
 def lasting(item: Object) -> list[Object]:
-    """Containers that run as long as the pod."""
+    """The containers that run as long as the pod: its own, and sidecars."""
     pod = pod_of(item)
     own = [] if item["kind"] == "Job" else pod["containers"]
     return [*own, *(one for one in pod.get("initContainers", []) if one.get("restartPolicy") == "Always")]
 
 
 def _env(container: Object, maps: Mapping[str, Mapping[str, str]]) -> dict[str, str | None]:
-    found: dict[str, str | None] = {}
+    variables: dict[str, str | None] = {}
     for source in container.get("envFrom", []):
-        found |= maps.get(source["configMapRef"]["name"], {})
-    return found | {one["name"]: one.get("value") for one in container.get("env", [])}
+        variables |= maps.get(source["configMapRef"]["name"], {})
+    return variables | {one["name"]: one.get("value") for one in container.get("env", [])}
 
 
 def processes(objects: list[Object]) -> list[Process]:
-    """Every container of every workload."""
+    """The containers of all workloads as processes."""
     maps = {item["metadata"]["name"]: item.get("data", {}) for item in of_kind(objects, "ConfigMap")}
     return [
         Process(
@@ -74,7 +74,7 @@ def services(objects: list[Object]) -> dict[str, dict[int, int]]:
 
 
 def secrets(container: Object) -> Iterator[str]:
-    """Names of the Secrets that a container refers to."""
+    """The names of the Secrets that a container refers to."""
     for one in container.get("env", []):
         if reference := one.get("valueFrom", {}).get("secretKeyRef"):
             yield reference["name"]

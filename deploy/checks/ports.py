@@ -1,4 +1,4 @@
-"""Ports that are declared, and those that network policies let through."""
+"""Checks of declared ports and of the network policies on the way to them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from deploy.checks.render import Object, label, of_kind
 
 
 def port_problems(objects: list[Object]) -> Iterator[str]:
-    """Ports that nobody listens on, and addresses that a policy keeps a pod from."""
+    """Ports without a listener, and addresses that a network policy blocks for a pod."""
     every = processes(objects)
     by_name = {process.name: process for process in every}
     for item in of_kind(objects, *WORKLOADS):
@@ -35,7 +35,7 @@ def _blocked(process: Process, objects: list[Object]) -> Iterator[str]:
             continue
         target = reachable[host][port]
         for direction, whose, other in (("egress", process.pod, host), ("ingress", host, process.pod)):
-            if not _lets(objects, direction, labels[whose], labels[other], target):
+            if not _allows(objects, direction, labels[whose], labels[other], target):
                 yield f"{process.name}: no NetworkPolicy lets it reach {host} on port {target} ({direction})"
 
 
@@ -46,25 +46,25 @@ def _labels(objects: list[Object]) -> dict[str, dict[str, str]]:
     }
 
 
-def _lets(objects: list[Object], direction: str, own: Mapping[str, str], peer: Mapping[str, str], port: int) -> bool:
+def _allows(objects: list[Object], direction: str, own: Mapping[str, str], peer: Mapping[str, str], port: int) -> bool:
     key = {"egress": "to", "ingress": "from"}[direction]
     for policy in of_kind(objects, "NetworkPolicy"):
         if not selects(policy["spec"]["podSelector"], own):
             continue
         for rule in policy["spec"].get(direction, []):
             peers = rule.get(key)
-            meant = peers is None or any(
+            matches = peers is None or any(
                 selects(one["podSelector"], peer)
                 for one in peers
                 if "podSelector" in one and "namespaceSelector" not in one
             )
-            if meant and port in {one["port"] for one in rule.get("ports", [])}:
+            if matches and port in {one["port"] for one in rule.get("ports", [])}:
                 return True
     return False
 
 
 def selects(selector: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
-    """Whether a label selector means a pod; only the operator In is known."""
+    """Whether a label selector matches a pod's labels; of operators, only In is supported."""
     pairs: dict[str, str] = selector.get("matchLabels", {})
     among = selector.get("matchExpressions", [])
     return all(labels.get(name) == value for name, value in pairs.items()) and all(
@@ -73,7 +73,7 @@ def selects(selector: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
 
 
 def selector_problems(objects: list[Object]) -> Iterator[str]:
-    """Selectors that mean no pod: of policies, budgets and monitors."""
+    """Selectors of policies, budgets and monitors that match no pod."""
     every = _labels(objects).values()
     for item in of_kind(objects, "NetworkPolicy", "PodDisruptionBudget", "PodMonitor", "ServiceMonitor"):
         selector = item["spec"].get("podSelector", item["spec"].get("selector"))

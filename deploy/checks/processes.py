@@ -1,4 +1,4 @@
-"""A container of Compose or Kubernetes as a process: what it runs, reads and listens on, and what is wrong there."""
+"""A container of Compose or Kubernetes as a process: its command, variables and ports, and their problems."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from deploy.checks.code import command_problems, gateway_ports, settings_of, variables_of
 
 OTHERS = frozenset({"REMAP_SIGTERM", "OMP_NUM_THREADS", "GOMP_SPINCOUNT", "POD_IP", "HOME", "USER"})
-"""Variables of Celery, OpenMP and the platform that our processes may be given."""
+"""Variables of Celery, OpenMP and the platform that processes of Morrow may have."""
 STOCK_PORTS = {"postgres": 5432, "valkey": 6379, "prometheus": 9090, "grafana": 3000}
 LOOPBACK = "127.0.0.1"
 _URL = re.compile(r"\b(?:https?|redis|postgresql)://(?:[^@/\s]*@)?([a-z0-9.$()_A-Z-]+):(\d+)")
@@ -17,7 +17,7 @@ _URL = re.compile(r"\b(?:https?|redis|postgresql)://(?:[^@/\s]*@)?([a-z0-9.$()_A
 
 @dataclass(frozen=True)
 class Process:
-    """One container. `pod` shares its loopback; `env` maps to None where the value comes from elsewhere."""
+    """One container. Containers of a `pod` share a loopback; a value from a Secret is None in `env`."""
 
     name: str
     pod: str
@@ -28,26 +28,26 @@ class Process:
 
     @property
     def module(self) -> str | None:
-        """The module of ours that runs, if it is one."""
+        """The module of Morrow that it runs, or None."""
         named = self.argv[2] if self.argv[:2] in {("python", "-m"), ("python3", "-m")} and len(self.argv) > 2 else ""
         return named if named.partition(".")[0] in {"services", "shared"} else None
 
     def flag(self, name: str) -> str | None:
-        """The value of a flag that is given as `--name=value`."""
+        """The value of a flag `--name=value`, or None."""
         return next((word.partition("=")[2] for word in self.argv if word.startswith(f"{name}=")), None)
 
     def listens(self) -> dict[int, str]:
-        """Ports with the address that each is open on."""
+        """Its listening ports, each with its address."""
         if self.module:
             return _of_settings(self.module, self.env)
         if (port := self.flag("--port")) is not None:
-            return {int(port): self.flag("--host") or "0.0.0.0"}  # noqa: S104 - vLLM's default, told as it is
+            return {int(port): self.flag("--host") or "0.0.0.0"}  # noqa: S104 - vLLM's own default
         if self.argv[:1] == ("nginx",):
             return {gateway_ports()[0]: "0.0.0.0"}  # noqa: S104
         return {port: "0.0.0.0" for name, port in STOCK_PORTS.items() if name in self.image}  # noqa: S104
 
     def urls(self) -> list[tuple[str, int]]:
-        """Host and port of every address that it is told."""
+        """Host and port of every URL in its variables and probes."""
         values = [value for value in self.env.values() if value]
         return [(host, int(port)) for value in [*values, *self.probes] for host, port in _URL.findall(value)]
 
@@ -69,7 +69,7 @@ def _of_settings(module: str, env: Mapping[str, str | None]) -> dict[int, str]:
 
 
 def problems(process: Process) -> Iterator[str]:
-    """What a process names that the code does not have."""
+    """Modules, arguments and variables of a process that the code does not have."""
     if process.module is None:
         for name in process.env:
             if name.startswith("MORROW_"):
@@ -88,9 +88,9 @@ def problems(process: Process) -> Iterator[str]:
 
 
 def unanswered(process: Process, all_of: Sequence[Process], services: Mapping[str, Mapping[int, int]]) -> Iterator[str]:
-    """Addresses that a process is told and nobody answers. `services`: name to its ports, each with the pods' port.
+    """URLs of a process without a listener. `services` maps a name to its ports, each with the port of its pods.
 
-    Names with a dot are outside; POD_IP is the pod's own address.
+    Names with a dot are outside of the deployment; POD_IP is the pod's own address.
     """
     pod = [other for other in all_of if other.pod == process.pod]
     for host, port in process.urls():

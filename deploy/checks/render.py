@@ -1,4 +1,4 @@
-"""Kubernetes objects as `kubectl apply -k` would send them."""
+"""Renders Kubernetes objects as `kubectl apply -k` would send them."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ OVERLAYS = ("dev", "gpu")
 
 
 def kustomize() -> list[str]:
-    """The command that renders: kubectl's own kustomize, or kustomize itself."""
+    """The command that renders: `kubectl kustomize` or `kustomize build`; raises CheckError without either."""
     beside = str(Path(sys.executable).parent)
     for name, command in (("kubectl", ["kustomize"]), ("kustomize", ["build"])):
-        found = shutil.which(name) or shutil.which(name, path=beside)
-        if found:
-            return [found, *command]
-    raise CheckError("neither kubectl nor kustomize is installed; `make .venv/bin/kubectl` gets one")
+        program = shutil.which(name) or shutil.which(name, path=beside)
+        if program:
+            return [program, *command]
+    raise CheckError("neither kubectl nor kustomize is installed; `make .venv/bin/kubectl` installs one")
 
 
 def render(folder: Path) -> str:
-    """An overlay as YAML; raises CheckError with what kustomize says."""
+    """An overlay as YAML; raises CheckError with kustomize's message."""
     done = subprocess.run([*kustomize(), str(folder)], capture_output=True, text=True, check=False)
     if done.returncode:
         raise CheckError(f"{folder}: {done.stderr.strip()}")
@@ -47,10 +47,10 @@ def overlay(name: str, root: Path = ROOT) -> list[Object]:
 
 
 def of_kind(objects: list[Object], *kinds: str) -> Iterator[Object]:
-    """The objects of some kinds."""
+    """The objects of the given kinds."""
     return (item for item in objects if item["kind"] in kinds)
 
 
 def label(item: Object) -> str:
-    """An object as messages name it."""
+    """An object's name in messages: kind/name."""
     return f"{item.get('kind')}/{item.get('metadata', {}).get('name')}"

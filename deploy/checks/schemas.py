@@ -1,4 +1,4 @@
-"""Objects against the published schemas: Kubernetes' own from a package, operators' from k8s/schemas."""
+"""Validates objects by the published schemas: Kubernetes' own from a package, operators' from k8s/schemas."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from deploy.checks.code import ROOT
 from deploy.checks.render import Object, label
 
 KUBERNETES = "v1.34.0-local-strict"
-"""The version whose schemas apply, unknown fields refused. Native sidecars and a preStop hook that sleeps need 1.30."""
+"""Kubernetes version of the schemas, which refuse unknown fields. Native sidecars and preStop sleep need 1.30."""
 OPERATORS = {
     "ScaledObject": "keda.sh/v1alpha1",
     "ScaledJob": "keda.sh/v1alpha1",
@@ -50,10 +50,10 @@ def _validator(kind: str, version: str) -> Draft202012Validator | None:
 
 
 def schema_problems(item: Object) -> Iterator[str]:
-    """Where an object departs from its schema. Unknown fields do."""
+    """Violations of an object's schema, unknown fields included."""
     validator = _validator(item["kind"], item["apiVersion"])
     if validator is None:
-        yield f"{label(item)}: no schema of {item['kind']} {item['apiVersion']} is known"
+        yield f"{label(item)}: there is no schema of {item['kind']} {item['apiVersion']}"
         return
     for error in validator.iter_errors(item):
         yield f"{label(item)}: {error.json_path}: {error.message}"

@@ -1,4 +1,4 @@
-"""What every workload of ours must have."""
+"""Requirements of every workload: probes, resources, security contexts, resolvable references."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ WORKERS_SECRET = "morrow-worker"  # noqa: S105 - the name of a Secret
 
 
 def workload_problems(objects: list[Object]) -> Iterator[str]:
-    """Missing probes, resources and guards; secrets in the wrong hands; references that lead nowhere."""
+    """Missing probes, resources and security settings; foreign Secrets of workers; dangling references."""
     for item in of_kind(objects, *WORKLOADS):
         yield from _pod(item)
         for one in containers(item):
@@ -48,7 +48,7 @@ def _container(name: str, one: Object) -> Iterator[str]:
         yield f"{name}: resources: requests for cpu and memory, or a limit of memory, are missing"
     for variable in one.get("env", []):
         if "value" in variable and any(word in variable["name"] for word in ("TOKEN", "PASSWORD", "SECRET")):
-            yield f"{name}: {variable['name']} stands in the open; refer to a Secret"
+            yield f"{name}: {variable['name']} has its value in the manifest; refer to a Secret"
 
 
 def _probes(name: str, one: Object) -> Iterator[str]:
@@ -63,22 +63,22 @@ def _probes(name: str, one: Object) -> Iterator[str]:
 
 
 def _references(objects: list[Object]) -> Iterator[str]:
-    there = {(item["kind"], item["metadata"]["name"]) for item in objects}
+    present = {(item["kind"], item["metadata"]["name"]) for item in objects}
     for item in of_kind(objects, *WORKLOADS):
         pod = pod_of(item)
-        wanted = [("ServiceAccount", pod.get("serviceAccountName", "default"))]
-        wanted += [("ConfigMap", volume["configMap"]["name"]) for volume in pod["volumes"] if "configMap" in volume]
-        wanted += [
+        references = [("ServiceAccount", pod.get("serviceAccountName", "default"))]
+        references += [("ConfigMap", volume["configMap"]["name"]) for volume in pod["volumes"] if "configMap" in volume]
+        references += [
             ("PersistentVolumeClaim", volume["persistentVolumeClaim"]["claimName"])
             for volume in pod["volumes"]
             if "persistentVolumeClaim" in volume
         ]
-        wanted += [
+        references += [
             ("ConfigMap", source["configMapRef"]["name"])
             for one in containers(item)
             for source in one.get("envFrom", [])
             if "configMapRef" in source
         ]
-        for kind, name in wanted:
-            if (kind, name) not in there and name != "default":
+        for kind, name in references:
+            if (kind, name) not in present and name != "default":
                 yield f"{label(item)}: there is no {kind} {name}"

@@ -1,4 +1,4 @@
-"""The coordinator as the CLI sees it: JSON in, JSON out, every failure a MorrowError of one line."""
+"""HTTP client of the coordinator: JSON in, JSON out, every failure a MorrowError."""
 
 from __future__ import annotations
 
@@ -10,11 +10,14 @@ import httpx
 from shared.errors import MorrowError, UnavailableError, from_problem
 
 Json = dict[str, Any]
-PAGE = 1000
+PAGE_SIZE = 1000
 
 
 class Client:
-    """Calls of the coordinator's REST interface. `advice` ends the line that says that nobody answers."""
+    """Client of the coordinator's REST API. `advice` is the cure in the error for a coordinator that does not respond.
+
+    Every method raises UnavailableError without a coordinator, else the MorrowError of the response's problem+json.
+    """
 
     def __init__(self, http: httpx.Client, advice: str) -> None:
         self.http = http
@@ -22,14 +25,16 @@ class Client:
 
     @classmethod
     def at(cls, url: str, advice: str, token: str = "") -> Client:
-        """A client of the coordinator at `url` that sends `token`, if any; large imports may take minutes."""
+        """A client of the coordinator at `url`; it sends `token` if that is not empty."""
         is_local = httpx.URL(url).host in ("127.0.0.1", "localhost")
+        # Minutes, since the coordinator answers a large import only when its rows are stored.
         timeout = httpx.Timeout(300.0, connect=5.0)
         headers = {"Authorization": f"Bearer {token}"} if token else {}
+        # No proxy of the environment for the loopback: it would not reach this machine.
         return cls(httpx.Client(base_url=url, timeout=timeout, trust_env=not is_local, headers=headers), advice)
 
     def get(self, path: str, **query: object) -> Json:
-        """The JSON object at `path`; a query argument that is None is left out."""
+        """The JSON object at `path`; query parameters that are None are left out."""
         return self._object(self._send("GET", path, query=query))
 
     def text(self, path: str, **query: object) -> str:
@@ -37,61 +42,75 @@ class Client:
         return self._send("GET", path, query=query).text
 
     def items(self, path: str, **query: object) -> Iterator[Json]:
-        """All items of a list, page by page."""
+        """All items of a list, fetched page by page."""
         cursor: object = None
         while True:
-            page = self.get(path, **query, limit=PAGE, cursor=cursor)
+            page = self.get(path, **query, limit=PAGE_SIZE, cursor=cursor)
             yield from page["items"]
             cursor = page.get("next")
             if cursor is None:
                 return
 
     def post(self, path: str, body: Mapping[str, object] | None = None, **query: object) -> Json:
-        """Post a JSON object and return the one that is answered."""
+        """Post a JSON object; returns the JSON object of the response."""
         return self._object(self._send("POST", path, body=body, query=query))
 
     def delete(self, path: str) -> Json:
-        """Delete what is at `path` and return the JSON object that is answered."""
+        """Delete the resource at `path`; returns the JSON object of the response."""
         return self._object(self._send("DELETE", path, query={}))
+
+    def chunks(self, path: str) -> Iterator[bytes]:
+        """The bytes at `path`, streamed; raises UnavailableError if the transfer is interrupted."""
+        try:
+            with self.http.stream("GET", path) as response:
+                if response.is_error:
+                    # A streamed body is not read by itself, and the problem is in it.
+                    response.read()
+                    raise _error(response)
+                yield from response.iter_bytes()
+        except httpx.TransportError as error:
+            raise UnavailableError(f"the transfer of {path} was interrupted ({_in_short(error)})") from error
 
     def _send(
         self, method: str, path: str, *, body: Mapping[str, object] | None = None, query: Mapping[str, object]
     ) -> httpx.Response:
-        parameters = {key.rstrip("_"): str(value) for key, value in query.items() if value is not None}
+        parameters = {key: str(value) for key, value in query.items() if value is not None}
         try:
-            answer = self.http.request(method, path, json=body, params=parameters)
+            response = self.http.request(method, path, json=body, params=parameters)
         except httpx.TransportError as error:
             raise UnavailableError(
-                f"no coordinator answers at {self.http.base_url} ({_in_short(error)}): {self._advice}"
+                f"no coordinator responds at {self.http.base_url} ({_in_short(error)}): {self._advice}"
             ) from error
-        if answer.is_error:
-            raise _error(answer)
-        return answer
+        if response.is_error:
+            raise _error(response)
+        return response
 
     @staticmethod
-    def _object(answer: httpx.Response) -> Json:
+    def _object(response: httpx.Response) -> Json:
         try:
-            body = answer.json()
+            body = response.json()
         except ValueError as error:
-            raise MorrowError(f"{answer.request.url} did not answer JSON: is this a coordinator?") from error
+            raise MorrowError(f"the response of {response.request.url} is not JSON: is this a coordinator?") from error
         if not isinstance(body, dict):
-            raise MorrowError(f"{answer.request.url} did not answer a JSON object: is this a coordinator?")
+            raise MorrowError(f"the response of {response.request.url} is not a JSON object: is this a coordinator?")
         return body
 
 
 def _in_short(error: Exception) -> str:
+    # httpx puts the errno in brackets before the reason.
     return str(error).split("] ")[-1] or type(error).__name__
 
 
-def _error(answer: httpx.Response) -> MorrowError:
-    is_json = "json" in answer.headers.get("content-type", "")
-    body = answer.json() if is_json else {"detail": f"HTTP {answer.status_code} from {answer.request.url}"}
-    return from_problem(answer.status_code, body)
+def _error(response: httpx.Response) -> MorrowError:
+    # A proxy in between may respond with HTML.
+    is_json = "json" in response.headers.get("content-type", "")
+    body = response.json() if is_json else {"detail": f"HTTP {response.status_code} from {response.request.url}"}
+    return from_problem(response.status_code, body)
 
 
-def error_lines(error: MorrowError, most: int = 20) -> list[str]:
-    """An error for a person: its detail, then the fields at fault, at most `most` of them."""
+def error_lines(error: MorrowError, limit: int = 20) -> list[str]:
+    """An error as lines of text: its detail, then up to `limit` invalid fields, then the number of the others."""
     fields = [f"  {e.get('field', '')}: {e.get('message', '')}" for e in error.errors]
-    shown = [line for line in fields[:most] if line.strip(" :") and line.strip() not in error.detail]
-    more = [f"  … and {len(fields) - most} more"] if len(fields) > most else []
+    shown = [line for line in fields[:limit] if line.strip(" :") and line.strip() not in error.detail]
+    more = [f"  … and {len(fields) - limit} more"] if len(fields) > limit else []
     return [error.detail, *shown, *more]

@@ -1,4 +1,4 @@
-"""Which coordinator a command speaks to."""
+"""The coordinator that commands connect to: that of MORROW_URL, or the local stack's."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ def local_home() -> Home:
 
 
 def connect() -> Client:
-    """The coordinator at MORROW_URL, which MORROW_TOKEN is sent to, else that of the local stack, with its own token.
+    """A client of the coordinator at MORROW_URL with MORROW_TOKEN, or else of the local stack with its own token.
 
-    Raises UnavailableError saying how to get one.
+    Raises UnavailableError, with the cure, if MORROW_URL is not set and no local stack is ready.
     """
-    given = os.environ.get("MORROW_URL")
-    if given:
-        return Client.at(given.rstrip("/"), "is MORROW_URL right?", os.environ.get("MORROW_TOKEN", "").strip())
+    url = os.environ.get("MORROW_URL")
+    if url:
+        return Client.at(url.rstrip("/"), "is MORROW_URL right?", os.environ.get("MORROW_TOKEN", "").strip())
     home = local_home()
     state = running(home)
     if state is None:
-        raise UnavailableError(f"no stack is up in {home.root}: {_START}")
+        raise UnavailableError(f"no stack is running in {home.root}: {_START}")
     if state.coordinator_url is None:
         raise UnavailableError("the local stack is still starting: try again in a few seconds")
     advice = f"it may be restarting; its log is {home.logs / 'coordinator.log'}"

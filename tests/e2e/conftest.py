@@ -14,13 +14,13 @@ from tests.e2e.machine import Machine
 
 @pytest.fixture
 def machine() -> Iterator[Machine]:
-    """A machine with quick leases; nothing of it is left running afterwards, whatever happens."""
+    """A stack with short leases; all its processes end with the test."""
     settings = {"MORROW_LEASE_SECONDS": "5", "MORROW_RESEND_AFTER": "2", "MORROW_BACKOFF_BASE": "0.2"}
-    given = os.environ.get("MORROW_TEST_BASE_MODEL_PATH")
-    # Not in pytest's own folder: as root the database runs as another user, to whom that folder is closed.
+    model = os.environ.get("MORROW_TEST_BASE_MODEL_PATH")
+    # Not in pytest's own folder: as root the database runs as another user, who may not enter that folder.
     with tempfile.TemporaryDirectory(prefix="morrow-e2e-", ignore_cleanup_errors=True) as folder:
-        made = Machine(Path(folder) / "home", settings | ({"MORROW_BASE_MODEL_PATH": given} if given else {}))
-        yield made
-        made.morrow("down")
-        for process in made.processes():
+        stack = Machine(Path(folder) / "home", settings | ({"MORROW_BASE_MODEL_PATH": model} if model else {}))
+        yield stack
+        stack.morrow("down")
+        for process in stack.processes():
             process.kill()

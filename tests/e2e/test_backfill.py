@@ -1,4 +1,4 @@
-"""The whole of Morrow: real servers, real model, real processes, and what happens when they are killed."""
+"""A backfill end to end with real servers, model and processes, all of which are killed once."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ def start_run(machine: Machine, run: str) -> None:
     )
 
 
-def harass(machine: Machine, run: str) -> None:
-    """Kill every part once at work, and stop and start the whole in the middle."""
+def kill_parts(machine: Machine, run: str) -> None:
+    """Kill every part once during a step of its kind, and restart the whole stack in mid-run."""
     machine.wait_for_step(run, "generate", "leased")
     machine.kill("engine")
     machine.wait_for_step(run, "generate", "leased")
@@ -54,7 +54,7 @@ def harass(machine: Machine, run: str) -> None:
 
 
 def check_results(machine: Machine, run: str) -> None:
-    """Every day published once, every rollout there once with one policy and one evaluation, and a chain of parents."""
+    """Assert one checkpoint per day, one policy and one evaluation per rollout, and a chain of parents."""
     days = machine.items(f"/v1/backfills/{run}/days")
     assert [day["state"] for day in days] == ["published"] * DAYS
     rollouts = machine.items(f"/v1/backfills/{run}/rollouts")
@@ -71,11 +71,11 @@ def check_results(machine: Machine, run: str) -> None:
     assert len({c["id"] for c in checkpoints}) == DAYS
     steps = machine.items(f"/v1/backfills/{run}/steps")
     assert {step["state"] for step in steps} == {"done"}
-    assert sum(step["attempt"] for step in steps) > len(steps), "somebody was killed at work"
+    assert sum(step["attempt"] for step in steps) > len(steps), "no attempt was lost to a kill"
 
 
 def check_round_trip(machine: Machine, run: str, folder: Path) -> None:
-    """What is exported can be imported as another run, and says the same."""
+    """Assert that the exported run can be imported as another run with the same rollouts."""
     report = json.loads(machine.morrow("report", run, "--format", "json"))
     assert [day["rollouts"] for day in report["days"]] == [ROLLOUTS] * DAYS
     assert report["look_ahead"] == 0
@@ -89,13 +89,11 @@ def check_round_trip(machine: Machine, run: str, folder: Path) -> None:
 
 
 @pytest.mark.timeout(900)
-def test_a_backfill_survives_the_death_of_every_part_and_a_restart_of_the_whole(
-    machine: Machine, tmp_path: Path
-) -> None:
+def test_backfill_survives_a_kill_of_every_part_and_a_restart_of_the_stack(machine: Machine, tmp_path: Path) -> None:
     machine.morrow("up", "--detach")
     assert "already up" in machine.morrow("up", "--detach")
     start_run(machine, "R")
-    harass(machine, "R")
+    kill_parts(machine, "R")
     machine.wait_for(lambda: machine.get("/v1/backfills/R")["state"] in ("completed", "failed"), "the end of the run")
     check_results(machine, "R")
     check_round_trip(machine, "R", tmp_path / "export")

@@ -1,4 +1,4 @@
-"""The page on configuration is written from the code, and everything on it is explained."""
+"""docs/configuration.md is generated from the code, and every setting has a description."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ SCRIPT: dict[str, Any] = runpy.run_path(str(DOCS / "configuration.py"))
 MODELS: list[type[BaseModel]] = [RunConfig, *SCRIPT["settings_classes"]()]
 
 
-def test_the_page_on_configuration_is_what_make_docs_writes() -> None:
+def test_configuration_page_is_up_to_date() -> None:
     assert (DOCS / "configuration.md").read_text("utf8") == SCRIPT["render"]()
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: f"{model.__module__}.{model.__name__}")
-def test_every_setting_says_what_it_does(model: type[BaseModel]) -> None:
-    silent = [name for name, field in model.model_fields.items() if not (field.description or "").strip()]
-    assert not silent
+def test_every_setting_has_a_description(model: type[BaseModel]) -> None:
+    undescribed = [name for name, field in model.model_fields.items() if not (field.description or "").strip()]
+    assert not undescribed

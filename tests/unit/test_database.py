@@ -1,4 +1,4 @@
-"""The test servers are real."""
+"""The test servers: a migrated database, and a broker with the Redis protocol."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from sqlalchemy import text
 from services.coordinator.database import Sessions
 
 
-def test_each_test_has_a_fresh_migrated_database(sessions: Sessions) -> None:
+def test_database_is_migrated_and_empty(sessions: Sessions) -> None:
     with sessions.begin() as session:
         assert session.execute(text("select count(*) from runs")).scalar_one() == 0
 
 
-def test_the_broker_speaks_the_redis_protocol(broker_url: str) -> None:
+def test_broker_responds_to_redis_ping(broker_url: str) -> None:
     with redis.Redis.from_url(broker_url) as client:
         assert client.ping()

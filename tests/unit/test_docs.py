@@ -1,4 +1,4 @@
-"""The documentation leads where it says."""
+"""Links and numbers of the documentation."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ def _anchors(page: Path) -> set[str]:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_links_between_pages_lead_somewhere(page: Path) -> None:
+def test_links_between_pages_have_targets(page: Path) -> None:
     links = [(page.parent / path if path else page, anchor) for path, anchor in _LINK.findall(page.read_text("utf8"))]
     assert [str(target) for target, _ in links if not target.exists()] == []
     assert [anchor for target, anchor in links if anchor and anchor not in _anchors(target)] == []
 
 
-def test_decisions_are_numbered_without_a_gap() -> None:
+def test_decisions_are_numbered_consecutively() -> None:
     numbers = sorted(int(path.name[:4]) for path in (ROOT / "docs" / "decisions").glob("*.md"))
     assert numbers == list(range(1, len(numbers) + 1))
 

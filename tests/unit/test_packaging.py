@@ -1,4 +1,4 @@
-"""What is installed is what was meant: light imports, our own packages, pinned versions, data in the wheel."""
+"""Packaging: light imports, unshadowed package names, pinned versions, data in the wheel."""
 
 from __future__ import annotations
 
@@ -37,17 +37,17 @@ def _run(code: str) -> str:
 
 
 @pytest.mark.parametrize("module", ["services.coordinator.app", "services.coordinator.main", "services.cli.main"])
-def test_the_coordinator_and_the_cli_start_without_the_learning_libraries(module: str) -> None:
+def test_coordinator_and_cli_import_no_learning_library(module: str) -> None:
     code = f"import sys, {module}; print(sorted(set({HEAVY!r}) & set(sys.modules)))"
     assert _run(code) == "[]"
 
 
 @pytest.mark.parametrize("package", ["shared", "services"])
-def test_our_generic_package_names_are_not_shadowed_by_an_installed_one(package: str) -> None:
+def test_package_is_imported_from_this_project(package: str) -> None:
     assert Path(_run(f"import {package}; print({package}.__file__)")) == ROOT / package / "__init__.py"
 
 
-def test_constraints_hold_exact_versions_in_order_and_no_address() -> None:
+def test_constraints_are_exact_versions_in_order_without_urls() -> None:
     assert [line for line in CONSTRAINTS if not re.fullmatch(r"[A-Za-z0-9._-]+==[A-Za-z0-9.]+", line)] == []
     names = [line.partition("==")[0].upper() for line in CONSTRAINTS]
     assert names == sorted(set(names))
@@ -55,15 +55,15 @@ def test_constraints_hold_exact_versions_in_order_and_no_address() -> None:
 
 def _closure(requirements: list[str]) -> set[str]:
     seen: set[tuple[str, str]] = set()
-    waiting = [Requirement(text) for text in requirements]
-    while waiting:
-        requirement = waiting.pop()
+    pending = [Requirement(text) for text in requirements]
+    while pending:
+        requirement = pending.pop()
         for extra in {"", *requirement.extras}:
             key = (canonicalize_name(requirement.name), extra)
             if key in seen:
                 continue
             seen.add(key)
-            waiting += [
+            pending += [
                 needed
                 for needed in map(Requirement, importlib.metadata.requires(requirement.name) or [])
                 if needed.marker is None or needed.marker.evaluate({"extra": extra})
@@ -109,7 +109,7 @@ def test_installed_versions_are_the_pinned_ones() -> None:
     assert {name: version for name, version in installed.items() if pins.get(name, version) != version} == {}
 
 
-def test_the_wheel_carries_the_sample_corpus() -> None:
+def test_wheel_contains_the_sample_corpus() -> None:
     files = {file.distribution_path for file in WheelBuilder(str(ROOT)).recurse_included_files()}
     assert (
         len([path for path in files if re.fullmatch(r"services/cli/sample_corpus/\d{8}_headlines\.json", path)]) == 11

@@ -1,4 +1,4 @@
-"""`morrow backfill`: start a run over a corpus, or see what it would do."""
+"""`morrow backfill`: start a run over a corpus, or print its plan."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import Annotated, Any
 
 import typer
 
-from services.cli.arguments import UsageError, parse_assignments
+from services.cli.arguments import UsageError, iso_date, parse_assignments
 from services.cli.client import Client, Json
 from services.cli.commands.runs import show
 from services.cli.connect import connect
-from services.cli.options import DAY_FORMAT, AsJson, iso_date
+from services.cli.options import DAY_FORMAT, AsJson
 from services.cli.output.console import err, out, print_json, table
 from services.cli.output.format import coloured, counts, day
 from services.cli.output.watch import Follower
@@ -21,20 +21,24 @@ from shared.errors import MorrowError
 def request_body(
     name: str, corpus: str, first: str | None, last: str | None, settings: Sequence[str], headlines: int | None
 ) -> Json:
-    """The body of POST /v1/backfills; only what was given is sent, so that presets and defaults are resolved once."""
+    """The body of POST /v1/backfills with the options that are set; the coordinator resolves presets and defaults.
+
+    Raises UsageError for an invalid setting or date, --headlines beside --set headlines=…, and --from after --to.
+    """
     config: dict[str, Any] = parse_assignments(settings)
     if headlines is not None:
         if "headlines" in config:
-            raise UsageError("--headlines and --set headlines=… say the same thing: give one")
+            raise UsageError("--headlines and --set headlines=… are the same setting: use one of them")
+        # Parsed like --set, so that its bounds are checked before the request.
         config |= parse_assignments([f"headlines={headlines}"])
-    span = {key: value for key, value in (("from", iso_date(first)), ("to", iso_date(last))) if value is not None}
-    if len(span) == 2 and span["from"] > span["to"]:
+    dates = {key: value for key, value in (("from", iso_date(first)), ("to", iso_date(last))) if value is not None}
+    if len(dates) == 2 and dates["from"] > dates["to"]:
         raise UsageError(f"--from {first} is after --to {last}")
-    return {"name": name, "corpus": corpus, "config": config} | span
+    return {"name": name, "corpus": corpus, "config": config} | dates
 
 
 def show_plan(plan: Json) -> None:
-    """Print what a dry run answers."""
+    """Print the plan that a dry run returns."""
     rows = [
         (
             day(d["date"]),
@@ -55,25 +59,28 @@ def show_plan(plan: Json) -> None:
     console.print(f"steps: {counts(plan.get('steps'))}; rollouts: {plan.get('rollouts', '–')}; nothing was started")
 
 
-def outcome(run: Json) -> None:
-    """Raise a MorrowError if a run that has ended did not complete."""
+def check_ended(run: Json) -> None:
+    """Raises MorrowError for a run that ended without completing; a waiting run passes."""
     if run["state"] == "waiting":
-        err().print(f"{run['name']} waits for what settles its last forecasts; it goes on when later days are imported")
+        err().print(
+            f"{run['name']} waits for the outcomes of its last forecasts; it resumes when later days are imported"
+        )
     elif run["state"] != "completed":
-        raise MorrowError(f"{run['name']} ended as {run['state']}: {run.get('reason') or 'no reason was given'}")
+        raise MorrowError(f"{run['name']} ended as {run['state']}: {run.get('reason') or 'no reason given'}")
 
 
 def wait_for(client: Client, name: str) -> Json:
-    """Follow a run on standard error until it has ended; Ctrl-C leaves it going."""
+    """Follow a run on standard error until it ends; Ctrl-C stops following, not the run."""
     try:
         return Follower(client, err()).follow(name)
     except KeyboardInterrupt:
-        err().print(f"{name} goes on; follow it with `morrow status {name}`, stop it with `morrow pause {name}`")
+        # The interrupt goes on to run(), which exits with status 130.
+        err().print(f"{name} continues; see it with `morrow status {name}`, stop it with `morrow pause {name}`")
         raise
 
 
 def backfill(
-    corpus: Annotated[str, typer.Option("--corpus", metavar="C", help="The corpus to go through.")],
+    corpus: Annotated[str, typer.Option("--corpus", metavar="C", help="Corpus to run over.")],
     run: Annotated[str, typer.Option("--run", metavar="R", help="Name of the new run.")],
     first: Annotated[str | None, typer.Option("--from", metavar="D", help=f"First day ({DAY_FORMAT}).")] = None,
     last: Annotated[str | None, typer.Option("--to", metavar="D", help=f"Last day ({DAY_FORMAT}).")] = None,
@@ -81,25 +88,25 @@ def backfill(
         list[str] | None,
         typer.Option("--set", metavar="key=value", help="Set a field of the configuration (`morrow config`)."),
     ] = None,
-    headlines: Annotated[int | None, typer.Option(min=1, help="At most this many headlines a day.")] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")] = False,
-    wait: Annotated[bool, typer.Option("--wait", help="Follow the run to its end; exit status 1 if it fails.")] = False,
+    headlines: Annotated[int | None, typer.Option(min=1, help="Maximum number of headlines per day.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and start nothing.")] = False,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait until the run ends; exit status 1 if it fails.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Start a run: forecast, score and train, day by day, over a corpus."""
+    """Start a run: forecast, score and train over a corpus, day by day."""
     body = request_body(run, corpus, first, last, settings or [], headlines)
     client = connect()
-    made = client.post("/v1/backfills", body, dry_run="true" if dry_run else "false")
+    response = client.post("/v1/backfills", body, dry_run="true" if dry_run else "false")
     if wait and not dry_run:
-        made = wait_for(client, run)
+        response = wait_for(client, run)
     if as_json:
-        print_json(made)
+        print_json(response)
     elif dry_run:
-        show_plan(made)
+        show_plan(response)
     else:
-        show(made)
+        show(response)
     if wait and not dry_run:
-        outcome(made)
+        check_ended(response)
 
 
 def register(app: typer.Typer) -> None:

@@ -19,46 +19,50 @@ AMONG = {"all": "all lines", "valid": "valid lines", "delivered": "delivered lin
 def compare(
     a: Annotated[str, typer.Argument(metavar="A", help=SIDE)],
     b: Annotated[str, typer.Argument(metavar="B", help=SIDE)],
-    panel: Annotated[str | None, typer.Option(metavar="P", help="Compare on this panel of the corpus.")] = None,
-    resamples: Annotated[int, typer.Option(min=100, max=20_000, help="Resamples of the bootstrap.")] = 2_000,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of the resamples.")] = 0,
+    panel: Annotated[str | None, typer.Option(metavar="P", help="Panel of the corpus to compare on.")] = None,
+    resamples: Annotated[int, typer.Option(min=100, max=20_000, help="Number of bootstrap resamples.")] = 2_000,
+    seed: Annotated[int, typer.Option(min=0, help="Random seed of the resamples.")] = 0,
     as_json: AsJson = False,
 ) -> None:
-    """Compare two checkpoints or runs, with 95 % bootstrap intervals of B less A.
+    """Compare two checkpoints or runs: figures and 95 % bootstrap intervals of B minus A.
 
-    On a panel a run stands for its newest scored checkpoint; without one, two runs are compared on their common dates.
+    On a panel, a run is represented by its newest scored checkpoint. Without a panel, two runs are compared on their
+    common dates.
     """
-    found = connect().get("/v1/compare", a=a, b=b, panel=panel, resamples=resamples, seed=seed)
+    comparison = connect().get("/v1/compare", a=a, b=b, panel=panel, resamples=resamples, seed=seed)
     if as_json:
-        print_json(found)
+        print_json(comparison)
     else:
-        show(found)
+        show(comparison)
 
 
-def show(found: Json) -> None:
-    """Print a comparison: who is compared on what, the figures, what to know before trusting them."""
+def show(comparison: Json) -> None:
+    """Print a comparison: its two sides and dates, the figures, and the notes on their validity."""
     console = out()
-    where = f"panel {found['panel']}" if found["panel"] else "their common dates"
-    console.print(f"{found['a']['asked']} and {found['b']['asked']} on {where}", markup=False)
+    where = f"panel {comparison['panel']}" if comparison["panel"] else "their common dates"
+    console.print(f"{comparison['a']['asked']} and {comparison['b']['asked']} on {where}", markup=False)
     for name in "ab":
-        console.print(f"{name.upper()}: {_side(found[name])}", markup=False)
+        console.print(f"{name.upper()}: {_side(comparison[name])}", markup=False)
     columns = ("figure", "of", "A", "B", "B − A", "95 %", "")
-    console.print(table(columns, [_row(figure) for figure in found["figures"]], numbers=("A", "B", "B − A", "95 %")))
-    console.print(_method(found), markup=False)
-    for note in found["notes"]:
+    console.print(
+        table(columns, [_row(figure) for figure in comparison["figures"]], numbers=("A", "B", "B − A", "95 %"))
+    )
+    console.print(_method(comparison), markup=False)
+    for note in comparison["notes"]:
         console.print(note, markup=False, style="yellow")
 
 
 def _side(side: Json) -> str:
     dates = [day(date) for date in side["dates"]]
-    span = dates[0] if len(dates) == 1 else f"{dates[0]} to {dates[-1]} ({len(dates)} days)"
-    who = "the base model of" if side["policy"] == "base" else side["policy"] or "run"
-    who = f"{who} {side['run']}" if side["policy"] in {"base", None} else who
+    period = dates[0] if len(dates) == 1 else f"{dates[0]} to {dates[-1]} ({len(dates)} days)"
+    policy = "the base model of" if side["policy"] == "base" else side["policy"] or "run"
+    # A checkpoint's id begins with its run; the base model and a whole run do not say which run they belong to.
+    subject = f"{policy} {side['run']}" if side["policy"] in {"base", None} else policy
     if side["policy"] != "base":
-        who += f", {span}"
-    counted = f"{side['headlines']} headlines, {side['lines']} lines, {side['valid']} valid"
+        subject += f", {period}"
+    counts = f"{side['headlines']} headlines, {side['lines']} lines, {side['valid']} valid"
     ahead = side["look_ahead"]
-    return f"{who}; {counted}; look-ahead {'unknown' if ahead is None else f'{ahead} lines'}"
+    return f"{subject}; {counts}; look-ahead {'unknown' if ahead is None else f'{ahead} lines'}"
 
 
 def _row(figure: Json) -> tuple[str, ...]:
@@ -74,17 +78,21 @@ def _row(figure: Json) -> tuple[str, ...]:
 
 
 def _number(value: float | None, sign: str = "") -> str:
-    """Three digits behind the point; one where there are more before it."""
+    """Three decimals below 10 in size, else one."""
     if value is None:
         return "–"
     return f"{value:{sign}.3f}" if abs(value) < 10 else f"{value:{sign}.1f}"
 
 
-def _method(found: Json) -> str:
-    pairing = f"{found['headlines']} headlines, paired" if found["paired"] else "headlines of each side by itself"
+def _method(comparison: Json) -> str:
+    pairing = (
+        f"{comparison['headlines']} headlines, paired"
+        if comparison["paired"]
+        else "headlines, each side resampled by itself"
+    )
     return (
-        f"Intervals: {found['level']:.0%} of {found['resamples']} bootstrap resamples of {pairing}, seed "
-        f"{found['seed']}; * excludes 0."
+        f"Intervals: {comparison['level']:.0%} of {comparison['resamples']} bootstrap resamples of {pairing}, seed "
+        f"{comparison['seed']}; * excludes 0."
     )
 
 

@@ -1,4 +1,4 @@
-"""`morrow config`: what a run can be told."""
+"""`morrow config`: the fields of a run's configuration."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ from shared.run_config import RunConfig
 _SIGNS = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
 
 
-def _admits(schema: dict[str, Any]) -> str:
-    """Type and bounds of a field in words, from its JSON schema."""
+def _accepted(schema: dict[str, Any]) -> str:
+    """A field's type and bounds from its JSON schema, as in `integer ≥ 2, ≤ 64`."""
     options = schema.get("anyOf", [schema])
-    said = []
+    types = []
     for option in options:
         if "enum" in option:
-            said.append(" | ".join(option["enum"]))
+            types.append(" | ".join(option["enum"]))
         elif option.get("type") != "null":
             bounds = [f"{sign} {option[key]}" for key, sign in _SIGNS.items() if key in option]
-            said.append(" ".join([str(option.get("type", "")), ", ".join(bounds)]).strip())
-    return " or ".join([*said, *(["null"] if any(o.get("type") == "null" for o in options) else [])])
+            types.append(" ".join([str(option.get("type", "")), ", ".join(bounds)]).strip())
+    return " or ".join([*types, *(["null"] if any(o.get("type") == "null" for o in options) else [])])
 
 
 def fields() -> list[dict[str, Any]]:
-    """The fields of a run's configuration: name, what they admit, default, description."""
+    """The fields of a run's configuration: name, accepted values (key `admits`), default, description."""
     properties = RunConfig.model_json_schema()["properties"]
     return [
         {
             "name": name,
-            "admits": _admits(schema),
+            "admits": _accepted(schema),
             "default": schema.get("default"),
             "description": schema.get("description", ""),
         }
@@ -42,7 +42,7 @@ def fields() -> list[dict[str, Any]]:
 
 
 def config(as_json: AsJson = False) -> None:
-    """List what `morrow backfill --set key=value` can set: bounds, defaults, meaning."""
+    """List the fields that `morrow backfill --set key=value` sets: accepted values, default, meaning."""
     rows = fields()
     if as_json:
         print_json(rows)
@@ -51,12 +51,14 @@ def config(as_json: AsJson = False) -> None:
         (
             styled("[bold]{}[/]", row["name"]),
             row["admits"],
+            # As --set and JSON spell it.
             "null" if row["default"] is None else f"{row['default']}".replace("True", "true"),
+            # Backticks are Markdown, which a table does not render.
             row["description"].replace("`", ""),
         )
         for row in rows
     ]
-    out().print(table(("field", "admits", "default", "meaning"), shown))
+    out().print(table(("field", "accepts", "default", "meaning"), shown))
 
 
 def register(app: typer.Typer) -> None:

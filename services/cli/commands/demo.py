@@ -1,4 +1,4 @@
-"""`morrow demo`: the whole of Morrow over a few days of the sample corpus, with everything real."""
+"""`morrow demo`: a backfill of a few days of the sample corpus, with real servers, model and training."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import typer
 
 from services.cli.arguments import UsageError
 from services.cli.client import Client, Json
-from services.cli.commands.backfills import outcome
+from services.cli.commands.backfills import check_ended
 from services.cli.commands.corpus import import_corpus, show_import
 from services.cli.commands.reports import write_text
 from services.cli.commands.runs import show
@@ -35,14 +35,15 @@ DAYS, HEADLINES = 4, 3
 
 @contextmanager
 def _stack(home: Home) -> Iterator[None]:
-    """The stack that is up, or one that lives as long as this block."""
+    """Use the running stack, or start one and stop it at the end of the block."""
     if os.environ.get("MORROW_URL") or supervisor_pid(home) is not None:
-        err().print("using the stack that is up")
+        err().print("using the running stack")
         yield
         return
     from services.cli.local.control import stop_stack
 
     err().print(f"starting the stack in {home.root}")
+    # Tied to this process: an interrupted demo leaves no stack behind.
     start_detached(home, tied=True)
     try:
         yield
@@ -60,32 +61,35 @@ def _corpus_days(client: Client) -> list[str]:
 
 
 def is_demo(run: Json) -> bool:
-    """Whether a run was made by this command."""
+    """Whether this command created the run."""
     return run.get("corpus") == CORPUS and str(run["name"]).startswith("demo-")
 
 
 def next_name(taken: set[str]) -> str:
-    """demo-1, or the first number that is free."""
+    """demo-N with the lowest N ≥ 1 that is not taken."""
     number = 1
     while f"demo-{number}" in taken:
         number += 1
     return f"demo-{number}"
 
 
-def begin(client: Client, days: int, headlines: int) -> str:
-    """The name of the demo run to follow: an unfinished one, or a new one."""
+def start_run(client: Client, days: int, headlines: int) -> str:
+    """Resume an unfinished demo run or create a new one; returns its name.
+
+    Raises UsageError for more days than the sample corpus can settle.
+    """
     runs = list(client.items("/v1/backfills"))
     unfinished = next((run for run in runs if is_demo(run) and run["state"] not in FINAL_RUN_STATES), None)
     if unfinished is not None:
         name = str(unfinished["name"])
-        err().print(f"going on with {name}, which is not finished")
+        err().print(f"resuming {name}, which has not finished")
         if unfinished["state"] == "paused":
             client.post(f"/v1/backfills/{name}/resume")
         return name
     dates = _corpus_days(client)
     if days >= len(dates):
         raise UsageError(
-            f"--days {days}: the sample corpus has {len(dates)} days, and the last one only settles others"
+            f"--days {days}: the sample corpus has {len(dates)} days, and the last one only settles the others"
         )
     name = next_name({run["name"] for run in runs})
     body = {"name": name, "corpus": CORPUS, "from": dates[0], "to": dates[days - 1], "config": {"headlines": headlines}}
@@ -98,8 +102,8 @@ def begin(client: Client, days: int, headlines: int) -> str:
     return name
 
 
-def finish(client: Client, home: Home, name: str) -> None:
-    """Print the report's table, write report files, say where the checkpoints are and how to go on."""
+def show_results(client: Client, home: Home, name: str) -> None:
+    """Write the report files; print the report's table, the paths of reports and checkpoints, and the next commands."""
     reports = {form: home.reports / f"{name}.{form}" for form in ("md", "json")}
     for form, file in reports.items():
         write_text(file, client.text(f"/v1/backfills/{name}/report", format=form))
@@ -111,30 +115,30 @@ def finish(client: Client, home: Home, name: str) -> None:
         console.print(f"report       {file}", soft_wrap=True)
     for checkpoint in client.items(f"/v1/backfills/{name}/checkpoints"):
         console.print(f"checkpoint   {home.checkpoints / checkpoint['uri']}", soft_wrap=True)
-    console.print(f"go on with   morrow up --detach · morrow days {name} · morrow export {name} DIR · morrow down")
+    console.print(f"next         morrow up --detach · morrow days {name} · morrow export {name} DIR · morrow down")
 
 
 def demo(
-    days: Annotated[int, typer.Option(min=1, max=10, help="Days to backfill.")] = DAYS,
-    headlines: Annotated[int, typer.Option(min=1, help="Headlines per day.")] = HEADLINES,
+    days: Annotated[int, typer.Option(min=1, max=10, help="Number of days to backfill.")] = DAYS,
+    headlines: Annotated[int, typer.Option(min=1, help="Number of headlines per day.")] = HEADLINES,
 ) -> None:
     """Backfill a few days of the sample corpus with a real model, and print the report."""
     home = local_home()
-    began = time.monotonic()
+    started = time.monotonic()
     with _stack(home):
         client = connect()
-        name = begin(client, days, headlines)
+        name = start_run(client, days, headlines)
         try:
             run = Follower(client, err()).follow(name)
         except KeyboardInterrupt:
-            err().print(f"stopped; {name} keeps what it has: `morrow demo` goes on with it")
+            err().print(f"stopped; {name} keeps its results: `morrow demo` resumes it")
             raise
         if run["state"] == "completed":
-            finish(client, home, name)
-            err().print(f"done in {span(time.monotonic() - began)}")
+            show_results(client, home, name)
+            err().print(f"done in {span(time.monotonic() - started)}")
         else:
             show(run)
-        outcome(run)
+        check_ended(run)
 
 
 def register(app: typer.Typer) -> None:

@@ -6,19 +6,20 @@ from typing import Annotated
 
 import typer
 
+from services.cli.arguments import iso_date
 from services.cli.client import Json
 from services.cli.connect import connect
-from services.cli.options import DAY_FORMAT, AsJson, iso_date
+from services.cli.options import DAY_FORMAT, AsJson
 from services.cli.output.console import out, print_json, table
 from services.cli.output.format import day
 
-app = typer.Typer(help="Panels: headlines that no run over them is trained on.", no_args_is_help=True)
+app = typer.Typer(help="Panels of held-out headlines: create, list, show.", no_args_is_help=True)
 CorpusName = Annotated[str, typer.Argument(metavar="CORPUS", help="Name of the corpus.")]
 PanelName = Annotated[str, typer.Argument(metavar="NAME", help="Name of the panel.")]
 
 
 def show_panel(panel: Json) -> None:
-    """Print a panel with its headlines and what its dates mean."""
+    """Print a panel: its headlines, its look-ahead note and the runs that are scored on it."""
     console = out()
     console.print(
         f"{panel['name']} of {panel['corpus']}: {panel['headlines']} headlines from {day(panel['first'])} to "
@@ -29,9 +30,9 @@ def show_panel(panel: Json) -> None:
     console.print(table(("day", "outcome", "headline"), rows))
     console.print(panel["look_ahead"], markup=False)
     if panel["runs"]:
-        console.print(f"Runs that are scored on it: {', '.join(panel['runs'])}.", markup=False)
+        console.print(f"Runs scored on it: {', '.join(panel['runs'])}.", markup=False)
     else:
-        console.print(f"A run is scored on it with --set panel={panel['name']}.", markup=False)
+        console.print(f"To score a run on it: `morrow backfill --set panel={panel['name']}`.", markup=False)
 
 
 @app.command("create")
@@ -39,26 +40,27 @@ def create(
     corpus: CorpusName,
     name: PanelName,
     first: Annotated[
-        str | None, typer.Option("--from", metavar="DAY", help=f"First day ({DAY_FORMAT}); the corpus' first.")
+        str | None, typer.Option("--from", metavar="DAY", help=f"First day ({DAY_FORMAT}); default: the corpus' first.")
     ] = None,
     last: Annotated[
-        str | None, typer.Option("--to", metavar="DAY", help=f"Last day ({DAY_FORMAT}); the corpus' last.")
+        str | None, typer.Option("--to", metavar="DAY", help=f"Last day ({DAY_FORMAT}); default: the corpus' last.")
     ] = None,
-    headlines: Annotated[int, typer.Option(metavar="N", min=1, help="How many headlines.")] = 12,
-    seed: Annotated[int, typer.Option(metavar="S", min=0, help="Another seed chooses other headlines.")] = 0,
+    headlines: Annotated[int, typer.Option(metavar="N", min=1, help="Number of headlines.")] = 12,
+    seed: Annotated[int, typer.Option(metavar="S", min=0, help="Random seed of the selection.")] = 0,
     as_json: AsJson = False,
 ) -> None:
-    """Choose a panel's headlines, once and for all: sound dates only, each with a later day that settles it.
+    """Create a panel: a fixed random selection of headlines with valid dates and a later day that settles them.
 
-    The same command again shows the panel; another choice needs another name.
+    No run over these headlines trains on them. The same command again shows the panel; a different selection needs
+    another name.
     """
     body: Json = {"name": name, "headlines": headlines, "seed": seed}
     body |= {"from": iso_date(first), "to": iso_date(last)}
-    made = connect().post(f"/v1/corpora/{corpus}/panels", body)
+    panel = connect().post(f"/v1/corpora/{corpus}/panels", body)
     if as_json:
-        print_json(made)
+        print_json(panel)
     else:
-        show_panel(made)
+        show_panel(panel)
 
 
 @app.command("list")
@@ -72,7 +74,7 @@ def list_(
         print_json(items)
         return
     if not items:
-        out().print("no panels yet: `morrow panel create CORPUS NAME` makes one")
+        out().print("no panels yet: `morrow panel create CORPUS NAME` creates one")
         return
     rows = [
         (
@@ -91,9 +93,9 @@ def list_(
 
 @app.command("show")
 def show(corpus: CorpusName, name: PanelName, as_json: AsJson = False) -> None:
-    """Show a panel's headlines with their days, and when figures on it are of foresight."""
-    found = connect().get(f"/v1/corpora/{corpus}/panels/{name}")
+    """Show a panel's headlines with their days, and which policies look ahead on it."""
+    panel = connect().get(f"/v1/corpora/{corpus}/panels/{name}")
     if as_json:
-        print_json(found)
+        print_json(panel)
     else:
-        show_panel(found)
+        show_panel(panel)

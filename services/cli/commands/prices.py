@@ -10,73 +10,70 @@ import typer
 
 from services.cli.client import Json
 from services.cli.connect import connect
-from services.cli.files.closes import read_prices
+from services.cli.files.closes import read_closes
 from services.cli.options import AsJson
 from services.cli.output.console import err, out, print_json, table
-from services.cli.output.format import day
+from services.cli.output.format import day, skipped_rows
 
-app = typer.Typer(help="Daily closes that claims are settled against: import them, list them.", no_args_is_help=True)
-MOST_BAD_SHOWN = 20
+app = typer.Typer(help="Daily closes that settle claims: import, list, show.", no_args_is_help=True)
 
 
 class PriceFormat(StrEnum):
-    """How closes lie in files."""
+    """Format of files of closes."""
 
     csv = "csv"
     parquet = "parquet"
 
 
-def show_import(done: Json) -> None:
-    """Print what an import did and its bad rows."""
+def show_import(summary: Json) -> None:
+    """Print the summary of an import: counts and skipped rows."""
     console = out()
-    parts = [f"{done['added']} closes added"]
-    for name, words in (
-        ("replaced", "replaced"),
-        ("unchanged", "were there already"),
-        ("duplicates", "repeated rows folded"),
-    ):
-        parts += [f"{done[name]} {words}"] if done[name] else []
-    console.print(f"{done['name']}: {', '.join(parts)}; {_reach(done['covered_until'])}", markup=False)
-    for bad in done["bad"][:MOST_BAD_SHOWN]:
-        console.print(f"  skipped {bad['origin']}: {bad['reason']}", markup=False)
-    if len(done["bad"]) > MOST_BAD_SHOWN:
-        console.print(f"  … and {len(done['bad']) - MOST_BAD_SHOWN} more bad rows")
+    parts = [f"{summary['added']} closes added"]
+    for name, label in (("replaced", "replaced"), ("unchanged", "unchanged"), ("duplicates", "duplicates merged")):
+        parts += [f"{summary[name]} {label}"] if summary[name] else []
+    console.print(f"{summary['name']}: {', '.join(parts)}; {_coverage(summary['covered_until'])}", markup=False)
+    for line in skipped_rows(summary["bad"]):
+        console.print(line, markup=False)
 
 
-def _reach(covered_until: str | None) -> str:
+def _coverage(covered_until: str | None) -> str:
     if covered_until is None:
-        return "nothing can be settled yet"
-    return f"every instrument has closes up to {day(covered_until)}"
+        return "no claim can be settled yet"
+    return f"every instrument has closes until {day(covered_until)}"
 
 
 @app.command("import")
 def import_(
-    path: Annotated[Path, typer.Argument(metavar="PATH", help="A file with the columns symbol, date, close, aliases.")],
-    name: Annotated[str, typer.Option("--name", metavar="SET", help="The price set to fill; made if it is new.")],
+    path: Annotated[
+        Path, typer.Argument(metavar="PATH", help="A file or folder with columns symbol, date, close, aliases.")
+    ],
+    name: Annotated[
+        str, typer.Option("--name", metavar="SET", help="Price set to import into; created if it does not exist.")
+    ],
     form: Annotated[
-        PriceFormat | None, typer.Option("--format", help="How the closes lie in files; guessed if not given.")
+        PriceFormat | None, typer.Option("--format", help="Format of the files; guessed by default.")
     ] = None,
     replace: Annotated[
-        bool, typer.Option("--replace", help="Let a close replace another one of the same symbol and date.")
+        bool, typer.Option("--replace", help="Replace stored closes of the same symbol and date.")
     ] = False,
     skip_bad: Annotated[
-        bool, typer.Option("--skip-bad", help="Import the sound rows and report the bad ones.")
+        bool, typer.Option("--skip-bad", help="Import the valid rows and report the bad ones.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Import closes from a file or a folder of them: all or nothing, and the same files again change nothing.
+    """Import daily closes from files, all or none. Importing the same files again changes nothing.
 
-    Aliases are other names of an instrument, separated by |. Forecasts that waited for these closes are settled next.
+    Aliases are other names of an instrument, separated by |. Forecasts waiting for these closes are settled next.
     """
     client = connect()
     with err().status(f"reading {path}") as status:
-        rows = read_prices(path, form.value if form else None)
+        rows = read_closes(path, form.value if form else None)
         status.update(f"importing {len(rows)} rows into {name}")
-        done = client.post(f"/v1/prices/{name}", {"replace": replace, "skip_bad": skip_bad, "rows": rows})
+        summary = client.post(f"/v1/prices/{name}", {"replace": replace, "skip_bad": skip_bad, "rows": rows})
     if as_json:
-        print_json(done)
+        print_json(summary)
     else:
-        show_import(done)
+        show_import(summary)
 
 
 @app.command("list")
@@ -87,17 +84,17 @@ def list_(as_json: AsJson = False) -> None:
         print_json(items)
         return
     if not items:
-        out().print("no price sets yet: `morrow prices import PATH --name SET` makes one")
+        out().print("no price sets yet: `morrow prices import PATH --name SET` creates one")
         return
     rows = [
         (
-            found["name"],
-            str(found["instruments"]),
-            str(found["closes"]),
-            f"{day(found['first'])} to {day(found['last'])}",
-            day(found["covered_until"]),
+            prices["name"],
+            str(prices["instruments"]),
+            str(prices["closes"]),
+            f"{day(prices['first'])} to {day(prices['last'])}",
+            day(prices["covered_until"]),
         )
-        for found in items
+        for prices in items
     ]
     columns = ("set", "instruments", "closes", "from to", "covered until")
     out().print(table(columns, rows, numbers=("instruments", "closes")))
@@ -107,12 +104,12 @@ def list_(as_json: AsJson = False) -> None:
 def show(
     name: Annotated[str, typer.Argument(metavar="SET", help="Name of the price set.")], as_json: AsJson = False
 ) -> None:
-    """Show a price set instrument by instrument."""
-    found = connect().get(f"/v1/prices/{name}")
+    """Show the instruments of a price set."""
+    prices = connect().get(f"/v1/prices/{name}")
     if as_json:
-        print_json(found)
+        print_json(prices)
         return
-    out().print(f"{found['name']}: {_reach(found['covered_until'])}", markup=False)
+    out().print(f"{prices['name']}: {_coverage(prices['covered_until'])}", markup=False)
     rows = [
         (
             i["symbol"],
@@ -120,6 +117,6 @@ def show(
             f"{day(i['first'])} to {day(i['last'])}",
             " | ".join(i["aliases"]) or "–",
         )
-        for i in found["instruments"]
+        for i in prices["instruments"]
     ]
     out().print(table(("symbol", "closes", "from to", "aliases"), rows, numbers=("closes",)))

@@ -1,4 +1,4 @@
-"""Looking at runs and steering them: runs, status, days, pause, resume, cancel, retry, logs."""
+"""Runs: list, show and control them (runs, status, days, pause, resume, cancel, retry, logs)."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from typing import Annotated
 
 import typer
 
+from services.cli.arguments import iso_date
 from services.cli.client import Json
 from services.cli.connect import connect
-from services.cli.options import DAY_FORMAT, AsJson, RunName, iso_date
+from services.cli.options import DAY_FORMAT, AsJson, RunName
 from services.cli.output.console import out, print_json, print_text, table
 from services.cli.output.format import brief, coloured, counts, day, fraction, moment, span, steps, took
 from services.cli.output.markup import styled
@@ -35,21 +36,21 @@ def runs(as_json: AsJson = False) -> None:
         for run in items
     ]
     if not rows:
-        out().print("no runs yet: `morrow backfill --corpus C --run R` makes one")
+        out().print("no runs yet: `morrow backfill --corpus C --run R` starts one")
         return
     out().print(table(("run", "state", "corpus", "done", "days", "created", "reason"), rows, numbers=("done",)))
 
 
 def describe(run: Json) -> list[tuple[str, str]]:
-    """A run as label and value."""
+    """A run as pairs of label and value."""
     progress = run.get("progress") or {}
     eta = progress.get("eta_seconds")
-    done = f"{fraction(run):.0%} ({progress.get('steps_done', 0)} of {progress.get('steps_total', 0)} steps)"
+    progress_text = f"{fraction(run):.0%} ({progress.get('steps_done', 0)} of {progress.get('steps_total', 0)} steps)"
     lines = [
         ("run", f"{run['name']} ({run.get('kind', 'backfill')})"),
         ("state", styled("{}{}", coloured(run["state"]), f": {run['reason']}" if run.get("reason") else "")),
         ("corpus", run.get("corpus") or "–"),
-        ("progress", done + (f", about {span(eta)} left" if eta is not None else "")),
+        ("progress", progress_text + (f", about {span(eta)} left" if eta is not None else "")),
         ("days", counts(run.get("days"))),
         *((kind, counts(states)) for kind, states in (run.get("steps") or {}).items()),
         ("served", run.get("served") or "–"),
@@ -61,22 +62,22 @@ def describe(run: Json) -> list[tuple[str, str]]:
 
 
 def show(run: Json) -> None:
-    """Print a run in full."""
+    """Print all fields of a run, one per line."""
     for label, value in describe(run):
         out().print(styled("[bold]{}[/]  {}", f"{label:>9}", value), soft_wrap=True)
 
 
 def status(run: RunName, as_json: AsJson = False) -> None:
-    """Show how a run stands."""
-    found = connect().get(f"/v1/backfills/{run}")
+    """Show a run's state, progress and settings."""
+    current = connect().get(f"/v1/backfills/{run}")
     if as_json:
-        print_json(found)
+        print_json(current)
     else:
-        show(found)
+        show(current)
 
 
 def days(run: RunName, as_json: AsJson = False) -> None:
-    """List the days of a run: state and reason, policy, checkpoint."""
+    """List the days of a run: state, reason, steps, policy, checkpoint."""
     items = list(connect().items(f"/v1/backfills/{run}/days"))
     if as_json:
         print_json(items)
@@ -100,34 +101,34 @@ def days(run: RunName, as_json: AsJson = False) -> None:
     out().print(table(columns, rows, numbers=("headlines", "took")))
 
 
-def _say(run: Json) -> None:
+def _print_state(run: Json) -> None:
     reason = f": {run['reason']}" if run.get("reason") else ""
     out().print(styled("{} is {}{}", run["name"], coloured(run["state"]), reason))
 
 
 def pause(run: RunName) -> None:
-    """Let nothing new start; steps under way finish."""
-    _say(connect().post(f"/v1/backfills/{run}/pause"))
+    """Pause a run: no new step starts, running steps finish."""
+    _print_state(connect().post(f"/v1/backfills/{run}/pause"))
 
 
 def resume(run: RunName) -> None:
-    """Go on with a paused run."""
-    _say(connect().post(f"/v1/backfills/{run}/resume"))
+    """Resume a paused run."""
+    _print_state(connect().post(f"/v1/backfills/{run}/resume"))
 
 
 def cancel(run: RunName) -> None:
-    """End a run: nothing starts afterwards, steps under way are told to stop."""
-    _say(connect().post(f"/v1/backfills/{run}/cancel"))
+    """Cancel a run for good: no new step starts, running steps are stopped."""
+    _print_state(connect().post(f"/v1/backfills/{run}/cancel"))
 
 
 def retry(run: RunName, date: OptionalDay = None) -> None:
-    """Try the failed days of a run again, or one of them."""
+    """Retry all failed days of a run, or one of them."""
     body = {} if date is None else {"date": iso_date(date)}
-    _say(connect().post(f"/v1/backfills/{run}/retry", body))
+    _print_state(connect().post(f"/v1/backfills/{run}/retry", body))
 
 
 def logs(run: RunName, date: Annotated[str, typer.Argument(metavar="DAY", help=f"The day ({DAY_FORMAT}).")]) -> None:
-    """Print what the workers logged for a day, attempt by attempt."""
+    """Print the workers' logs of a day, one section per attempt."""
     print_text(connect().text(f"/v1/backfills/{run}/days/{iso_date(date)}/logs"))
 
 

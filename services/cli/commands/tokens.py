@@ -7,18 +7,18 @@ from typing import Annotated
 
 import typer
 
-from services.cli.client import Json
+from services.cli.client import Client, Json
 from services.cli.connect import connect
 from services.cli.options import AsJson
 from services.cli.output.console import err, out, print_json, table
 from services.cli.output.format import moment
 from shared.errors import NotFoundError
 
-app = typer.Typer(help="Tokens: who may ask the coordinator for what.", no_args_is_help=True)
+app = typer.Typer(help="Access tokens of the coordinator: create, list, revoke.", no_args_is_help=True)
 
 
 class TokenScope(StrEnum):
-    """What a token may do."""
+    """Scope of a token: the requests that it authorises."""
 
     read = "read"
     operate = "operate"
@@ -27,39 +27,42 @@ class TokenScope(StrEnum):
 
 @app.command("create")
 def create(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="Who or what holds it.")],
-    scope: Annotated[list[TokenScope], typer.Option("--scope", help="What it may do; may be given several times.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the token's holder.")],
+    scope: Annotated[list[TokenScope], typer.Option("--scope", help="Scope of the token; repeat for several.")],
     expires: Annotated[
-        str | None, typer.Option(metavar="TIME", help="How long it is good for: 12h, 30d, 8w; for ever if not given.")
+        str | None, typer.Option(metavar="TIME", help="Lifetime: 12h, 30d, 8w; default: no expiry.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Make a token and print it: once, and nothing else, for `export MORROW_TOKEN=$(morrow token create …)`."""
+    """Create a token. Standard output is the token alone: `export MORROW_TOKEN=$(morrow token create …)`."""
     body = {"name": name, "scopes": [one.value for one in scope]} | ({"expires": expires} if expires else {})
-    made = connect().post("/v1/tokens", body)
+    token = connect().post("/v1/tokens", body)
     if as_json:
-        print_json(made)
+        print_json(token)
         return
-    until = f", until {moment(made['expires_at'])}" if made["expires_at"] else ""
-    err().print(f"token {made['name']} ({made['id']}): {', '.join(made['scopes'])}{until}; it is not shown again")
-    typer.echo(made["token"])
+    until = f", until {moment(token['expires_at'])}" if token["expires_at"] else ""
+    # On standard error, so that $(…) captures the token alone.
+    err().print(f"token {token['name']} ({token['id']}): {', '.join(token['scopes'])}{until}; it is shown only once")
+    typer.echo(token["token"])
 
 
 def _state(token: Json) -> str:
     if token["revoked_at"]:
         return f"revoked {moment(token['revoked_at'])}"
-    return f"until {moment(token['expires_at'])}" if token["expires_at"] else "good for ever"
+    return f"until {moment(token['expires_at'])}" if token["expires_at"] else "no expiry"
 
 
 @app.command("list")
 def list_(as_json: AsJson = False) -> None:
-    """List the tokens, revoked ones too."""
+    """List all tokens, including revoked ones."""
     items = list(connect().items("/v1/tokens"))
     if as_json:
         print_json(items)
         return
     if not items:
-        out().print("no tokens yet: only this machine is served; `morrow token create NAME --scope operate` makes one")
+        out().print(
+            "no tokens yet: only this machine has access; `morrow token create NAME --scope operate` creates one"
+        )
         return
     rows = [
         (one["name"], one["id"], ", ".join(one["scopes"]), _state(one), moment(one["last_used_at"])) for one in items
@@ -67,13 +70,17 @@ def list_(as_json: AsJson = False) -> None:
     out().print(table(("token", "id", "scopes", "state", "last used"), rows))
 
 
-@app.command("revoke")
-def revoke(name: Annotated[str, typer.Argument(metavar="TOKEN", help="Its name or id.")]) -> None:
-    """Revoke a token: the next request that bears it is refused."""
-    client = connect()
+def _find(client: Client, name: str) -> Json:
+    """The token of that id or name; of several with one name, one that is not revoked."""
     items = [one for one in client.items("/v1/tokens") if name in (one["id"], one["name"])]
     if not items:
-        raise NotFoundError(f"there is no token {name}; `morrow token list` has them all")
-    chosen = next((one for one in items if not one["revoked_at"]), items[0])
-    gone = client.delete(f"/v1/tokens/{chosen['id']}")
-    out().print(f"token {gone['name']} ({gone['id']}) is revoked")
+        raise NotFoundError(f"token {name} does not exist; `morrow token list` lists all")
+    return next((one for one in items if not one["revoked_at"]), items[0])
+
+
+@app.command("revoke")
+def revoke(name: Annotated[str, typer.Argument(metavar="TOKEN", help="Name or id of the token.")]) -> None:
+    """Revoke a token: the coordinator rejects its next request."""
+    client = connect()
+    token = client.delete(f"/v1/tokens/{_find(client, name)['id']}")
+    out().print(f"token {token['name']} ({token['id']}) is revoked")

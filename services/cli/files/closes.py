@@ -1,7 +1,7 @@
-"""Files of closes as rows of an import: CSV and Parquet with the columns symbol, date, close and, if wanted, aliases.
+"""Files of daily closes as rows of an import: CSV and Parquet with the columns symbol, date, close and aliases.
 
-A row is a dictionary of strings with `origin` (file:line); what could not be read has `problem` instead. Whether a row
-makes a sound close is for the coordinator to say.
+The column aliases is optional. A row is a dictionary of strings with `origin` (file:line); an unreadable line has
+`problem` instead. The coordinator validates the rows.
 """
 
 from __future__ import annotations
@@ -11,48 +11,18 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 
-from services.cli.files.tables import READERS, SUFFIXES, files_at, is_utf8, matching
+from services.cli.files.tables import Row, bad_row, is_utf8, read, table_readers
 from shared.errors import InvalidInputError
 
-Row = dict[str, str]
-NEEDED = ("symbol", "date", "close")
-FIELDS = (*NEEDED, "aliases")
+REQUIRED = ("symbol", "date", "close")
+FIELDS = (*REQUIRED, "aliases")
 
 
-def read_prices(path: Path, format: str | None = None) -> list[Row]:  # noqa: A002 - the option's name
-    """All rows of a file, or of the folder's files of that format in order of name; the format is guessed if not given.
-
-    Raises InvalidInputError for a path, format or set of columns that cannot be meant.
-    """
-    if not path.exists():
-        raise InvalidInputError(f"path: there is nothing at {path}")
-    chosen = format or _guess(path)
-    if chosen not in READERS:
-        raise InvalidInputError(f"format: {chosen!r} is unknown; choose one of {', '.join(READERS)}")
-    return [
-        {"origin": origin, "problem": cells} if isinstance(cells, str) else _row(origin, cells)
-        for file in files_at(path, SUFFIXES[chosen])
-        for origin, cells in READERS[chosen](file, _need_columns)
-    ]
-
-
-def _guess(path: Path) -> str:
-    found = [
-        name
-        for name, endings in SUFFIXES.items()
-        if (path.name.lower().endswith(endings) if path.is_file() else matching(path, endings))
-    ]
-    if len(found) != 1:
-        held = f"{path} holds {' and '.join(found)}" if found else f"it cannot be told from {path}"
-        raise InvalidInputError(f"format: {held}; give one of {', '.join(SUFFIXES)}")
-    return found[0]
-
-
-def _need_columns(file: Path, columns: Sequence[str]) -> None:
-    missing = [name for name in NEEDED if name not in {_column(column) for column in columns}]
+def _check_columns(file: Path, columns: Sequence[str]) -> None:
+    missing = [name for name in REQUIRED if name not in {_column(column) for column in columns}]
     if missing:
         raise InvalidInputError(
-            f"{file}: the columns {', '.join(missing)} are missing; symbol, date and close are needed, aliases is "
+            f"{file}: the columns {', '.join(missing)} are missing; symbol, date and close are required, aliases is "
             f"optional, and its columns are {', '.join(columns) or 'none'}"
         )
 
@@ -69,9 +39,9 @@ def _row(origin: str, cells: Mapping[str, object]) -> Row:
             continue
         text = _text(value)
         if text is None:
-            return {"origin": origin, "problem": f"{field} is neither text, number nor date but {type(value).__name__}"}
+            return bad_row(origin, f"{field} must be text, a number or a date, not {type(value).__name__}")
         if not is_utf8(text):
-            return {"origin": origin, "problem": f"{field} is not valid UTF-8"}
+            return bad_row(origin, f"{field} is not valid UTF-8")
         row[field] = text
     return row
 
@@ -79,5 +49,17 @@ def _row(origin: str, cells: Mapping[str, object]) -> Row:
 def _text(value: object) -> str | None:
     if isinstance(value, dt.date):
         return value.isoformat()
+    # In Python a bool is an int, but it is no price.
     is_number = isinstance(value, int | float | Decimal) and not isinstance(value, bool)
     return str(value) if is_number or isinstance(value, str) else None
+
+
+READERS = table_readers(_check_columns, _row)
+
+
+def read_closes(path: Path, format: str | None = None) -> list[Row]:  # noqa: A002 - the option's name
+    """All rows of a file or folder of closes, in order of file name; without a format it is guessed.
+
+    Raises InvalidInputError for a missing path, an unknown or ambiguous format, and a file without a required column.
+    """
+    return read(path, format, READERS)

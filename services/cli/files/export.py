@@ -1,6 +1,6 @@
-"""Writes a run in the legacy layout: a folder of documents, training data, checkpoints and logs.
+"""Exports a run in the legacy layout: a folder of documents, training data, checkpoints and logs.
 
-Every file appears under its name only when it is whole; checkpoint files are checked against their hashes.
+Files are written beside and renamed, so that none is ever incomplete; checkpoint files are verified by their hashes.
 """
 
 from __future__ import annotations
@@ -12,100 +12,74 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-import httpx
-
+from services.cli.client import Client, Json
 from shared.checkpoints import MANIFEST, sha256_of
-from shared.errors import CheckpointCorruptError, MorrowError, UnavailableError, from_problem, message_of
+from shared.errors import CheckpointCorruptError, MorrowError
 from shared.text.sanitize import guarded
 
-Json = dict[str, Any]
 Progress = Callable[[str, int, int], None]
-"""Is told what is written, how many days are done, and how many there are."""
+"""Called with a label, the number of exported days and the number of all days."""
 DOCUMENTS = ("predictions", "outcome_tracking", "evaluations")
-COLUMNS = ("prediction_id", "headline", "rollout_id", "method", "ranking", "reward", "date", "status")
-MORE_COLUMNS = ("outcome_score", "normalized_score", "composite_reward", "trade_thinking_score")
-PAGE = 1000
+LEGACY_COLUMNS = ("prediction_id", "headline", "rollout_id", "method", "ranking", "reward", "date", "status")
+ADDED_COLUMNS = ("outcome_score", "normalized_score", "composite_reward", "trade_thinking_score")
 _SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
 
 @dataclass
 class Exported:
-    """What was written: the folder, the days with predictions, and every file in order."""
+    """The result of an export: its folder, the number of days with predictions, and its files in order."""
 
     folder: Path
     days: int = 0
     files: list[Path] = field(default_factory=list)
 
 
-def export_run(http: httpx.Client, run: str, folder: Path, progress: Progress = lambda *_: None) -> Exported:
-    """Write all days of a run below `folder`; writing again replaces what is there. Raises MorrowError."""
-    done = Exported(folder)
-    dates = [day["date"] for day in _days(http, run)]
+def export_run(client: Client, run: str, folder: Path, progress: Progress = lambda *_: None) -> Exported:
+    """Write all days of a run below `folder`, replacing the files of an earlier export.
+
+    Raises NotFoundError for an unknown run, UnavailableError without a coordinator, and CheckpointCorruptError for a
+    file that differs from the published one.
+    """
+    exported = Exported(folder)
+    dates = [day["date"] for day in client.items(f"/v1/backfills/{run}/days")]
     for number, date in enumerate(dates):
         progress(f"{run} {date}", number, len(dates))
-        _write_day(http, folder, _get(http, f"/v1/backfills/{run}/export/{date}"), done)
+        _write_day(client, folder, client.get(f"/v1/backfills/{run}/export/{date}"), exported)
     progress(run, len(dates), len(dates))
-    return done
+    return exported
 
 
-def _days(http: httpx.Client, run: str) -> Iterator[Json]:
-    cursor: str | None = None
-    while True:
-        page = _get(http, f"/v1/backfills/{run}/days", {"limit": str(PAGE)} | ({"cursor": cursor} if cursor else {}))
-        yield from page["items"]
-        cursor = page["next"]
-        if cursor is None:
-            return
-
-
-def _get(http: httpx.Client, path: str, query: Mapping[str, str] | None = None) -> Json:
-    try:
-        answer = http.get(path, params=query)
-    except httpx.TransportError as error:
-        reason = message_of(error)
-        raise UnavailableError(f"the coordinator at {http.base_url} does not answer: {reason}") from error
-    _check(answer)
-    body: Json = answer.json()
-    return body
-
-
-def _check(answer: httpx.Response) -> None:
-    if answer.is_error:
-        is_json = "json" in answer.headers.get("content-type", "")
-        raise from_problem(answer.status_code, answer.json() if is_json else {})
-
-
-def _write_day(http: httpx.Client, folder: Path, day: Json, done: Exported) -> None:
+def _write_day(client: Client, folder: Path, day: Json, exported: Exported) -> None:
     run, stamp = day["run"], day["headlines"]["date"]
     storage, training = folder / f"timestamped_storage_{run}", folder / "training"
     if day["headlines"]["headlines"]:
-        done.files.append(_write_json(storage / f"{stamp}_headlines.json", day["headlines"]))
+        exported.files.append(_write_json(storage / f"{stamp}_headlines.json", day["headlines"]))
     if day["predictions"]["predictions"]:
-        done.days += 1
-        done.files += [_write_json(storage / f"{stamp}_{name}.json", day[name]) for name in DOCUMENTS]
+        exported.days += 1
+        exported.files += [_write_json(storage / f"{stamp}_{name}.json", day[name]) for name in DOCUMENTS]
         rows = day["evaluations"]["evaluations"]
-        done.files.append(_write(storage / f"{stamp}_evaluations.csv", _csv(rows)))
+        exported.files.append(_write(storage / f"{stamp}_evaluations.csv", _csv(rows)))
     if day["training"]:
-        done.files.append(_write_json(training / f"gspo_training_{stamp}.json", day["training"]))
+        exported.files.append(_write_json(training / f"gspo_training_{stamp}.json", day["training"]))
     for step, text in day["logs"].items():
-        done.files.append(_write(training / "logs" / f"{_safe(run)}_{stamp}_{_safe(step)}.log", text))
+        exported.files.append(_write(training / "logs" / f"{_safe(run)}_{stamp}_{_safe(step)}.log", text))
     if day["checkpoint"]:
-        done.files += _write_checkpoint(http, training / "checkpoints" / f"gspo_{run}", day["checkpoint"])
+        exported.files += _write_checkpoint(client, training / "checkpoints" / f"gspo_{run}", day["checkpoint"])
 
 
 def _csv(rows: list[Json]) -> str:
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow([*COLUMNS, *MORE_COLUMNS])
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow([*LEGACY_COLUMNS, *ADDED_COLUMNS])
     for row in rows:
-        cells = [row[name] for name in (*COLUMNS, *MORE_COLUMNS)]
+        cells = [row[name] for name in (*LEGACY_COLUMNS, *ADDED_COLUMNS)]
+        # A spreadsheet would run a text that begins like a formula.
         writer.writerow([guarded(cell) if isinstance(cell, str) else cell for cell in cells])
-    return out.getvalue()
+    return buffer.getvalue()
 
 
 def _write_json(path: Path, document: Json) -> Path:
@@ -121,19 +95,21 @@ def _write(path: Path, text: str) -> Path:
 
 
 def _safe(name: str) -> str:
+    # Names come from the coordinator: a path among them could lead out of the folder.
     if not _SAFE.fullmatch(name):
-        raise MorrowError(f"the coordinator named a file {name!r}, which could lead out of the export's folder")
+        raise MorrowError(f"the coordinator named a file {name!r}, which may lie outside the export's folder")
     return name
 
 
-def _write_checkpoint(http: httpx.Client, folder: Path, checkpoint: Json) -> list[Path]:
-    """One folder per alias of the checkpoint; one that holds it already is left alone."""
+def _write_checkpoint(client: Client, folder: Path, checkpoint: Json) -> list[Path]:
+    """Write one folder per alias of the checkpoint; a folder with the same files is kept."""
     targets = [folder / _safe(alias) for alias in checkpoint["aliases"]]
-    stale = [target for target in targets if not _holds(target, checkpoint)]
+    stale = [target for target in targets if not _is_current(target, checkpoint)]
     if stale:
+        # Per process, so that two exports into one folder do not share it.
         staged = folder / f".part-{os.getpid()}"
         try:
-            _download(http, staged, checkpoint)
+            _download(client, staged, checkpoint)
             for target in stale:
                 _replace(target, staged)
         finally:
@@ -141,37 +117,32 @@ def _write_checkpoint(http: httpx.Client, folder: Path, checkpoint: Json) -> lis
     return targets
 
 
-def _holds(target: Path, checkpoint: Json) -> bool:
+def _is_current(target: Path, checkpoint: Json) -> bool:
     hashes = checkpoint["files"] | {MANIFEST: checkpoint["sha256"]}
     return all((target / name).is_file() and sha256_of(target / name) == digest for name, digest in hashes.items())
 
 
-def _download(http: httpx.Client, staged: Path, checkpoint: Json) -> None:
+def _download(client: Client, staged: Path, checkpoint: Json) -> None:
     shutil.rmtree(staged, ignore_errors=True)
     staged.mkdir(parents=True)
     for name, digest in (checkpoint["files"] | {MANIFEST: checkpoint["sha256"]}).items():
         path = f"/v1/checkpoints/{checkpoint['id']}/files/{name}"
-        if _fetch(http, path, staged / _safe(name)) != digest:
-            raise CheckpointCorruptError(f"checkpoint {checkpoint['id']}: {name} is not what was published")
+        if _fetch(client, path, staged / _safe(name)) != digest:
+            raise CheckpointCorruptError(f"checkpoint {checkpoint['id']}: {name} differs from the published file")
 
 
-def _fetch(http: httpx.Client, path: str, target: Path) -> str:
-    """Stream a file to disk; its SHA-256."""
+def _fetch(client: Client, path: str, target: Path) -> str:
+    """Stream a file to disk; returns its SHA-256 as hex digits."""
     digest = hashlib.sha256()
-    try:
-        with http.stream("GET", path) as answer, target.open("wb") as file:
-            if answer.is_error:
-                answer.read()
-            _check(answer)
-            for piece in answer.iter_bytes():
-                digest.update(piece)
-                file.write(piece)
-    except httpx.TransportError as error:
-        raise UnavailableError(f"{path} broke off: {message_of(error)}") from error
+    with target.open("wb") as file:
+        for chunk in client.chunks(path):
+            digest.update(chunk)
+            file.write(chunk)
     return digest.hexdigest()
 
 
 def _replace(target: Path, staged: Path) -> None:
+    # Renamed and not written in place: a crash leaves a whole folder, if only under a dotted name.
     fresh, old = target.with_name(f".{target.name}.new"), target.with_name(f".{target.name}.old")
     for leftover in (fresh, old):
         shutil.rmtree(leftover, ignore_errors=True)

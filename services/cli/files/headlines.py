@@ -1,7 +1,7 @@
 """Files of headlines as rows of a corpus import: daily-json, jsonl, csv and parquet.
 
-A row is a dictionary of strings with `origin` (file:line) and any of text, published_at, date, source, link; what
-could not be read has `problem` instead. Whether a row makes a sound headline is for the coordinator to say.
+A row is a dictionary of strings with `origin` (file:line) and any of text, published_at, date, source, link; an
+unreadable line has `problem` instead. The coordinator validates the rows.
 """
 
 from __future__ import annotations
@@ -9,15 +9,12 @@ from __future__ import annotations
 import datetime as dt
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import partial
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from services.cli.files import tables as table_files
-from services.cli.files.tables import CheckColumns, Record, csv_records, files_at, is_utf8, matching, parquet_records
+from services.cli.files.tables import Reader, Row, bad_row, is_utf8, read, table_readers
 from shared.errors import InvalidInputError
 
-Row = dict[str, str]
 FIELDS: dict[str, tuple[str, ...]] = {
     "text": ("text", "headline", "title"),
     "published_at": ("published_at", "timestamp"),
@@ -25,50 +22,13 @@ FIELDS: dict[str, tuple[str, ...]] = {
     "source": ("source",),
     "link": ("link", "url"),
 }
-"""What a row's fields may be called in a file; the first name that is there counts."""
-SUFFIXES = {
-    "daily-json": ("_headlines.json",),
-    "jsonl": (".jsonl", ".ndjson"),
-    **table_files.SUFFIXES,
-}
+"""The names that a row's field may have in a file; the first one present counts."""
 _HEADLINES = re.compile(r'"headlines"\s*:\s*\[')
-
-
-def read_rows(path: Path, format: str | None = None) -> list[Row]:  # noqa: A002 - the option's name
-    """All rows of a file, or of the folder's files of that format in order of name; the format is guessed if not given.
-
-    Raises InvalidInputError for a path, format or set of columns that cannot be meant.
-    """
-    if not path.exists():
-        raise InvalidInputError(f"path: there is nothing at {path}")
-    chosen = format or _guess(path)
-    if chosen not in READERS:
-        raise InvalidInputError(f"format: {chosen!r} is unknown; choose one of {', '.join(READERS)}")
-    return [row for file in files_at(path, SUFFIXES[chosen]) for row in READERS[chosen](file)]
-
-
-def _guess(path: Path) -> str:
-    if path.is_file():
-        found = [name for name, endings in SUFFIXES.items() if path.name.lower().endswith(endings)]
-        found += ["daily-json"] if path.suffix.lower() == ".json" else []
-    else:
-        found = [name for name in SUFFIXES if matching(path, SUFFIXES[name])]
-        # An exported run's folder holds tables beside its headlines.
-        found = ["daily-json"] if "daily-json" in found else found
-    if not found:
-        raise InvalidInputError(f"format: cannot be told from {path}; give one of {', '.join(READERS)}")
-    if len(set(found)) > 1:
-        raise InvalidInputError(f"format: {path} holds {' and '.join(found)}; say which one is meant")
-    return found[0]
-
-
-def _bad(origin: str, problem: str) -> Row:
-    return {"origin": origin, "problem": problem}
 
 
 def _row(origin: str, record: object) -> Row:
     if not isinstance(record, Mapping):
-        return _bad(origin, f"it is not an object with fields but {type(record).__name__}")
+        return bad_row(origin, f"an object with fields is required, not {type(record).__name__}")
     row = {"origin": origin}
     for field, names in FIELDS.items():
         value = next((record[name] for name in names if record.get(name) is not None), None)
@@ -77,9 +37,9 @@ def _row(origin: str, record: object) -> Row:
         if value is None:
             continue
         if not isinstance(value, str):
-            return _bad(origin, f"{field} is not text but {type(value).__name__}")
+            return bad_row(origin, f"{field} must be text, not {type(value).__name__}")
         if not is_utf8(value):
-            return _bad(origin, f"{field} is not valid UTF-8")
+            return bad_row(origin, f"{field} is not valid UTF-8")
         row[field] = value
     return row
 
@@ -93,39 +53,42 @@ def _daily_json(file: Path) -> Iterator[Row]:
     text = _text(file)
     try:
         day = json.loads(text)
+    # Deep nesting exceeds the parser's recursion limit.
     except (json.JSONDecodeError, RecursionError) as error:
         line = error.lineno if isinstance(error, json.JSONDecodeError) else 1
-        yield _bad(f"{file.name}:{line}", f"the file is not JSON: {error}")
+        yield bad_row(f"{file.name}:{line}", f"the file is not JSON: {error}")
         return
     headlines = day.get("headlines") if isinstance(day, dict) else None
     if not isinstance(headlines, list):
-        raise InvalidInputError(f"{file}: there is no list `headlines` in it; is it a file of daily headlines?")
+        raise InvalidInputError(f"{file}: a list `headlines` is required; is it a file of daily headlines?")
     for line, headline in zip(_lines(text, headlines), headlines, strict=True):
         yield _dated(_row(f"{file.name}:{line}", headline), file, day.get("date"))
 
 
-def _dated(row: Row, file: Path, given: object) -> Row:
-    """The row under the date of its file: the one written inside, which must not contradict the file's name."""
-    named = re.match(r"\d{8}(?=_)", file.name)
-    inside = given.replace("-", "") if isinstance(given, str) and given else None
-    if named and inside and named[0] != inside:
-        return _bad(row["origin"], f"the file says date {given} but is named for {named[0]}")
-    date = inside or (named[0] if named else None)
+def _dated(row: Row, file: Path, date_field: object) -> Row:
+    """The row with its file's date: the field `date`, which must equal the date in the file's name."""
+    in_name = re.match(r"\d{8}(?=_)", file.name)
+    inside = date_field.replace("-", "") if isinstance(date_field, str) and date_field else None
+    if in_name and inside and in_name[0] != inside:
+        return bad_row(row["origin"], f"the file's date is {date_field}, but its name says {in_name[0]}")
+    date = inside or (in_name[0] if in_name else None)
     return row if "problem" in row or date is None else row | {"date": date}
 
 
 def _lines(text: str, headlines: Sequence[object]) -> list[int]:
-    """The line on which each headline begins; their numbers in the list where that cannot be told."""
+    """The line on which each headline begins; its number in the list where the text does not show the line."""
     start, decoder = _HEADLINES.search(text), json.JSONDecoder()
     position = start.end() if start else 0
     line, lines = text.count("\n", 0, position) + 1, []
     try:
         for headline in headlines:
+            # raw_decode accepts no white space before a value.
             while text[position] in " \t\r\n,":
                 line += text[position] == "\n"
                 position += 1
-            found, end = decoder.raw_decode(text, position)
-            if found != headline:
+            item, end = decoder.raw_decode(text, position)
+            # An earlier `headlines` in the text was found: the lines would be wrong.
+            if item != headline:
                 raise ValueError
             lines.append(line)
             line += text.count("\n", position, end)
@@ -136,6 +99,7 @@ def _lines(text: str, headlines: Sequence[object]) -> list[int]:
 
 
 def _jsonl(file: Path) -> Iterator[Row]:
+    # Not splitlines(): JSON strings may contain U+2028 and its like.
     for number, line in enumerate(_text(file).split("\n"), 1):
         if not line.strip():
             continue
@@ -143,25 +107,29 @@ def _jsonl(file: Path) -> Iterator[Row]:
         try:
             yield _row(origin, json.loads(line))
         except (json.JSONDecodeError, RecursionError) as error:
-            yield _bad(origin, f"the line is not JSON: {error}")
+            yield bad_row(origin, f"the line is not JSON: {error}")
 
 
-def _need_columns(file: Path, columns: Sequence[str]) -> None:
+def _check_columns(file: Path, columns: Sequence[str]) -> None:
     for field in ("text", "published_at"):
         if not set(FIELDS[field]) & set(columns):
-            wanted, there = " or ".join(FIELDS[field]), ", ".join(columns) or "none"
-            raise InvalidInputError(f"{file}: a column {wanted} is needed; its columns are {there}")
+            accepted, present = " or ".join(FIELDS[field]), ", ".join(columns) or "none"
+            raise InvalidInputError(f"{file}: a column {accepted} is required; its columns are {present}")
 
 
-def _table(file: Path, records: Callable[[Path, CheckColumns], Iterator[Record]]) -> Iterator[Row]:
-    for origin, cells in records(file, _need_columns):
-        yield _bad(origin, cells) if isinstance(cells, str) else _row(origin, cells)
-
-
-READERS: dict[str, Callable[[Path], Iterator[Row]]] = {
-    "daily-json": _daily_json,
-    "jsonl": _jsonl,
-    "csv": partial(_table, records=csv_records),
-    "parquet": partial(_table, records=parquet_records),
+READERS = {
+    # An exported run's folder has tables beside its headlines.
+    "daily-json": Reader(("_headlines.json",), _daily_json, lone_suffixes=(".json",), wins=True),
+    "jsonl": Reader((".jsonl", ".ndjson"), _jsonl),
+    **table_readers(_check_columns, _row),
 }
 """One reader per format: another format is another entry."""
+
+
+def read_headlines(path: Path, format: str | None = None) -> list[Row]:  # noqa: A002 - the option's name
+    """All rows of a file or folder of headlines, in order of file name; without a format it is guessed.
+
+    Raises InvalidInputError for a missing path, an unknown or ambiguous format, and a file without a required column
+    or, in daily-json, without headlines.
+    """
+    return read(path, format, READERS)

@@ -1,7 +1,7 @@
-"""A folder in the legacy layout, the predecessor's or one that `morrow export` wrote, as the import of a run.
+"""A folder in the legacy layout (the predecessor's, or one of `morrow export`) as the body of a run import.
 
-Rollouts are told apart by (date, headline, horizon, rollout_id), never by prediction_id. Headline times without a
-zone are UTC. Times of rollouts are kept as they are written. `_evaluations.csv` stands in where the JSON is missing.
+The key of a rollout is (date, headline, horizon, rollout_id), since prediction_id is not unique. Headline times without
+a zone are UTC; times of rollouts are kept as written. `_evaluations.csv` is read where the JSON is missing.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _NAME = re.compile(r"(\d{8})_(predictions|outcome_tracking|evaluations)\.(json|c
 
 @dataclass
 class _Day:
-    """What the files of one date say, by key."""
+    """The contents of one date's files, by key."""
 
     date: dt.date
     folder: Path
@@ -45,9 +45,9 @@ class _Day:
 
 
 def read_legacy_run(folder: Path, name: str) -> Json:
-    """The body of POST /v1/imports/runs for a folder of YYYYMMDD_* files or one above timestamped_storage_*.
+    """The body of POST /v1/imports/runs for a folder of YYYYMMDD_* files, or its parent folder.
 
-    Raises InvalidInputError naming the file that cannot be read.
+    Raises InvalidInputError naming the file that is unreadable, or the folder if it has no such files or several runs.
     """
     storage = _storage(folder)
     dates = sorted({match[1] for path in storage.iterdir() if (match := _NAME.fullmatch(path.name))})
@@ -60,24 +60,24 @@ def read_legacy_run(folder: Path, name: str) -> Json:
 
 def _storage(folder: Path) -> Path:
     if not folder.is_dir():
-        raise InvalidInputError(f"path: there is no folder {folder}")
+        raise InvalidInputError(f"path: folder {folder} does not exist")
     candidates = [folder, *sorted(path for path in folder.glob("timestamped_storage_*") if path.is_dir())]
-    found = [path for path in candidates if any(_NAME.fullmatch(file.name) for file in path.iterdir())]
-    if not found:
-        raise InvalidInputError(
-            f"path: {folder} holds no YYYYMMDD_predictions, _outcome_tracking or _evaluations files"
-        )
-    if len(found) > 1:
-        names = ", ".join(path.name for path in found)
-        raise InvalidInputError(f"path: {folder} holds several runs ({names}); give the folder of one")
-    return found[0]
+    storages = [path for path in candidates if any(_NAME.fullmatch(file.name) for file in path.iterdir())]
+    if not storages:
+        raise InvalidInputError(f"path: {folder} has no YYYYMMDD_predictions, _outcome_tracking or _evaluations files")
+    if len(storages) > 1:
+        names = ", ".join(path.name for path in storages)
+        raise InvalidInputError(f"path: {folder} has several runs ({names}); give the folder of one")
+    return storages[0]
 
 
 def _date(text: str) -> dt.date:
     try:
         return dt.datetime.strptime(text, "%Y%m%d").date()  # noqa: DTZ007 - a date has no zone
     except ValueError as error:
-        raise InvalidInputError(f"path: a file is named for {text}, which is no date; rename or remove it") from error
+        raise InvalidInputError(
+            f"path: a file's name begins with {text}, which is not a date; rename or remove it"
+        ) from error
 
 
 def _read_day(folder: Path, date: dt.date) -> _Day:
@@ -85,14 +85,14 @@ def _read_day(folder: Path, date: dt.date) -> _Day:
     headlines = _document(day, "headlines")
     day.timezone = headlines.get("timezone")
     for item in _items(headlines, "headlines"):
-        _note_time(day, item.get("text"), item)
+        _record_time(day, item.get("text"), item)
     for item in _items(_document(day, "predictions"), "predictions"):
-        _take_prediction(day, item)
+        _add_prediction(day, item)
     tracking, evaluations = _document(day, "outcome_tracking"), _document(day, "evaluations")
     day.outcome_date = tracking.get("outcome_date")
-    _take(day, day.tracked, _items(tracking, "outcomes"), "outcome_tracking.json")
+    _add_rows(day, day.tracked, _items(tracking, "outcomes"), "outcome_tracking.json")
     rows = _items(evaluations, "evaluations") if evaluations else list(_csv_rows(day))
-    _take(day, day.evaluated, rows, "evaluations")
+    _add_rows(day, day.evaluated, rows, "evaluations")
     return day
 
 
@@ -107,7 +107,7 @@ def _document(day: _Day, kind: str) -> Json:
     except UnicodeDecodeError as error:
         raise InvalidInputError(f"{path}: not UTF-8: {error}") from error
     if not isinstance(document, dict):
-        raise InvalidInputError(f"{path}: an object was expected, not {type(document).__name__}")
+        raise InvalidInputError(f"{path}: an object is required, not {type(document).__name__}")
     return document
 
 
@@ -119,45 +119,47 @@ def _items(document: Mapping[str, Any], name: str) -> list[Json]:
 def _csv_rows(day: _Day) -> Iterator[Json]:
     path = day.folder / f"{day.stem}_evaluations.csv"
     if path.is_file():
+        # A byte order mark is no part of the first column's name.
         with path.open(encoding="utf-8-sig", newline="") as stream:
             for row in csv.DictReader(stream):
+                # The export guards texts that begin like formulas.
                 yield {name: unguarded(value) for name, value in row.items() if isinstance(value, str) and value}
 
 
-def _note_time(day: _Day, headline: object, data: object) -> None:
+def _record_time(day: _Day, headline: object, data: object) -> None:
     if isinstance(headline, str) and isinstance(data, dict) and isinstance(data.get("timestamp"), str):
         day.times[headline] = data["timestamp"]
 
 
-def _take_prediction(day: _Day, item: Json) -> None:
+def _add_prediction(day: _Day, item: Json) -> None:
     headline = item.get("headline")
-    _note_time(day, headline, item.get("headline_data"))
+    _record_time(day, headline, item.get("headline_data"))
     day.profile = day.profile or item.get("sampler_profile")
     rollouts = [{"headline": headline} | rollout for rollout in _items(item, "rollouts")]
     for rollout in rollouts:
         if isinstance(item.get("prompt"), str):
             day.prompts[str(headline), rollout.get("horizon")] = item["prompt"]
-    _take(day, day.predicted, rollouts, "predictions.json")
+    _add_rows(day, day.predicted, rollouts, "predictions.json")
 
 
-def _take(day: _Day, into: dict[Key, Json], rows: Iterable[Json], kind: str) -> None:
+def _add_rows(day: _Day, into: dict[Key, Json], rows: Iterable[Json], kind: str) -> None:
     for row in rows:
         try:
             key = (str(row["headline"]), row.get("horizon"), int(row["rollout_id"]))
         except (KeyError, TypeError, ValueError) as error:
             where = f"{day.folder}/{day.stem}_{kind}"
-            raise InvalidInputError(f"{where}: a row has no headline or no whole rollout_id ({error})") from error
+            raise InvalidInputError(f"{where}: a row has no headline or no integer rollout_id ({error})") from error
         day.repeated += key in into
         into.setdefault(key, row)
 
 
-def _found(rows: Mapping[Key, Json], key: Key) -> Json:
-    """The row of that key; a file without horizons has one row for all."""
+def _lookup(rows: Mapping[Key, Json], key: Key) -> Json:
+    """The row of that key; a file without horizons has one row for all horizons."""
     return rows.get(key) or rows.get((key[0], None, key[2])) or {}
 
 
-def _spoken(day: _Day) -> dict[Key, Json]:
-    """The rollouts of a day: what was tracked, else what was evaluated, else what was predicted."""
+def _rollout_rows(day: _Day) -> dict[Key, Json]:
+    """The rows of a day's rollouts: the tracked ones, else the evaluated ones, else the predicted ones."""
     texts = next((rows for rows in (day.tracked, day.evaluated) if _has_texts(rows)), None)
     return texts if texts is not None else day.predicted
 
@@ -168,7 +170,7 @@ def _has_texts(rows: Mapping[Key, Json]) -> bool:
 
 def _body(day: _Day) -> Json:
     groups: dict[tuple[str, str | None], list[Json]] = {}
-    for key, row in _spoken(day).items():
+    for key, row in _rollout_rows(day).items():
         groups.setdefault(key[:2], []).append(_rollout(day, key, row))
     body: Json = {"date": day.date.isoformat(), "groups": [_group(day, *key, rows) for key, rows in groups.items()]}
     optional = {"profile": day.profile, "outcome_date": day.outcome_date}
@@ -186,8 +188,9 @@ def _group(day: _Day, headline: str, horizon: str | None, rollouts: list[Json]) 
 
 
 def _rollout(day: _Day, key: Key, row: Json) -> Json:
-    predicted, evaluated = _found(day.predicted, key), _found(day.evaluated, key)
-    rewarded = evaluated.get("normalized_score", evaluated.get("reward"))
+    predicted, evaluated = _lookup(day.predicted, key), _lookup(day.evaluated, key)
+    reward = evaluated.get("normalized_score", evaluated.get("reward"))
+    # A tracked row may lack fields of its prediction.
     merged = predicted | row
     text = next((row[name] for name in ("original_prediction", "prediction") if row.get(name) is not None), "")
     return {
@@ -198,7 +201,7 @@ def _rollout(day: _Day, key: Key, row: Json) -> Json:
         "method": merged.get("method"),
         "timestamp": merged.get("timestamp"),
         "rank": _number(day, evaluated.get("ranking"), "ranking"),
-        "reward": _number(day, rewarded, "reward"),
+        "reward": _number(day, reward, "reward"),
         "immediate_reward": _number(day, merged.get("immediate_reward"), "immediate_reward"),
         "trade_thinking": _number(day, merged.get("trade_thinking_score"), "trade_thinking_score"),
         "composite": _number(day, evaluated.get("composite_reward"), "composite_reward"),
@@ -215,7 +218,7 @@ def _number(day: _Day, value: object, name: str) -> float | None:
 
 
 def _utc(written: str | None) -> str | None:
-    """A headline's time with its zone; null where there is none that can be read."""
+    """A headline's time with its zone; None without a readable time."""
     try:
         moment = dt.datetime.fromisoformat(written or "")
     except ValueError:
@@ -224,12 +227,12 @@ def _utc(written: str | None) -> str | None:
 
 
 def _notes(day: _Day) -> list[str]:
-    spoken = _spoken(day)
-    unheard = sum(key not in spoken for key in day.predicted)
-    stray = sum(not _found(spoken, key) for key in day.evaluated)
-    said = [
+    rollouts = _rollout_rows(day)
+    without_outcome = sum(key not in rollouts for key in day.predicted)
+    without_rollout = sum(not _lookup(rollouts, key) for key in day.evaluated)
+    counts = [
         (day.repeated, "rows repeat the headline, horizon and rollout_id of another; the first one counts"),
-        (unheard, "predicted rollouts have no outcome and are left out"),
-        (stray, "evaluations belong to no rollout and are left out"),
+        (without_outcome, "predicted rollouts have no outcome and are left out"),
+        (without_rollout, "evaluations belong to no rollout and are left out"),
     ]
-    return [f"{day.date}: {count} {what}." for count, what in said if count]
+    return [f"{day.date}: {count} {note}." for count, note in counts if count]

@@ -1,20 +1,101 @@
-"""CSV and Parquet files as records: where each one stands, and its cells or what is wrong with it."""
+"""Files of rows: which format a path has, and CSV and Parquet files as records.
+
+A row is a dictionary of strings with `origin` (file:line); an unreadable line has `problem` in place of its fields.
+"""
 
 from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from shared.errors import InvalidInputError
 
+Row = dict[str, str]
 Record = tuple[str, Mapping[str, object] | str]
-"""The record's origin (file:line), and its cells by column or why it cannot be read."""
+"""The record's origin (file:line), and its cells by column or the reason why it is unreadable."""
 CheckColumns = Callable[[Path, Sequence[str]], None]
-"""Raises InvalidInputError if a file lacks a column."""
-SUFFIXES = {"csv": (".csv",), "parquet": (".parquet", ".pq")}
+"""Raises InvalidInputError for a file without a required column."""
+ParseCells = Callable[[str, Mapping[str, object]], Row]
+"""A row from its origin and its cells by column."""
 _SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+@dataclass(frozen=True)
+class Reader:
+    """One format: the endings of its files' names, and their rows.
+
+    A file that is given by itself may have other endings (`lone_suffixes`) than one that is found in a folder. A
+    format that `wins` is chosen in a folder with files of several formats.
+    """
+
+    suffixes: tuple[str, ...]
+    rows: Callable[[Path], Iterable[Row]]
+    lone_suffixes: tuple[str, ...] = ()
+    wins: bool = False
+
+
+def read(path: Path, format: str | None, readers: Mapping[str, Reader]) -> list[Row]:  # noqa: A002 - the option's name
+    """All rows of a file, or of a folder's files of that format in order of name; without a format it is guessed.
+
+    Raises InvalidInputError for a missing path, an unknown or ambiguous format, and a file without a required column.
+    """
+    if not path.exists():
+        raise InvalidInputError(f"path: {path} does not exist")
+    name = format or _guess_format(path, readers)
+    if name not in readers:
+        raise InvalidInputError(f"format: {name!r} is unknown; choose one of {', '.join(readers)}")
+    reader = readers[name]
+    return [row for file in _files_at(path, reader.suffixes) for row in reader.rows(file)]
+
+
+def _guess_format(path: Path, readers: Mapping[str, Reader]) -> str:
+    candidates = [name for name, reader in readers.items() if _matches(path, reader)]
+    if len(candidates) > 1:
+        candidates = [name for name in candidates if readers[name].wins] or candidates
+    if not candidates:
+        raise InvalidInputError(f"format: cannot be guessed from {path}; choose one of {', '.join(readers)}")
+    if len(candidates) > 1:
+        raise InvalidInputError(f"format: {path} has files of {' and '.join(candidates)}; choose one")
+    return candidates[0]
+
+
+def _matches(path: Path, reader: Reader) -> bool:
+    if path.is_file():
+        return path.name.lower().endswith(reader.suffixes + reader.lone_suffixes)
+    return bool(_matching_files(path, reader.suffixes))
+
+
+def _matching_files(folder: Path, suffixes: tuple[str, ...]) -> list[Path]:
+    return sorted(p for p in folder.iterdir() if p.is_file() and p.name.lower().endswith(suffixes))
+
+
+def _files_at(path: Path, suffixes: tuple[str, ...]) -> list[Path]:
+    files = [path] if path.is_file() else _matching_files(path, suffixes)
+    if not files:
+        raise InvalidInputError(f"path: {path} has no file that ends in {' or '.join(suffixes)}")
+    return files
+
+
+def table_readers(check: CheckColumns, parse: ParseCells) -> dict[str, Reader]:
+    """Readers of CSV and Parquet files whose columns pass `check` and whose cells `parse` turns into a row."""
+
+    def rows(records: Callable[[Path, CheckColumns], Iterator[Record]], file: Path) -> Iterator[Row]:
+        for origin, cells in records(file, check):
+            yield bad_row(origin, cells) if isinstance(cells, str) else parse(origin, cells)
+
+    return {
+        "csv": Reader((".csv",), partial(rows, _csv_records)),
+        "parquet": Reader((".parquet", ".pq"), partial(rows, _parquet_records)),
+    }
+
+
+def bad_row(origin: str, problem: str) -> Row:
+    """The row of an unreadable line."""
+    return {"origin": origin, "problem": problem}
 
 
 def is_utf8(text: str) -> bool:
@@ -22,21 +103,9 @@ def is_utf8(text: str) -> bool:
     return not _SURROGATE.search(text)
 
 
-def matching(folder: Path, endings: tuple[str, ...]) -> list[Path]:
-    """The folder's files that end so, in order of name."""
-    return sorted(p for p in folder.iterdir() if p.is_file() and p.name.lower().endswith(endings))
-
-
-def files_at(path: Path, endings: tuple[str, ...]) -> Sequence[Path]:
-    """The file, or the folder's files that end so; raises InvalidInputError if there is none."""
-    files = [path] if path.is_file() else matching(path, endings)
-    if not files:
-        raise InvalidInputError(f"path: {path} holds no file that ends in {' or '.join(endings)}")
-    return files
-
-
-def csv_records(file: Path, check: CheckColumns) -> Iterator[Record]:
+def _csv_records(file: Path, check: CheckColumns) -> Iterator[Record]:
     """The lines of a CSV file with a header; empty cells are None."""
+    # One wrong byte makes one bad row: surrogateescape reads the rest of the file.
     with file.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as stream:
         reader = csv.reader(stream, strict=True)
         columns = next(reader, [])
@@ -59,9 +128,10 @@ def _cells(columns: Sequence[str], cells: Sequence[str]) -> Mapping[str, object]
     return {column: cell or None for column, cell in zip(columns, cells, strict=True)}
 
 
-def parquet_records(file: Path, check: CheckColumns) -> Iterator[Record]:
+def _parquet_records(file: Path, check: CheckColumns) -> Iterator[Record]:
     """The rows of a Parquet file, numbered from 1; times are cut to microseconds."""
     try:
+        # Here and not above: it is slow to import, and comes with the extra `local` only.
         import pyarrow
         import pyarrow.parquet
     except ImportError as error:
@@ -72,11 +142,9 @@ def parquet_records(file: Path, check: CheckColumns) -> Iterator[Record]:
         raise InvalidInputError(f"{file}: not a Parquet file: {error}") from error
     check(file, table.column_names)
     for index, column in enumerate(table.schema):
+        # Python's datetime ends at microseconds: to_pylist refuses finer times.
         if pyarrow.types.is_timestamp(column.type) and column.type.unit == "ns":
             micros = table.column(index).cast(pyarrow.timestamp("us", column.type.tz), safe=False)
             table = table.set_column(index, column.name, micros)
     for number, record in enumerate(table.to_pylist(), 1):
         yield f"{file.name}:{number}", record
-
-
-READERS: dict[str, Callable[[Path, CheckColumns], Iterator[Record]]] = {"csv": csv_records, "parquet": parquet_records}

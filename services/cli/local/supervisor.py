@@ -1,4 +1,4 @@
-"""Keeps the parts of the stack running: starts them in stages, restarts those that die, stops them in order."""
+"""Supervises the parts of the stack: starts them in stages, restarts those that end, stops them in order."""
 
 from __future__ import annotations
 
@@ -9,96 +9,100 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from services.cli.local.diagnosis import is_hopeless, why_it_died
+from services.cli.local.diagnosis import exit_reason, is_permanent
 from services.cli.local.process import Part, Process
 from services.cli.local.state import Phase
 from shared.errors import StoppedError, UnavailableError
 
-FIRST_BACKOFF = 0.5
-LONGEST_BACKOFF = 10.0
-STEADY_AFTER = 30.0
-"""Seconds a part must live for its next backoff to begin anew."""
-TRIES_AT_START = 3
-PATIENCE_AT_STOP = 10.0
-_GLANCE = 0.1
-_IDLE = 1.0
+MIN_BACKOFF = 0.5
+MAX_BACKOFF = 10.0
+STABLE_AFTER = 30.0
+"""Seconds of running after which a part's backoff returns to the minimum."""
+MAX_START_RESTARTS = 3
+STOP_TIMEOUT = 10.0
+_POLL_SECONDS = 0.1
+_IDLE_SECONDS = 1.0
 
 
 @dataclass
-class Kept:
-    """A part under supervision. `again_at` is when it is started again, on the monotonic clock."""
+class Child:
+    """A part with its process. `restart_at` is the time of its next start on the monotonic clock, if one is due."""
 
     part: Part
     process: Process
-    backoff: float = FIRST_BACKOFF
+    backoff: float = MIN_BACKOFF
     started_at: float = 0.0
-    again_at: float | None = None
+    restart_at: float | None = None
     ready: bool = False
     restarts: int = 0
 
     @property
     def launched(self) -> bool:
-        """Whether its turn to start has come."""
+        """Whether it was ever started."""
         return self.process.pid is not None
 
 
-Report = Callable[[Kept, Phase, str], None]
+Report = Callable[[Child, Phase, str], None]
 
 
 class Supervisor:
-    """Supervises parts until `stop` is set. `report` hears of every change; `wake` cuts a wait short (SIGCHLD)."""
+    """Supervises parts until `stop` is set. `report` receives every change; `wake` (set at SIGCHLD) ends a wait."""
 
     def __init__(
         self, parts: Iterable[Part], logs: Path, report: Report, *, stop: threading.Event, wake: threading.Event
     ) -> None:
-        self.kept = [Kept(part, Process(part, logs / f"{part.name}.log")) for part in parts]
+        self.children = [Child(part, Process(part, logs / f"{part.name}.log")) for part in parts]
         self._report = report
         self._stop = stop
         self._wake = wake
 
     def start(self) -> None:
-        """Start all stages; raises UnavailableError naming the part that cannot start, StoppedError if told to stop."""
-        for _, stage in itertools.groupby(sorted(self.kept, key=lambda k: k.part.stage), key=lambda k: k.part.stage):
-            members = list(stage)
-            for kept in members:
-                _rotate(kept.process.log)
-                self._launch(kept)
-            while not all(kept.ready for kept in members):
-                self._pause(_GLANCE)
-                for kept in self.kept:
-                    if kept.launched:
-                        self._tend_starting(kept)
+        """Start all stages; raises UnavailableError naming a part that cannot start, StoppedError if `stop` is set."""
+        for members in self._groups(lambda child: child.part.stage):
+            for child in members:
+                # Restarts append to the log, so that the reason of an exit stays in it.
+                _rotate(child.process.log)
+                self._launch(child)
+            while not all(child.ready for child in members):
+                self._pause(_POLL_SECONDS)
+                # Of all stages: an earlier part may fail while a later stage starts.
+                for child in self.children:
+                    if child.launched:
+                        self._check_starting(child)
 
-    def keep(self) -> None:
-        """Restart what dies until told to stop."""
+    def supervise(self) -> None:
+        """Restart parts that end, until `stop` is set."""
         while not self._stop.is_set():
-            for kept in self.kept:
-                self._tend(kept)
-            due = [kept.again_at for kept in self.kept if kept.again_at is not None]
-            waiting = any(not kept.ready for kept in self.kept)
-            self._wait(min([max(at - time.monotonic(), 0.01) for at in due] + [_GLANCE * 2 if waiting else _IDLE]))
+            for child in self.children:
+                self._check(child)
+            due = [child.restart_at for child in self.children if child.restart_at is not None]
+            waiting = any(not child.ready for child in self.children)
+            longest = _POLL_SECONDS * 2 if waiting else _IDLE_SECONDS
+            self._wait(min([max(at - time.monotonic(), 0.01) for at in due] + [longest]))
 
     def stop(self) -> None:
-        """Stop all parts by rank: ask, wait up to ten seconds, kill."""
-        for _, rank in itertools.groupby(
-            sorted(self.kept, key=lambda k: k.part.stop_rank), key=lambda k: k.part.stop_rank
-        ):
-            members = [kept for kept in rank if kept.process.pid is not None]
-            for kept in members:
-                self._report(kept, "stopping", "")
-                kept.process.ask_to_stop()
-            deadline = time.monotonic() + PATIENCE_AT_STOP
-            for kept in members:
-                kept.process.wait(deadline - time.monotonic())
-                kept.process.sweep()
-                kept.process.wait(PATIENCE_AT_STOP)
-                self._report(kept, "stopped", "")
+        """Stop all parts in order of rank: signal, wait up to STOP_TIMEOUT seconds, kill."""
+        for group in self._groups(lambda child: child.part.stop_rank):
+            members = [child for child in group if child.launched]
+            for child in members:
+                self._report(child, "stopping", "")
+                child.process.send_stop()
+            deadline = time.monotonic() + STOP_TIMEOUT
+            for child in members:
+                child.process.wait(deadline - time.monotonic())
+                # Its own children may have outlived it, or ignored the signal.
+                child.process.kill_session()
+                child.process.wait(STOP_TIMEOUT)
+                self._report(child, "stopped", "")
 
-    def _launch(self, kept: Kept) -> None:
-        kept.again_at, kept.ready = None, False
-        kept.started_at = time.monotonic()
-        kept.process.start()
-        self._report(kept, "starting", "")
+    def _groups(self, key: Callable[[Child], int]) -> list[list[Child]]:
+        return [list(group) for _, group in itertools.groupby(sorted(self.children, key=key), key=key)]
+
+    def _launch(self, child: Child) -> None:
+        child.restart_at, child.ready = None, False
+        child.started_at = time.monotonic()
+        child.process.start()
+        self._report(child, "starting", "")
 
     def _pause(self, seconds: float) -> None:
         self._wait(seconds)
@@ -110,46 +114,49 @@ class Supervisor:
             self._wake.wait(seconds)
             self._wake.clear()
 
-    def _tend_starting(self, kept: Kept) -> None:
-        was_waiting = kept.again_at is not None
-        self._tend(kept)
-        if kept.again_at is not None and not was_waiting:
-            reason = self._why(kept)
-            if kept.restarts >= TRIES_AT_START or is_hopeless(kept.process.log_tail()):
-                self._report(kept, "failed", reason)
-                raise UnavailableError(f"{kept.part.name} cannot start: {reason}")
-        if not kept.ready and kept.again_at is None and time.monotonic() - kept.started_at > kept.part.patience:
-            reason = f"not ready after {kept.part.patience:.0f} s (log: {kept.process.log})"
-            self._report(kept, "failed", reason)
-            raise UnavailableError(f"{kept.part.name} cannot start: {reason}")
+    def _check_starting(self, child: Child) -> None:
+        was_waiting = child.restart_at is not None
+        self._check(child)
+        # A new failure: one whose restart is due was handled before.
+        if child.restart_at is not None and not was_waiting:
+            reason = self._reason(child)
+            if child.restarts >= MAX_START_RESTARTS or is_permanent(child.process.log_tail()):
+                self._report(child, "failed", reason)
+                raise UnavailableError(f"{child.part.name} cannot start: {reason}")
+        timeout = child.part.ready_timeout
+        if not child.ready and child.restart_at is None and time.monotonic() - child.started_at > timeout:
+            reason = f"not ready after {timeout:.0f} s (log: {child.process.log})"
+            self._report(child, "failed", reason)
+            raise UnavailableError(f"{child.part.name} cannot start: {reason}")
 
-    def _tend(self, kept: Kept) -> None:
-        if kept.again_at is not None:
-            if time.monotonic() >= kept.again_at:
-                self._launch(kept)
-        elif not kept.process.lives():
-            self._schedule(kept)
-        elif not kept.ready and self._is_ready(kept):
-            kept.ready = True
-            self._report(kept, "ready", "")
+    def _check(self, child: Child) -> None:
+        if child.restart_at is not None:
+            if time.monotonic() >= child.restart_at:
+                self._launch(child)
+        elif not child.process.is_running():
+            self._schedule_restart(child)
+        elif not child.ready and self._is_ready(child):
+            child.ready = True
+            self._report(child, "ready", "")
 
-    def _schedule(self, kept: Kept) -> None:
-        reason = self._why(kept)
-        kept.process.sweep()
-        if time.monotonic() - kept.started_at > STEADY_AFTER:
-            kept.backoff = FIRST_BACKOFF
-        kept.again_at, kept.ready = time.monotonic() + kept.backoff, False
-        kept.restarts += 1
-        self._report(kept, "restarting", f"{reason}; starting it again in {kept.backoff:g} s")
-        kept.backoff = min(kept.backoff * 2, LONGEST_BACKOFF)
+    def _schedule_restart(self, child: Child) -> None:
+        reason = self._reason(child)
+        child.process.kill_session()
+        if time.monotonic() - child.started_at > STABLE_AFTER:
+            # It ran well for a while: this failure is a new one.
+            child.backoff = MIN_BACKOFF
+        child.restart_at, child.ready = time.monotonic() + child.backoff, False
+        child.restarts += 1
+        self._report(child, "restarting", f"{reason}; restarting in {child.backoff:g} s")
+        child.backoff = min(child.backoff * 2, MAX_BACKOFF)
 
-    def _is_ready(self, kept: Kept) -> bool:
-        part = kept.part
-        return part.is_ready() if part.is_ready else part.ready_line in kept.process.log_tail()
+    def _is_ready(self, child: Child) -> bool:
+        part = child.part
+        return part.is_ready() if part.is_ready else part.ready_line in child.process.log_tail()
 
-    def _why(self, kept: Kept) -> str:
-        process = kept.process
-        return why_it_died(process.exit_code(), process.log_tail(), process.log, kept.part.cure)
+    def _reason(self, child: Child) -> str:
+        process = child.process
+        return exit_reason(process.exit_code(), process.log_tail(), process.log, child.part.cure)
 
 
 def _rotate(log: Path) -> None:

@@ -1,4 +1,4 @@
-"""The local stack's own token: it goes on working when others are made and loopback alone is not enough."""
+"""The local stack's own token: it authenticates local requests once tokens exist and loopback no longer suffices."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ from shared.tokens import new_token, parse_token
 
 
 def local_token(home: Home) -> str:
-    """The token in the stack's folder, made at the first call. Only its owner may read the file."""
+    """The token in the stack's folder, created at the first call with read permission for its owner only.
+
+    Raises UnavailableError if the file has no token.
+    """
     try:
         descriptor = os.open(home.token, os.O_WRONLY | os.O_CREAT | os.O_EXCL, stat.S_IRUSR | stat.S_IWUSR)
     except FileExistsError:
@@ -24,5 +27,5 @@ def local_token(home: Home) -> str:
 def _stored(home: Home) -> str:
     text = home.token.read_text("utf8").strip()
     if parse_token(text) is None:
-        raise UnavailableError(f"{home.token} holds no token: remove it, and start the local stack again")
+        raise UnavailableError(f"{home.token} has no valid token: remove it and restart the local stack")
     return text

@@ -1,9 +1,9 @@
-"""Values in words, as tables and progress lines show them."""
+"""Values as text for tables and progress lines."""
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from services.cli.output.markup import styled
@@ -25,22 +25,23 @@ COLOURS = {
     "cancelled": "yellow",
 }
 FINAL_RUN_STATES = frozenset({"completed", "failed", "cancelled"})
+MAX_SKIPPED_SHOWN = 20
 KINDS = ("generate", "evaluate", "train")
 
 
 def coloured(state: str) -> str:
-    """A state with its colour."""
+    """A state as Markup in its colour."""
     colour = COLOURS.get(state)
     return styled(f"[{colour}]{{}}[/]", state) if colour else state
 
 
 def day(date: str | None) -> str:
-    """An ISO date as the files are named: YYYYMMDD; a dash for none."""
+    """An ISO date as YYYYMMDD, as in file names; a dash for None."""
     return date.replace("-", "") if date else "–"
 
 
 def span(seconds: float | None) -> str:
-    """A duration: 8 s, 3 min 20 s, 2 h 05 min."""
+    """A duration in seconds as text: 8 s, 3 min 20 s, 2 h 05 min; a dash for None."""
     if seconds is None:
         return "–"
     whole = round(seconds)
@@ -57,14 +58,14 @@ def moment(text: str | None) -> str:
 
 
 def took(started: str | None, finished: str | None) -> str:
-    """How long it took, or a dash while it has not ended."""
+    """The duration between two ISO times as text; a dash while one is missing."""
     if not started or not finished:
         return "–"
     return span((dt.datetime.fromisoformat(finished) - dt.datetime.fromisoformat(started)).total_seconds())
 
 
 def clock(started: str | None, finished: str | None) -> str:
-    """The same as a clock shows it, 1:05 or 2:03:04; until now if it has not ended, empty if it has not begun."""
+    """The duration as m:ss or h:mm:ss, until now if it has not finished; empty if it has not started."""
     if not started:
         return ""
     end = dt.datetime.fromisoformat(finished) if finished else dt.datetime.now(dt.UTC)
@@ -74,30 +75,36 @@ def clock(started: str | None, finished: str | None) -> str:
 
 
 def brief(policy: str | None, run: str) -> str:
-    """A policy or checkpoint name without the run's own name in front of it."""
+    """A policy's or checkpoint's name without the prefix of its run."""
     return (policy or "–").removeprefix(f"{run}-")
 
 
 def counts(numbers: Mapping[str, int] | None) -> str:
-    """`3 published, 1 failed`, or a dash for nothing."""
+    """Counts as `3 published, 1 failed`, without zeros; a dash for none."""
     return ", ".join(f"{number} {name}" for name, number in (numbers or {}).items() if number) or "–"
 
 
+def skipped_rows(bad: Sequence[Mapping[str, str]]) -> list[str]:
+    """One line per row that an import skipped, for the first MAX_SKIPPED_SHOWN, and one that counts the others."""
+    lines = [f"  skipped {row['origin']}: {row['reason']}" for row in bad[:MAX_SKIPPED_SHOWN]]
+    return lines + ([f"  … and {len(bad) - MAX_SKIPPED_SHOWN} more"] if len(bad) > MAX_SKIPPED_SHOWN else [])
+
+
 def share_done(states: Mapping[str, int] | None) -> str:
-    """`1/2`: steps done of those that exist, or empty."""
+    """Steps done of those that exist, as `1/2`; empty without steps."""
     total = sum((states or {}).values())
     return f"{(states or {}).get('done', 0)}/{total}" if total else ""
 
 
 def steps(by_kind: Mapping[str, Mapping[str, int]] | None) -> str:
-    """`generate 2/2 · evaluate 0/1`: steps done of those that exist so far."""
-    said = []
+    """Steps done of those that exist, by kind: `generate 2/2 · evaluate 0/1`."""
+    parts = []
     for kind in KINDS:
         if share := share_done((by_kind or {}).get(kind)):
-            said.append(f"{kind} {share}")
-    return " · ".join(said) or "–"
+            parts.append(f"{kind} {share}")
+    return " · ".join(parts) or "–"
 
 
 def fraction(run: Mapping[str, Any]) -> float:
-    """Share of a run's work that is done, in [0, 1]."""
+    """A run's progress in [0, 1]."""
     return float((run.get("progress") or {}).get("fraction") or 0.0)

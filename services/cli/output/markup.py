@@ -1,4 +1,4 @@
-"""Rich markup that was written here, told from text that came from elsewhere."""
+"""Rich markup of our own as a type, so that foreign text is never read as markup."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from rich.markup import escape
 
 
 class Markup(str):
-    """Text whose brackets are styles. All other text is shown as it is, brackets and all."""
+    """Text whose brackets are styles. Brackets in any other string are printed as they are."""
 
     __slots__ = ()
 
 
 def styled(template: str, *texts: object) -> Markup:
-    """Markup with texts in its `{}`: those that are no markup themselves are shown as they are."""
+    """Markup from a template with `{}`; texts that are not Markup are escaped."""
     return Markup(template.format(*(text if isinstance(text, Markup) else escape(str(text)) for text in texts)))

@@ -1,4 +1,4 @@
-"""A run's trends as one picture: the days of its chain, and its checkpoints on the panel."""
+"""A run's trends as one SVG: a chart of the main days, and one of its checkpoints on the panel."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from services.cli.output.svg import Chart, Point, Series, drawing
 
 Json = Mapping[str, Any]
-# Okabe and Ito's colours, which the colour-blind tell apart.
+# Okabe and Ito's palette: distinct for colour-blind readers too.
 _COLOURS = {
     "raw validity": "#0072b2",
     "final validity": "#56b4e9",
@@ -35,19 +35,20 @@ _PANEL = {
     "duplicates": ("valid_lines", "duplicates"),
 }
 _BAD = frozenset({"restated headlines", "duplicates"})
-"""Figures that are better when they are low: dashed."""
+"""Figures for which lower is better; their lines are dashed."""
 
 
-def picture(report: Json) -> str:
-    """A report in JSON as SVG. The panel's part is there if the run has a panel."""
+def trends(report: Json) -> str:
+    """The SVG of a report in JSON; the panel's chart is left out if the run has no panel."""
     days = [day for day in report["days"] if day["state"] != "skipped"]
     charts = [
         Chart("Days", "day, as month-day", [_day(day["date"]) for day in days], _lines(_DAYS, list(enumerate(days))))
     ]
     if report["panel"]:
         scored = [(policy["updates"], policy) for policy in report["panel"]]
+        # One label per update, also for checkpoints that are not scored on the panel.
         labels = [str(updates) for updates in range(max(updates for updates, _ in scored) + 1)]
-        name = "updates behind the policy; 0 is the base model"
+        name = "updates of the policy; 0 is the base model"
         charts.append(Chart("Panel (all but raw validity among valid lines)", name, labels, _lines(_PANEL, scored)))
     return drawing(f"Run {report['run']}", "shares and mean scores, 0 to 1", charts)
 
@@ -62,9 +63,9 @@ def _lines(figures: Mapping[str, Sequence[str]], rows: Sequence[tuple[int, Json]
 
 
 def _points(path: Sequence[str], rows: Sequence[tuple[int, Json]]) -> Iterator[Point]:
-    for place, row in rows:
+    for x, row in rows:
         value: Any = row
         for name in path:
             value = value[name]
         if value is not None:
-            yield place, value
+            yield x, value

@@ -1,4 +1,4 @@
-"""A report in a terminal's width: the figures one looks at first."""
+"""The main figures of a report as a table that fits a terminal."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _COLUMNS = ("day", "state", "rollouts", "raw", "valid", "composite", "trade", "r
 _SCORES = ("raw_validity", "final_validity", "composite", "trade_thinking", "reward")
 _NUMBERS = frozenset({*_COLUMNS, "bonus", "panel"}) - {"day", "state"}
 _VARYING = ("profile", "bonus")
-"""Settings of a day that have a column as soon as they are not the same on every day."""
+"""Settings of a day that get a column if they differ between days."""
 
 
 def _figure(value: float | None, places: int = 3) -> str:
@@ -23,11 +23,10 @@ def _figure(value: float | None, places: int = 3) -> str:
 
 
 def summary(report: Mapping[str, Any]) -> Table:
-    """One row per day of a report in JSON, and the mean by day; within 80 columns, and 110 with all that may vary.
+    """A report in JSON as a table: one row per day, and the mean over days; 80 columns wide, up to 110 with options.
 
-    raw is raw validity, valid the share of delivered texts that are valid, trade is trade_thinking, panel the raw
-    validity on the panel of the checkpoint that the day made; all but the loss are in [0, 1] (reward may exceed it by
-    the bonus).
+    raw is raw validity, valid the share of delivered texts that are valid, trade is trade_thinking, and panel the raw
+    validity on the panel of the day's checkpoint. All but the loss are in [0, 1] (the bonus may lift reward above 1).
     """
     days, panel = report["days"], _on_panel(report)
     varying = [name for name in _VARYING if len({d.get(name) for d in days if d.get("training")}) > 1]
@@ -54,7 +53,7 @@ def summary(report: Mapping[str, Any]) -> Table:
 def _on_panel(report: Mapping[str, Any]) -> dict[str | None, float]:
     """Raw validity on the panel by policy."""
     scored = report.get("panel") or []
-    return {found["policy"]: found["raw_validity"] for found in scored if found["raw_validity"] is not None}
+    return {policy["policy"]: policy["raw_validity"] for policy in scored if policy["raw_validity"] is not None}
 
 
 def _setting(value: object) -> str:
@@ -62,5 +61,5 @@ def _setting(value: object) -> str:
 
 
 def costs(report: Mapping[str, Any]) -> str:
-    """Seconds of work by kind, in words."""
+    """Duration of the work by step kind, as text."""
     return ", ".join(f"{kind} {span(seconds)}" for kind, seconds in report["totals"]["seconds"].items())

@@ -1,4 +1,4 @@
-"""Line charts as SVG, side by side over legends of their own. Pure: values in, one file's text out."""
+"""Line charts as SVG, side by side, each above its legend."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Series:
 
 @dataclass(frozen=True)
 class Chart:
-    """Lines over one x axis; `labels` are the words for x = 0, 1, …"""
+    """Lines over one x axis; `labels` are its tick labels at x = 0, 1, …"""
 
     title: str
     x_name: str
@@ -37,7 +37,7 @@ class Chart:
 
 
 def drawing(title: str, y_name: str, charts: Sequence[Chart]) -> str:
-    """The charts side by side under a title."""
+    """The SVG of charts side by side under a title; `y_name` names the common y axis."""
     rows = 1 + max((row for chart in charts for _, _, row in _legend(chart.lines)), default=0)
     width, height = len(charts) * (LEFT + WIDTH + RIGHT), TOP + HEIGHT + BELOW + ROW * rows
     parts = [
@@ -52,12 +52,12 @@ def drawing(title: str, y_name: str, charts: Sequence[Chart]) -> str:
     return "\n".join([*parts, "</svg>"]) + "\n"
 
 
-def _text(x: float, y: float, words: str, **style: object) -> str:
+def _text(x: float, y: float, text: str, **style: object) -> str:
     size, weight = style.get("size", 12), style.get("weight", "normal")
     anchor, colour = style.get("anchor", "start"), style.get("colour", "#333")
     return (
         f'<text x="{x:.1f}" y="{y:.1f}" font-size="{size}" font-weight="{weight}" text-anchor="{anchor}" '
-        f'fill="{colour}">{escape(words)}</text>'
+        f'fill="{colour}">{escape(text)}</text>'
     )
 
 
@@ -67,11 +67,12 @@ def _chart(chart: Chart) -> Iterator[str]:
         y = HEIGHT * (1 - fifth / 5)
         yield f'<line x1="0" x2="{WIDTH}" y1="{y:.1f}" y2="{y:.1f}" stroke="{"#333" if not fifth else "#e3e3e3"}"/>'
         yield _text(-8, y + 4, f"{fifth / 5:.1f}", anchor="end", colour="#666")
+    # Rounded up: at most TICKS labels.
     step = -(-len(chart.labels) // TICKS) or 1
-    for place in range(0, len(chart.labels), step):
-        x = _x(place, chart)
+    for position in range(0, len(chart.labels), step):
+        x = _x(position, chart)
         yield f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{HEIGHT}" y2="{HEIGHT + 4}" stroke="#333"/>'
-        yield _text(x, HEIGHT + 18, chart.labels[place], anchor="middle", colour="#666", size=11)
+        yield _text(x, HEIGHT + 18, chart.labels[position], anchor="middle", colour="#666", size=11)
     yield _text(WIDTH / 2, HEIGHT + 38, chart.x_name, anchor="middle", colour="#666")
     if not any(line.points for line in chart.lines):
         yield _text(WIDTH / 2, HEIGHT / 2, "no figures yet", anchor="middle", colour="#666")
@@ -81,9 +82,10 @@ def _chart(chart: Chart) -> Iterator[str]:
         yield from _key(line, x, HEIGHT + BELOW + ROW * row)
 
 
-def _x(place: float, chart: Chart) -> float:
+def _x(position: float, chart: Chart) -> float:
     last = len(chart.labels) - 1
-    return WIDTH * place / last if last > 0 else WIDTH / 2
+    # A single position is in the middle.
+    return WIDTH * position / last if last > 0 else WIDTH / 2
 
 
 def _dash(line: Series) -> str:
@@ -91,14 +93,14 @@ def _dash(line: Series) -> str:
 
 
 def _line(line: Series, chart: Chart) -> Iterator[str]:
-    places = [(_x(x, chart), HEIGHT * (1 - y)) for x, y in line.points]
-    points = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
+    pixels = [(_x(x, chart), HEIGHT * (1 - y)) for x, y in line.points]
+    points = " ".join(f"{x:.1f},{y:.1f}" for x, y in pixels)
     yield f'<polyline points="{points}" fill="none" stroke="{line.colour}" stroke-width="2"{_dash(line)}/>'
-    yield from (f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="{line.colour}"/>' for x, y in places)
+    yield from (f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="{line.colour}"/>' for x, y in pixels)
 
 
 def _legend(lines: Sequence[Series]) -> Iterator[tuple[Series, float, int]]:
-    """Each line with the place of its key: from left to right, and on a further row when one is full."""
+    """Each line with the x and the row of its key: left to right, wrapped into rows."""
     x, row = 0.0, 0
     for line in lines:
         width = 34 + LETTER * len(line.name) + 14

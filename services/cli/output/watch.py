@@ -1,4 +1,4 @@
-"""Following a run to its end: a live table on a terminal, plain lines elsewhere."""
+"""Follows a run until it ends: a live table on a terminal, one line per change elsewhere."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ from services.cli.output.format import (
 from services.cli.output.markup import styled
 from shared.errors import UnavailableError
 
-EVERY = 1.0
-PATIENCE = 120.0
-"""Seconds without an answer after which following gives up: a coordinator may be restarted meanwhile."""
+POLL_SECONDS = 1.0
+MAX_SILENCE = 120.0
+"""Seconds without a response after which the follower gives up; long enough for a restart of the coordinator."""
 _COLUMNS = ("day", "state", "generate", "evaluate", "train", "policy", "checkpoint", "took")
 
 
-def picture(run: Json, days: Sequence[Json], note: str = "") -> RenderableType:
-    """What the terminal shows, within 80 columns: one row per day, why days failed, and a bar with the time left.
+def render(run: Json, days: Sequence[Json], note: str = "") -> RenderableType:
+    """The run within 80 columns: one row per day, the reasons of failed days, and a bar with the remaining time.
 
-    Once the days' profiles differ they take the place of the checkpoints, which are named by their days.
+    If the days' profiles differ, they replace the column of checkpoints, whose names follow from the days.
     """
     varies = len({d.get("profile") for d in days if d.get("started_at")}) > 1
     rows = [
@@ -45,6 +45,7 @@ def picture(run: Json, days: Sequence[Json], note: str = "") -> RenderableType:
             day(d["date"]),
             coloured(d["state"]),
             *(share_done((d.get("steps") or {}).get(kind)) for kind in KINDS),
+            # A checkpoint's name begins with its date; 13 characters add four of its hash.
             brief(d.get("policy"), run["name"])[:8],
             _profile(d) if varies else brief(d.get("checkpoint"), run["name"])[:13],
             clock(d.get("started_at"), d.get("finished_at")),
@@ -57,8 +58,8 @@ def picture(run: Json, days: Sequence[Json], note: str = "") -> RenderableType:
         if d["state"] in ("failed", "skipped") and d.get("reason")
     ]
     columns = ["profile" if varies and name == "checkpoint" else name for name in _COLUMNS]
-    made = table(columns, rows, numbers=("generate", "evaluate", "train", "took"))
-    return Group(made, *reasons, _bar(run), *([Text(note, style="yellow")] if note else []))
+    grid = table(columns, rows, numbers=("generate", "evaluate", "train", "took"))
+    return Group(grid, *reasons, _bar(run), *([Text(note, style="yellow")] if note else []))
 
 
 def _profile(d: Json) -> str:
@@ -85,16 +86,17 @@ def _panel(states: Mapping[str, int]) -> str:
 
 
 def changes(run: str, before: Mapping[str, Json], days: Sequence[Json]) -> list[str]:
-    """Plain lines for the days whose state is not what it was before (keyed by date)."""
-    said = []
+    """One line per day whose state differs from that in `before` (keyed by ISO date)."""
+    lines = []
     for d in days:
-        was = before.get(d["date"], {}).get("state", "pending")
-        if d["state"] != was:
-            said.append(f"{day(d['date'])} {d['state']}{_about(run, d)}")
-    return said
+        # Every day begins as pending.
+        previous = before.get(d["date"], {}).get("state", "pending")
+        if d["state"] != previous:
+            lines.append(f"{day(d['date'])} {d['state']}{_detail(run, d)}")
+    return lines
 
 
-def _about(run: str, d: Json) -> str:
+def _detail(run: str, d: Json) -> str:
     if d["state"] == "generating":
         return f": {d.get('headlines', '?')} headlines, policy {brief(d.get('policy'), run)}"
     if d["state"] == "published":
@@ -102,12 +104,12 @@ def _about(run: str, d: Json) -> str:
     return f": {d['reason']}" if d.get("reason") else ""
 
 
-def _read(client: Client, name: str) -> tuple[Json, list[Json]]:
+def _fetch(client: Client, name: str) -> tuple[Json, list[Json]]:
     return client.get(f"/v1/backfills/{name}"), list(client.items(f"/v1/backfills/{name}/days"))
 
 
 class Follower:
-    """Follows one run; `sleep` and `clock` can be replaced by a test."""
+    """Follows one run. `sleep` and `clock` (monotonic seconds) are parameters for tests."""
 
     def __init__(
         self,
@@ -121,24 +123,27 @@ class Follower:
         self._console = console
         self._sleep = sleep
         self._clock = clock
-        self._heard = clock()
+        self._last_response = clock()
         self._note = ""
 
     def follow(self, name: str) -> Json:
-        """Show the run until it has ended or nothing can go on; returns the run as it is then."""
+        """Show the run until it ends or waits for outcomes; returns its last state.
+
+        Raises UnavailableError after MAX_SILENCE seconds without a response.
+        """
         return self._live(name) if self._console.is_terminal else self._plain(name)
 
     def _poll(self, name: str) -> tuple[Json, list[Json]] | None:
-        """What the coordinator says, or None while it does not answer; raises once patience is lost."""
+        """The run and its days, or None while the coordinator does not respond."""
         try:
-            answer = _read(self._client, name)
+            response = _fetch(self._client, name)
         except UnavailableError:
-            if self._clock() - self._heard > PATIENCE:
+            if self._clock() - self._last_response > MAX_SILENCE:
                 raise
-            self._note = "the coordinator does not answer; still trying"
+            self._note = "the coordinator does not respond; still trying"
             return None
-        self._heard, self._note = self._clock(), ""
-        return answer
+        self._last_response, self._note = self._clock(), ""
+        return response
 
     def _live(self, name: str) -> Json:
         shown: tuple[Json, list[Json]] | None = None
@@ -146,29 +151,30 @@ class Follower:
             while True:
                 shown = self._poll(name) or shown
                 if shown is not None:
-                    live.update(picture(*shown, self._note))
+                    live.update(render(*shown, self._note))
+                    # With a note, the shown state is of an earlier response.
                     if _is_over(shown[0]) and not self._note:
                         return shown[0]
-                self._sleep(EVERY)
+                self._sleep(POLL_SECONDS)
 
     def _plain(self, name: str) -> Json:
         before: dict[str, Json] = {}
-        said = ""
+        shown_note = ""
         while True:
-            answer = self._poll(name)
-            if answer is not None:
-                run, days = answer
+            response = self._poll(name)
+            if response is not None:
+                run, days = response
                 for line in changes(name, before, days):
                     self._console.print(f"{fraction(run):4.0%}  {line}", markup=False)
                 before = {d["date"]: d for d in days}
                 if _is_over(run):
                     return run
-            if self._note != said and self._note:
+            if self._note != shown_note and self._note:
                 self._console.print(f"      {self._note}", markup=False)
-            said = self._note
-            self._sleep(EVERY)
+            shown_note = self._note
+            self._sleep(POLL_SECONDS)
 
 
 def _is_over(run: Json) -> bool:
-    """Whether nothing more will happen by itself: a waiting run goes on when later headlines or closes come."""
+    """Whether the run has ended or waits: a waiting run resumes only when later headlines or closes are imported."""
     return str(run["state"]) in FINAL_RUN_STATES | {"waiting"}

@@ -1,4 +1,4 @@
-"""A coordinator of canned answers for the CLI's tests, behind httpx.MockTransport."""
+"""A fake coordinator with canned responses for the CLI's tests, behind httpx.MockTransport."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ Json = dict[str, Any]
 
 @dataclass
 class FakeCoordinator:
-    """Answers `METHOD /path` with the next of its canned answers; the last one stays. Remembers what was sent."""
+    """Responds to `METHOD /path` with the next of its canned responses, the last one repeatedly; records requests."""
 
-    answers: dict[str, list[tuple[int, object]]] = field(default_factory=dict)
+    responses: dict[str, list[tuple[int, object]]] = field(default_factory=dict)
     sent: list[tuple[str, dict[str, str], object]] = field(default_factory=list)
 
     def on(self, route: str, *bodies: object, status: int = 200) -> FakeCoordinator:
-        self.answers.setdefault(route, []).extend((status, body) for body in bodies)
+        self.responses.setdefault(route, []).extend((status, body) for body in bodies)
         return self
 
     def handle(self, request: httpx.Request) -> httpx.Response:
         route = f"{request.method} {request.url.path}"
         body = json.loads(request.content) if request.content else None
         self.sent.append((route, dict(request.url.params), body))
-        queue = self.answers.get(route, [(404, {"type": "urn:morrow:problem:not-found", "detail": f"no {route}"})])
-        status, answer = queue.pop(0) if len(queue) > 1 else queue[0]
-        if isinstance(answer, Exception):
-            raise answer
-        if isinstance(answer, str):
-            return httpx.Response(status, text=answer)
-        return httpx.Response(status, json=answer)
+        queue = self.responses.get(route, [(404, {"type": "urn:morrow:problem:not-found", "detail": f"no {route}"})])
+        status, content = queue.pop(0) if len(queue) > 1 else queue[0]
+        if isinstance(content, Exception):
+            raise content
+        if isinstance(content, str):
+            return httpx.Response(status, text=content)
+        return httpx.Response(status, json=content)
 
     def client(self) -> Client:
         http = httpx.Client(base_url="http://coordinator", transport=httpx.MockTransport(self.handle))

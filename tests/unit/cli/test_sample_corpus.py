@@ -1,4 +1,4 @@
-"""The corpus that ships with Morrow is sound under its own dates check."""
+"""The sample corpus: its days, dates and headlines are valid."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ def _day(path: Path) -> tuple[dt.date, dict[str, Any]]:
     return date, document
 
 
-def test_the_sample_covers_eleven_consecutive_days() -> None:
+def test_sample_corpus_has_eleven_consecutive_days() -> None:
     dates = [_day(path)[0] for path in FILES]
     assert len(dates) == 11
     assert all(later - earlier == dt.timedelta(days=1) for earlier, later in pairwise(dates))
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
-def test_a_sample_day_holds_about_ten_headlines_published_in_order_on_that_day(path: Path) -> None:
+def test_each_day_has_8_to_12_headlines_published_on_that_day_in_order(path: Path) -> None:
     date, document = _day(path)
     headlines = document["headlines"]
     times = [dt.datetime.fromisoformat(item["timestamp"]) for item in headlines]
@@ -38,7 +38,7 @@ def test_a_sample_day_holds_about_ten_headlines_published_in_order_on_that_day(p
     assert times == sorted(times)
 
 
-def test_no_sample_headline_appears_twice_or_carries_an_invented_link() -> None:
+def test_headlines_are_unique_and_have_no_link() -> None:
     headlines = [item for path in FILES for item in _day(path)[1]["headlines"]]
     texts = [item["text"].casefold() for item in headlines]
     assert len(set(texts)) == len(texts)

@@ -16,18 +16,18 @@ from tests.unit.deploy.conftest import Overlays, plant
 
 
 @pytest.mark.parametrize("name", OVERLAYS)
-def test_an_overlay_renders_and_has_no_problems(overlays: Overlays, name: str) -> None:
+def test_overlay_renders_without_problems(overlays: Overlays, name: str) -> None:
     assert object_problems(overlays[name]) == []
 
 
 @pytest.mark.parametrize("name", OVERLAYS)
-def test_the_deployments_are_those_of_the_architecture(overlays: Overlays, name: str) -> None:
+def test_deployments_are_those_of_the_architecture(overlays: Overlays, name: str) -> None:
     deployments = {item["metadata"]["name"] for item in of_kind(overlays[name], "Deployment")}
     assert deployments - {"postgres", "redis"} == {"coordinator", "inference", "evaluator", "trainer", "engine"}
 
 
 @pytest.mark.parametrize("name", OVERLAYS)
-def test_workers_and_syncer_know_the_workers_secret_and_no_other(overlays: Overlays, name: str) -> None:
+def test_workers_and_syncer_use_only_the_workers_secret(overlays: Overlays, name: str) -> None:
     known = {
         item["metadata"]["name"]: {secret for one in containers(item) for secret in secrets(one)}
         for item in of_kind(overlays[name], "Deployment")
@@ -88,9 +88,7 @@ PLANTED = [
 @pytest.mark.parametrize(
     ("kind", "name", "old", "new", "said"), PLANTED, ids=[f"{one[1]}: {one[3]}" for one in PLANTED]
 )
-def test_an_error_that_is_planted_is_found(
-    rendered: dict[str, str], kind: str, name: str, old: str, new: str, said: str
-) -> None:
+def test_planted_error_is_found(rendered: dict[str, str], kind: str, name: str, old: str, new: str, said: str) -> None:
     documents = rendered["gpu"].split("\n---\n")
     at = next(at for at, text in enumerate(documents) if f"\nkind: {kind}\n" in text and f"\n  name: {name}\n" in text)
     assert old in documents[at]

@@ -35,13 +35,13 @@ def _day(overlays: Overlays, name: str, seen: tuple[str, ...], rule: Rule | None
 
 
 @pytest.mark.parametrize("name", ["inference", "evaluator", "trainer"])
-def test_nobody_who_holds_a_lease_is_even_told_to_stop(overlays: Overlays, name: str) -> None:
+def test_scale_down_never_signals_a_pod_holding_a_lease(overlays: Overlays, name: str) -> None:
     day, steps = _day(overlays, name, BOTH)
     assert (day.killed, day.told_to_stop, day.done) == ([], 0, steps)
 
 
 @pytest.mark.parametrize("name", ["inference", "evaluator", "trainer"])
-def test_replicas_grow_with_the_load_and_go_together_when_nothing_is_open(overlays: Overlays, name: str) -> None:
+def test_replicas_grow_with_the_load_and_shrink_to_zero_without_open_steps(overlays: Overlays, name: str) -> None:
     rule = Rule.of(_object(overlays, "ScaledObject", name))
     day, _ = _day(overlays, name, BOTH)
     assert max(day.replicas) == rule.most
@@ -51,12 +51,12 @@ def test_replicas_grow_with_the_load_and_go_together_when_nothing_is_open(overla
 
 
 @pytest.mark.parametrize("name", ["inference", "evaluator"])
-def test_by_the_list_length_alone_steps_are_killed_with_the_pods_that_hold_them(overlays: Overlays, name: str) -> None:
+def test_scaling_by_list_length_alone_would_stop_pods_holding_leases(overlays: Overlays, name: str) -> None:
     day, _ = _day(overlays, name, ("messages",))
     assert day.killed
 
 
-def test_an_autoscaler_that_may_take_pods_away_one_by_one_takes_busy_ones(overlays: Overlays) -> None:
+def test_scaling_down_one_by_one_would_stop_busy_pods(overlays: Overlays) -> None:
     rule = Rule.of(_object(overlays, "ScaledObject", "inference"))
     eager = replace(rule, down=Direction(300, ({"type": "Pods", "value": 1, "periodSeconds": 60},)))
     day, _ = _day(overlays, "inference", BOTH, eager)
@@ -74,7 +74,7 @@ def test_each_queue_has_its_scaled_object(overlays: Overlays) -> None:
     assert lists == QUEUES
 
 
-def test_engines_come_with_requests_and_leave_one_a_minute_after_five_quiet_minutes(overlays: Overlays) -> None:
+def test_engines_scale_up_with_requests_and_down_by_one_a_minute_after_five_idle_ones(overlays: Overlays) -> None:
     rule = Rule.of(_object(overlays, "ScaledObject", "engine"))
     over_time = engines(rule, {0.0: 0.0, 8 * HOUR: 18.0, 12 * HOUR: 0.0})
     changes = [(now, new - old) for (_, old), (now, new) in pairwise(over_time) if new != old]
@@ -85,7 +85,7 @@ def test_engines_come_with_requests_and_leave_one_a_minute_after_five_quiet_minu
     assert leaving[1] - leaving[0] >= 60
 
 
-def test_a_lull_shorter_than_five_minutes_takes_no_engine_away(overlays: Overlays) -> None:
+def test_lull_under_five_minutes_keeps_all_engines(overlays: Overlays) -> None:
     rule = Rule.of(_object(overlays, "ScaledObject", "engine"))
     load = {at * 300.0: 20.0 if at % 2 else 0.0 for at in range(40)}
     over_time = engines(rule, load)
@@ -93,13 +93,13 @@ def test_a_lull_shorter_than_five_minutes_takes_no_engine_away(overlays: Overlay
     assert busy == sorted(busy)
 
 
-def test_without_figures_as_many_engines_stay_as_must(overlays: Overlays) -> None:
+def test_missing_metrics_keep_the_minimum_of_engines(overlays: Overlays) -> None:
     spec = _object(overlays, "ScaledObject", "engine")["spec"]
     assert spec["fallback"]["replicas"] == spec["minReplicaCount"] == 2
     assert [one["metadata"]["ignoreNullValues"] for one in spec["triggers"]] == ["false"]
 
 
-def test_an_engine_that_leaves_has_time_to_answer_what_it_has(overlays: Overlays) -> None:
+def test_terminating_engine_has_time_for_its_open_requests(overlays: Overlays) -> None:
     pod = pod_of(_object(overlays, "Deployment", "engine"))
     flag = next(
         word for one in pod["containers"] for word in one.get("args", []) if word.startswith("--shutdown-timeout=")

@@ -12,8 +12,9 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import select, update
 
+from services.cli.client import Client
 from services.cli.files.export import Exported, Progress, export_run
-from services.cli.files.headlines import read_rows
+from services.cli.files.headlines import read_headlines
 from services.cli.files.legacy_layout import read_legacy_run
 from services.coordinator.database import Sessions
 from services.coordinator.models import Checkpoint, Evaluation, Group
@@ -38,7 +39,7 @@ def done(client: TestClient, sessions: Sessions, worker: FakeWorker) -> TestClie
 
 def export(client: TestClient, run: str, folder: Path, progress: Progress = lambda *_: None) -> Exported:
     """Export over the test client, which has the interface of httpx.Client under another name."""
-    return export_run(cast("httpx.Client", client), run, folder, progress)
+    return export_run(Client(cast("httpx.Client", client), advice=""), run, folder, progress)
 
 
 def load(path: Path) -> Any:
@@ -183,7 +184,7 @@ def test_an_export_can_be_imported_and_scores_the_same(
 
 def test_the_exported_headlines_make_the_same_corpus(done: TestClient, tmp_path: Path) -> None:
     export(done, "RUN", tmp_path)
-    rows = read_rows(tmp_path / "timestamped_storage_RUN")
+    rows = read_headlines(tmp_path / "timestamped_storage_RUN")
     assert done.post("/v1/corpora/sample/imports", json={"rows": rows}).json()["unchanged"] == 6
 
 

@@ -1,4 +1,4 @@
-"""`morrow panel`, `morrow prices` and `morrow compare` against a coordinator of canned answers."""
+"""`morrow panel`, `morrow prices` and `morrow compare` against a fake coordinator."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.unit.cli.coordinator import FakeCoordinator, Json, a_page
 
 @pytest.fixture
 def fake(monkeypatch: pytest.MonkeyPatch) -> FakeCoordinator:
-    """A coordinator that every command speaks to."""
+    """The coordinator that the commands connect to."""
     coordinator = FakeCoordinator()
     for module in (compare, panels, prices):
         monkeypatch.setattr(module, "connect", coordinator.client)
@@ -38,7 +38,7 @@ def a_panel(**changes: object) -> Json:
     return panel | changes
 
 
-def test_a_panel_is_asked_for_and_shown_with_its_headlines(
+def test_panel_is_created_and_shown_with_its_headlines(
     fake: FakeCoordinator, capsys: pytest.CaptureFixture[str]
 ) -> None:
     fake.on("POST /v1/corpora/c/panels", a_panel(), status=201)
@@ -46,11 +46,11 @@ def test_a_panel_is_asked_for_and_shown_with_its_headlines(
     assert main.run(arguments.split()) == 0
     body = {"name": "p", "headlines": 1, "seed": 7, "from": "2025-08-13", "to": "2025-08-15"}
     assert fake.sent[0][2] == body
-    said = capsys.readouterr().out
-    assert "p of c: 1 headlines from 20250813 to 20250815, seed 7" in said
-    assert "Rates [held]" in said
-    assert "Its headlines are of 2025-08-13." in said
-    assert "Runs that are scored on it: R." in said
+    text = capsys.readouterr().out
+    assert "p of c: 1 headlines from 20250813 to 20250815, seed 7" in text
+    assert "Rates [held]" in text
+    assert "Its headlines are of 2025-08-13." in text
+    assert "Runs scored on it: R." in text
 
 
 def test_panels_are_listed_for_one_corpus_or_all(fake: FakeCoordinator, capsys: pytest.CaptureFixture[str]) -> None:
@@ -61,25 +61,25 @@ def test_panels_are_listed_for_one_corpus_or_all(fake: FakeCoordinator, capsys: 
     assert "no panels yet: `morrow panel create CORPUS NAME`" in capsys.readouterr().out
 
 
-def test_a_panel_without_runs_says_how_to_use_it(fake: FakeCoordinator, capsys: pytest.CaptureFixture[str]) -> None:
+def test_panel_without_runs_says_how_to_use_it(fake: FakeCoordinator, capsys: pytest.CaptureFixture[str]) -> None:
     fake.on("GET /v1/corpora/c/panels/p", a_panel(runs=[]))
     assert main.run(["panel", "show", "c", "p"]) == 0
     assert "--set panel=p" in capsys.readouterr().out
 
 
-def test_prices_are_sent_and_what_became_of_them_is_said(
+def test_prices_are_imported_and_the_summary_is_printed(
     fake: FakeCoordinator, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     (tmp_path / "p.csv").write_text("symbol,date,close\nSPX,2025-08-18,100\n")
     bad = {"origin": "p.csv:3", "reason": "close is missing"}
-    done = {"name": "s", "added": 1, "replaced": 2, "unchanged": 0, "duplicates": 3, "bad": [bad], "instruments": []}
-    fake.on("POST /v1/prices/s", done | {"covered_until": "2025-08-18"})
+    summary = {"name": "s", "added": 1, "replaced": 2, "unchanged": 0, "duplicates": 3, "bad": [bad], "instruments": []}
+    fake.on("POST /v1/prices/s", summary | {"covered_until": "2025-08-18"})
     assert main.run(["prices", "import", str(tmp_path / "p.csv"), "--name", "s", "--replace", "--skip-bad"]) == 0
     row = {"origin": "p.csv:2", "symbol": "SPX", "date": "2025-08-18", "close": "100"}
     assert fake.sent[0][2] == {"replace": True, "skip_bad": True, "rows": [row]}
-    said = capsys.readouterr().out
-    assert "s: 1 closes added, 2 replaced, 3 repeated rows folded; every instrument has closes up to 20250818" in said
-    assert "skipped p.csv:3: close is missing" in said
+    text = capsys.readouterr().out
+    assert "s: 1 closes added, 2 replaced, 3 duplicates merged; every instrument has closes until 20250818" in text
+    assert "skipped p.csv:3: close is missing" in text
 
 
 def test_price_sets_are_listed_and_shown(fake: FakeCoordinator, capsys: pytest.CaptureFixture[str]) -> None:
@@ -90,9 +90,9 @@ def test_price_sets_are_listed_and_shown(fake: FakeCoordinator, capsys: pytest.C
     assert main.run(["prices", "list"]) == 0
     assert "20250818 to 20250820" in capsys.readouterr().out
     assert main.run(["prices", "show", "s"]) == 0
-    said = capsys.readouterr().out
-    assert "s: nothing can be settled yet" in said
-    assert "S&P 500 | [spx]" in said
+    text = capsys.readouterr().out
+    assert "s: no claim can be settled yet" in text
+    assert "S&P 500 | [spx]" in text
 
 
 def a_comparison(**changes: Any) -> Json:
@@ -121,7 +121,7 @@ def a_comparison(**changes: Any) -> Json:
     return comparison | changes
 
 
-def test_a_comparison_marks_what_excludes_zero_and_says_how_it_was_made(
+def test_comparison_marks_intervals_that_exclude_zero_and_states_its_method(
     fake: FakeCoordinator, capsys: pytest.CaptureFixture[str]
 ) -> None:
     fake.on("GET /v1/compare", a_comparison())
@@ -138,25 +138,27 @@ def test_a_comparison_marks_what_excludes_zero_and_says_how_it_was_made(
     assert lines[-1] == "B looks ahead: 8 of its 48 lines."
 
 
-def test_runs_are_compared_over_their_days(fake: FakeCoordinator, capsys: pytest.CaptureFixture[str]) -> None:
+def test_runs_are_compared_on_their_common_dates(fake: FakeCoordinator, capsys: pytest.CaptureFixture[str]) -> None:
     comparison = a_comparison(panel=None, paired=False, notes=[])
     days = {"policy": None, "dates": ["2025-08-17", "2025-08-18"], "look_ahead": None}
     comparison["a"] |= days
     fake.on("GET /v1/compare", comparison)
     assert main.run(["compare", "R", "S"]) == 0
-    said = capsys.readouterr().out
-    assert "on their common dates" in said
-    assert "A: run R, 20250817 to 20250818 (2 days); 12 headlines, 48 lines, 5 valid; look-ahead unknown" in said
-    assert "resamples of headlines of each side by itself" in said
+    text = capsys.readouterr().out
+    assert "on their common dates" in text
+    assert "A: run R, 20250817 to 20250818 (2 days); 12 headlines, 48 lines, 5 valid; look-ahead unknown" in text
+    assert "resamples of headlines, each side resampled by itself" in text
 
 
-def test_a_comparison_is_printed_as_json(fake: FakeCoordinator, capsys: pytest.CaptureFixture[str]) -> None:
+def test_comparison_is_printed_as_json(fake: FakeCoordinator, capsys: pytest.CaptureFixture[str]) -> None:
     fake.on("GET /v1/compare", a_comparison())
     assert main.run(["compare", "R:base", "R", "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == a_comparison()
 
 
-def test_what_cannot_be_compared_is_one_line(fake: FakeCoordinator, capsys: pytest.CaptureFixture[str]) -> None:
+def test_comparison_without_common_dates_is_a_one_line_error(
+    fake: FakeCoordinator, capsys: pytest.CaptureFixture[str]
+) -> None:
     problem = {"type": "urn:morrow:problem:conflict", "detail": "nothing can be compared: no date is scored in both"}
     fake.on("GET /v1/compare", problem, status=409)
     assert main.run(["compare", "R", "S"]) == 1

@@ -1,4 +1,4 @@
-"""`morrow serving`, `morrow promote` and `morrow forecast` against a coordinator of canned answers."""
+"""`morrow serving`, `morrow promote` and `morrow forecast` against a fake coordinator."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.unit.cli.coordinator import FakeCoordinator, Json, a_page
 
 @pytest.fixture
 def fake(monkeypatch: pytest.MonkeyPatch) -> FakeCoordinator:
-    """A coordinator that every command speaks to."""
+    """The coordinator that the commands connect to."""
     coordinator = FakeCoordinator()
     monkeypatch.setattr(serving, "connect", coordinator.client)
     return coordinator
@@ -33,7 +33,7 @@ def an_engine(**changes: object) -> Json:
     return engine | changes
 
 
-def wanted(served: str | None = "R-1") -> Json:
+def desired(served: str | None = "R-1") -> Json:
     return {"served": served, "previous": None, "checkpoints": [], "served_since": "2025-11-22T11:59:00Z"}
 
 
@@ -42,15 +42,15 @@ def a_promotion(**changes: object) -> Json:
     return {"served": "R-2", "previous": "R-1", "changed": True, "promoted_at": "…", "engines": [engine]} | changes
 
 
-def test_what_is_served_and_what_engines_hold_is_shown(
+def test_serving_shows_the_served_checkpoint_and_loaded_ones(
     fake: FakeCoordinator, capsys: pytest.CaptureFixture[str]
 ) -> None:
     broken = an_engine(url="http://e2", ready=False, loaded=["base"], error="no [space] left")
-    fake.on("GET /v1/serving", wanted()).on("GET /v1/engines", a_page(an_engine(), broken, an_engine(stale=True)))
+    fake.on("GET /v1/serving", desired()).on("GET /v1/engines", a_page(an_engine(), broken, an_engine(stale=True)))
     assert main.run(["serving"]) == 0
-    said = capsys.readouterr().out
+    text = capsys.readouterr().out
     for part in ("R-1 (served)", "ready", "not ready", "stale", "0.50", "4 s ago", "no [space] left"):
-        assert part in said
+        assert part in text
     assert main.run(["serving", "--json"]) == 0
     assert [engine["url"] for engine in json.loads(capsys.readouterr().out)["engines"]][:2] == [
         "http://e1",
@@ -58,62 +58,68 @@ def test_what_is_served_and_what_engines_hold_is_shown(
     ]
 
 
-def test_without_engines_it_says_how_to_get_one(fake: FakeCoordinator, capsys: pytest.CaptureFixture[str]) -> None:
-    fake.on("GET /v1/serving", wanted(None) | {"served_since": None}).on("GET /v1/engines", a_page())
+def test_serving_without_engines_says_how_to_start_one(
+    fake: FakeCoordinator, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fake.on("GET /v1/serving", desired(None) | {"served_since": None}).on("GET /v1/engines", a_page())
     assert main.run(["serving"]) == 0
-    said = capsys.readouterr().out
-    assert "the base model" in said
-    assert "`morrow up` starts one" in said
+    text = capsys.readouterr().out
+    assert "the base model" in text
+    assert "`morrow up` starts one" in text
 
 
-def test_a_promotion_is_asked_for_and_its_engines_are_told(
+def test_promotion_is_requested_and_its_engines_are_listed(
     fake: FakeCoordinator, capsys: pytest.CaptureFixture[str]
 ) -> None:
     fake.on("POST /v1/serving", a_promotion())
     assert main.run(["promote", "RUN:final_model", "--wait", "--timeout", "30", "--expected", "R-1"]) == 0
     body = {"checkpoint": "RUN:final_model", "wait": True, "timeout_seconds": 30.0, "expected": "R-1"}
     assert fake.sent[0][2] == body
-    said = capsys.readouterr().out
-    assert "R-2 is served; previous is R-1" in said
-    assert "http://e1  ready after 0.75 s" in said
+    text = capsys.readouterr().out
+    assert "R-2 is served; previous is R-1" in text
+    assert "http://e1  ready after 0.75 s" in text
 
 
-def test_a_roll_back_to_what_is_served_says_so(fake: FakeCoordinator, capsys: pytest.CaptureFixture[str]) -> None:
+def test_promotion_of_the_served_checkpoint_changes_nothing(
+    fake: FakeCoordinator, capsys: pytest.CaptureFixture[str]
+) -> None:
     fake.on("POST /v1/serving", a_promotion(changed=False, engines=[]))
     assert main.run(["promote", "previous"]) == 0
     assert "R-2 was served already" in capsys.readouterr().out
 
 
-def test_engines_that_lack_a_promotion_fail_the_command(
+def test_promotion_that_times_out_is_a_failure_naming_the_engines(
     fake: FakeCoordinator, capsys: pytest.CaptureFixture[str]
 ) -> None:
     problem = {"type": "urn:morrow:problem:not-in-time", "detail": "R-2 is promoted, but not all engines hold it"}
     fake.on("POST /v1/serving", problem | {"errors": [{"field": "http://e9", "message": "no room"}]}, status=504)
     assert main.run(["promote", "R-2", "--wait"]) == 1
-    said = capsys.readouterr().err
-    assert "morrow: R-2 is promoted" in said
-    assert "http://e9: no room" in said
+    text = capsys.readouterr().err
+    assert "morrow: R-2 is promoted" in text
+    assert "http://e9: no room" in text
 
 
-def test_a_headline_is_forecast_from(fake: FakeCoordinator, capsys: pytest.CaptureFixture[str]) -> None:
+def test_forecasts_of_a_headline_are_printed_with_their_source(
+    fake: FakeCoordinator, capsys: pytest.CaptureFixture[str]
+) -> None:
     lines = [{"text": "Domain: x [y]", "verdict": "strict"}, {"text": "", "verdict": "malformed"}]
-    answer = {"policy": "R-1", "served": "R-2", "engine": "http://e1", "seconds": 1.25, "lines": lines}
-    fake.on("POST /v1/forecast", answer)
+    response = {"policy": "R-1", "served": "R-2", "engine": "http://e1", "seconds": 1.25, "lines": lines}
+    fake.on("POST /v1/forecast", response)
     arguments = ["forecast", "Rates rise", "-n", "2", "--date", "20250818", "--seed", "7"]
     assert main.run(arguments) == 0
     body = {"headline": "Rates rise", "lines": 2, "profile": "default", "format": "one_line", "policy": "served"}
     assert fake.sent[0][2] == body | {"date": "2025-08-18", "seed": 7}
-    told = capsys.readouterr()
-    assert told.out == "Domain: x [y]\n(nothing: malformed)\n"
-    assert "by R-1 on http://e1 in 1.2 s: 1 strict, 1 malformed; no engine holds R-2 yet" in told.err
+    output = capsys.readouterr()
+    assert output.out == "Domain: x [y]\n(empty: malformed)\n"
+    assert "by R-1 on http://e1 in 1.2 s: 1 strict, 1 malformed; no engine has loaded the served R-2 yet" in output.err
     assert main.run([*arguments, "--json"]) == 0
-    assert json.loads(capsys.readouterr().out) == answer
+    assert json.loads(capsys.readouterr().out) == response
 
 
 @pytest.mark.parametrize(
     "arguments", [["forecast", "  "], ["forecast", "x", "--date", "soon"], ["forecast", "x", "-n", "0"]]
 )
-def test_what_cannot_be_forecast_is_wrong_usage(
+def test_invalid_forecast_arguments_are_a_usage_error(
     fake: FakeCoordinator, capsys: pytest.CaptureFixture[str], arguments: list[str]
 ) -> None:
     assert main.run(arguments) == 2

@@ -1,4 +1,4 @@
-"""Files of headlines are read as rows, and what cannot be read is named with its line."""
+"""Files of headlines are read into rows; unreadable lines are reported by line."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pyarrow
 import pyarrow.parquet
 import pytest
 
-from services.cli.files.headlines import read_rows
+from services.cli.files.headlines import read_headlines
 from shared.errors import InvalidInputError
 
 TIME = "2025-08-02T17:00:00+00:00"
@@ -26,11 +26,11 @@ def daily(folder: Path, date: str, headlines: object, inside: str | None = None)
     return write(folder / f"{date}_headlines.json", json.dumps(document, indent=2))
 
 
-def test_a_folder_of_daily_files_is_read_in_order_with_lines(tmp_path: Path) -> None:
+def test_folder_of_daily_files_is_read_in_order_of_name_with_lines(tmp_path: Path) -> None:
     headline = {"text": "Rates held", "link": "https://a.example/1", "source": "Wire", "timestamp": TIME, "url": "feed"}
     daily(tmp_path, "20250803", [headline])
     daily(tmp_path, "20250802", [headline, {"text": "Oil rises", "timestamp": TIME}])
-    rows = read_rows(tmp_path)
+    rows = read_headlines(tmp_path)
     assert rows[0] == {
         "origin": "20250802_headlines.json:5",
         "text": "Rates held",
@@ -42,52 +42,52 @@ def test_a_folder_of_daily_files_is_read_in_order_with_lines(tmp_path: Path) -> 
     assert [row["origin"] for row in rows[1:]] == ["20250802_headlines.json:12", "20250803_headlines.json:5"]
 
 
-def test_an_item_that_is_no_headline_keeps_its_place(tmp_path: Path) -> None:
-    rows = read_rows(daily(tmp_path, "20250802", ["just text", {"text": 5}, {"text": "Oil", "timestamp": TIME}]))
-    assert rows[0]["problem"] == "it is not an object with fields but str"
-    assert rows[1]["problem"] == "text is not text but int"
+def test_item_that_is_not_a_headline_is_a_bad_row_in_its_place(tmp_path: Path) -> None:
+    rows = read_headlines(daily(tmp_path, "20250802", ["just text", {"text": 5}, {"text": "Oil", "timestamp": TIME}]))
+    assert rows[0]["problem"] == "an object with fields is required, not str"
+    assert rows[1]["problem"] == "text must be text, not int"
     assert rows[2]["text"] == "Oil"
 
 
-def test_a_daily_file_that_is_cut_off_is_one_bad_row_with_its_line(tmp_path: Path) -> None:
-    rows = read_rows(write(tmp_path / "20250802_headlines.json", '{"date": "20250802",\n "headlines": ['))
+def test_truncated_daily_file_is_one_bad_row_with_its_line(tmp_path: Path) -> None:
+    rows = read_headlines(write(tmp_path / "20250802_headlines.json", '{"date": "20250802",\n "headlines": ['))
     assert rows[0]["origin"] == "20250802_headlines.json:2"
     assert rows[0]["problem"].startswith("the file is not JSON")
 
 
-def test_a_daily_file_that_contradicts_its_name_is_not_believed(tmp_path: Path) -> None:
-    rows = read_rows(daily(tmp_path, "20250802", [{"text": "Oil", "timestamp": TIME}], inside="20250803"))
-    assert rows[0]["problem"] == "the file says date 20250803 but is named for 20250802"
+def test_daily_file_with_another_date_than_its_name_is_a_bad_row(tmp_path: Path) -> None:
+    rows = read_headlines(daily(tmp_path, "20250802", [{"text": "Oil", "timestamp": TIME}], inside="20250803"))
+    assert rows[0]["problem"] == "the file's date is 20250803, but its name says 20250802"
 
 
-def test_a_daily_file_without_headlines_is_refused(tmp_path: Path) -> None:
+def test_daily_file_without_headlines_is_invalid_input(tmp_path: Path) -> None:
     write(tmp_path / "20250802_headlines.json", "[]")
-    with pytest.raises(InvalidInputError, match="no list `headlines`"):
-        read_rows(tmp_path)
+    with pytest.raises(InvalidInputError, match="a list `headlines` is required"):
+        read_headlines(tmp_path)
 
 
-def test_a_bad_line_of_jsonl_is_named_and_the_others_are_read(tmp_path: Path) -> None:
+def test_malformed_jsonl_line_is_a_bad_row_beside_the_others(tmp_path: Path) -> None:
     good = json.dumps({"text": "A\u2028B", "published_at": TIME}, ensure_ascii=False)
     file = write(tmp_path / "h.jsonl", f'{good}\n\n{{"text": \n[1]\n"\\ud800"\n{{"text": "\\ud800"}}\n')
-    rows = read_rows(file)
+    rows = read_headlines(file)
     assert rows[0] == {"origin": "h.jsonl:1", "text": "A\u2028B", "published_at": TIME}
     assert [row["origin"] for row in rows[1:]] == ["h.jsonl:3", "h.jsonl:4", "h.jsonl:5", "h.jsonl:6"]
     assert rows[1]["problem"].startswith("the line is not JSON")
-    assert rows[2]["problem"] == "it is not an object with fields but list"
+    assert rows[2]["problem"] == "an object with fields is required, not list"
     assert rows[4]["problem"] == "text is not valid UTF-8"
 
 
-def test_bytes_that_are_not_utf8_spoil_their_row_only(tmp_path: Path) -> None:
+def test_invalid_utf8_makes_only_its_own_row_bad(tmp_path: Path) -> None:
     file = tmp_path / "h.csv"
     file.write_bytes(b"text,published_at\nZ\xfcrich,x\nOil,y\n")
-    rows = read_rows(file)
+    rows = read_headlines(file)
     assert rows[0] == {"origin": "h.csv:2", "problem": "text is not valid UTF-8"}
     assert rows[1]["text"] == "Oil"
 
 
-def test_csv_is_read_by_its_header_and_a_ragged_line_is_named(tmp_path: Path) -> None:
+def test_csv_is_read_by_its_header_and_a_ragged_line_is_a_bad_row(tmp_path: Path) -> None:
     content = f'\ufeffdate,headline,timestamp\n20250802,"Rates, held\nsteady",{TIME}\n20250802,Oil\n\n,Gold,{TIME}\n'
-    rows = read_rows(write(tmp_path / "h.csv", content))
+    rows = read_headlines(write(tmp_path / "h.csv", content))
     assert rows == [
         {"origin": "h.csv:3", "date": "20250802", "text": "Rates, held\nsteady", "published_at": TIME},
         {"origin": "h.csv:4", "problem": "the line has 2 fields, the header has 3"},
@@ -95,21 +95,21 @@ def test_csv_is_read_by_its_header_and_a_ragged_line_is_named(tmp_path: Path) ->
     ]
 
 
-def test_a_quote_that_never_ends_is_named(tmp_path: Path) -> None:
-    rows = read_rows(write(tmp_path / "h.csv", f'text,published_at\nOil,{TIME}\n"Gold,{TIME}\n'))
+def test_unclosed_csv_quote_is_a_bad_row(tmp_path: Path) -> None:
+    rows = read_headlines(write(tmp_path / "h.csv", f'text,published_at\nOil,{TIME}\n"Gold,{TIME}\n'))
     assert rows[0]["text"] == "Oil"
     assert rows[1]["problem"].startswith("the line is not CSV")
 
 
-def test_missing_columns_are_named_beside_those_that_are_there(tmp_path: Path) -> None:
+def test_missing_columns_are_invalid_input_listing_the_present_ones(tmp_path: Path) -> None:
     file = write(tmp_path / "h.csv", "when,what\n1,2\n")
     with pytest.raises(
-        InvalidInputError, match="column text or headline or title is needed; its columns are when, what"
+        InvalidInputError, match="column text or headline or title is required; its columns are when, what"
     ):
-        read_rows(file)
+        read_headlines(file)
     empty = write(tmp_path / "empty.csv", "")
     with pytest.raises(InvalidInputError, match="its columns are none"):
-        read_rows(empty)
+        read_headlines(empty)
 
 
 def test_parquet_times_keep_their_zone_and_dates_their_day(tmp_path: Path) -> None:
@@ -122,32 +122,32 @@ def test_parquet_times_keep_their_zone_and_dates_their_day(tmp_path: Path) -> No
         }
     )
     pyarrow.parquet.write_table(table, tmp_path / "h.parquet")
-    rows = read_rows(tmp_path / "h.parquet")
+    rows = read_headlines(tmp_path / "h.parquet")
     assert rows[0] == {"origin": "h.parquet:1", "text": "Rates held", "published_at": TIME, "date": "2025-08-02"}
     assert rows[1] == {"origin": "h.parquet:2", "published_at": TIME}
 
 
-def test_a_file_that_is_not_parquet_is_refused(tmp_path: Path) -> None:
+def test_malformed_parquet_file_is_invalid_input(tmp_path: Path) -> None:
     with pytest.raises(InvalidInputError, match="not a Parquet file"):
-        read_rows(write(tmp_path / "h.parquet", "no"))
+        read_headlines(write(tmp_path / "h.parquet", "no"))
 
 
-def test_what_cannot_be_meant_is_refused_with_the_choices(tmp_path: Path) -> None:
-    with pytest.raises(InvalidInputError, match="there is nothing at"):
-        read_rows(tmp_path / "none")
-    with pytest.raises(InvalidInputError, match="give one of daily-json, jsonl, csv, parquet"):
-        read_rows(tmp_path)
+def test_missing_path_and_ambiguous_format_are_invalid_input_with_the_choices(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInputError, match="does not exist"):
+        read_headlines(tmp_path / "none")
+    with pytest.raises(InvalidInputError, match="choose one of daily-json, jsonl, csv, parquet"):
+        read_headlines(tmp_path)
     with pytest.raises(InvalidInputError, match="'xml' is unknown; choose one of daily-json"):
-        read_rows(tmp_path, "xml")
-    with pytest.raises(InvalidInputError, match=r"holds no file that ends in _headlines\.json"):
-        read_rows(tmp_path, "daily-json")
+        read_headlines(tmp_path, "xml")
+    with pytest.raises(InvalidInputError, match=r"has no file that ends in _headlines\.json"):
+        read_headlines(tmp_path, "daily-json")
     write(tmp_path / "a.csv", "")
     write(tmp_path / "a.jsonl", "")
-    with pytest.raises(InvalidInputError, match="holds jsonl and csv; say which"):
-        read_rows(tmp_path)
+    with pytest.raises(InvalidInputError, match="has files of jsonl and csv; choose one"):
+        read_headlines(tmp_path)
 
 
-def test_a_folder_of_files_of_a_given_format_is_read_whole(tmp_path: Path) -> None:
+def test_folder_with_a_format_is_read_in_order_of_name(tmp_path: Path) -> None:
     for name in ("b", "a"):
         write(tmp_path / f"{name}.jsonl", json.dumps({"text": name}))
-    assert [row["text"] for row in read_rows(tmp_path, "jsonl")] == ["a", "b"]
+    assert [row["text"] for row in read_headlines(tmp_path, "jsonl")] == ["a", "b"]

@@ -1,4 +1,4 @@
-"""Folders in the legacy layout are read by key, from JSON or from CSV."""
+"""Folders in the legacy layout are read into the body of a run import, from JSON or CSV."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def edit(path: Path, change: Any) -> None:
     write(path, document)
 
 
-def test_a_day_is_read_with_texts_ranks_rewards_and_times(tmp_path: Path) -> None:
+def test_day_has_its_texts_ranks_rewards_and_times(tmp_path: Path) -> None:
     write_day(tmp_path)
     body = read_legacy_run(tmp_path, "old")
     assert (body["name"], body["notes"]) == ("old", [])
@@ -32,13 +32,13 @@ def test_a_day_is_read_with_texts_ranks_rewards_and_times(tmp_path: Path) -> Non
     assert tuple(rollout["reward"] for rollout in group["rollouts"]) == REWARDS
 
 
-def test_the_csv_stands_in_where_the_json_is_missing(tmp_path: Path) -> None:
+def test_evaluations_csv_is_read_where_the_json_is_missing(tmp_path: Path) -> None:
     for kind in ("json", "csv"):
         write_day(tmp_path / kind, evaluations=kind)
     assert read_legacy_run(tmp_path / "csv", "old") == read_legacy_run(tmp_path / "json", "old")
 
 
-def test_a_folder_above_the_storage_is_read_too_if_it_holds_one_run(tmp_path: Path) -> None:
+def test_parent_folder_is_accepted_if_it_has_one_run(tmp_path: Path) -> None:
     write_day(tmp_path / "timestamped_storage_A")
     assert len(read_legacy_run(tmp_path, "old")["days"]) == 1
     write_day(tmp_path / "timestamped_storage_B")
@@ -46,7 +46,7 @@ def test_a_folder_above_the_storage_is_read_too_if_it_holds_one_run(tmp_path: Pa
         read_legacy_run(tmp_path, "old")
 
 
-def test_rollouts_are_told_apart_by_key_even_if_their_ids_are_equal(tmp_path: Path) -> None:
+def test_rollouts_with_equal_prediction_ids_are_distinguished_by_key(tmp_path: Path) -> None:
     alike = ("Oil rises, gold falls", "Oil rises, gold climbs")
     write_day(tmp_path, headlines=alike)
     groups = read_legacy_run(tmp_path, "old")["days"][0]["groups"]
@@ -55,7 +55,7 @@ def test_rollouts_are_told_apart_by_key_even_if_their_ids_are_equal(tmp_path: Pa
     assert [group["headline"] for group in groups] == list(alike)
 
 
-def test_horizons_make_groups_of_their_own(tmp_path: Path) -> None:
+def test_each_horizon_is_a_group(tmp_path: Path) -> None:
     write_day(tmp_path, headlines=HEADLINES[:1])
 
     def add_week(document: Any) -> None:
@@ -69,7 +69,7 @@ def test_horizons_make_groups_of_their_own(tmp_path: Path) -> None:
     assert [(group["horizon"], group["rollouts"][0]["text"]) for group in groups] == [(None, TEXTS[0]), ("1w", "week")]
 
 
-def test_without_tracking_the_evaluated_or_the_predicted_texts_count(tmp_path: Path) -> None:
+def test_missing_tracking_falls_back_to_evaluated_then_predicted_texts(tmp_path: Path) -> None:
     write_day(tmp_path)
     tracked = read_legacy_run(tmp_path, "old")["days"][0]["groups"]
     (tmp_path / "20250806_outcome_tracking.json").unlink()
@@ -80,7 +80,7 @@ def test_without_tracking_the_evaluated_or_the_predicted_texts_count(tmp_path: P
     assert predicted[0]["rollouts"][0]["rank"] is None
 
 
-def test_what_does_not_fit_together_is_noted_with_counts(tmp_path: Path) -> None:
+def test_unmatched_and_repeated_rows_are_counted_in_notes(tmp_path: Path) -> None:
     write_day(tmp_path)
     edit(tmp_path / "20250806_outcome_tracking.json", lambda d: d["outcomes"].pop())
     edit(tmp_path / "20250806_outcome_tracking.json", lambda d: d["outcomes"].append(d["outcomes"][0]))
@@ -91,47 +91,47 @@ def test_what_does_not_fit_together_is_noted_with_counts(tmp_path: Path) -> None
     ]
 
 
-def test_headline_times_without_a_zone_are_utc_and_unreadable_ones_are_none(tmp_path: Path) -> None:
+def test_headline_times_without_a_zone_are_utc_and_unreadable_ones_none(tmp_path: Path) -> None:
     write_day(tmp_path / "a", published="2025-08-06T19:00:00")
     write_day(tmp_path / "b", published="long ago")
     assert read_legacy_run(tmp_path / "a", "old")["days"][0]["groups"][0]["published_at"] == "2025-08-06T19:00:00+00:00"
     assert read_legacy_run(tmp_path / "b", "old")["days"][0]["groups"][0]["published_at"] is None
 
 
-def test_a_score_that_is_normalised_goes_before_the_training_reward(tmp_path: Path) -> None:
+def test_normalized_score_takes_precedence_over_the_training_reward(tmp_path: Path) -> None:
     write_day(tmp_path)
     edit(tmp_path / "20250806_evaluations.json", lambda d: d["evaluations"][0].update(normalized_score=0.25))
     assert read_legacy_run(tmp_path, "old")["days"][0]["groups"][0]["rollouts"][0]["reward"] == 0.25
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [
         ('{"outcomes": [', "20250806_outcome_tracking.json:1: not JSON"),
-        ("[]", "an object was expected, not list"),
-        ('{"outcomes": [{"headline": "a", "rollout_id": "x"}]}', "no whole rollout_id"),
+        ("[]", "an object is required, not list"),
+        ('{"outcomes": [{"headline": "a", "rollout_id": "x"}]}', "no integer rollout_id"),
         ('{"outcomes": [{"rollout_id": 1}]}', "a row has no headline"),
     ],
 )
-def test_a_broken_file_is_named(tmp_path: Path, content: str, said: str) -> None:
+def test_malformed_file_is_invalid_input_naming_it(tmp_path: Path, content: str, message: str) -> None:
     write_day(tmp_path)
     (tmp_path / "20250806_outcome_tracking.json").write_text(content, "utf8")
-    with pytest.raises(InvalidInputError, match=said):
+    with pytest.raises(InvalidInputError, match=message):
         read_legacy_run(tmp_path, "old")
 
 
-def test_a_rank_that_is_no_number_is_named(tmp_path: Path) -> None:
+def test_rank_that_is_not_a_number_is_invalid_input(tmp_path: Path) -> None:
     write_day(tmp_path)
     edit(tmp_path / "20250806_evaluations.json", lambda d: d["evaluations"][0].update(ranking="first"))
     with pytest.raises(InvalidInputError, match="ranking is 'first', not a number"):
         read_legacy_run(tmp_path, "old")
 
 
-def test_a_folder_without_such_files_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InvalidInputError, match="holds no YYYYMMDD_predictions"):
+def test_folder_without_legacy_files_is_invalid_input(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInputError, match="has no YYYYMMDD_predictions"):
         read_legacy_run(tmp_path, "old")
-    with pytest.raises(InvalidInputError, match="there is no folder"):
+    with pytest.raises(InvalidInputError, match="does not exist"):
         read_legacy_run(tmp_path / "none", "old")
     write(tmp_path / "20251399_predictions.json", {})
-    with pytest.raises(InvalidInputError, match="20251399, which is no date"):
+    with pytest.raises(InvalidInputError, match="20251399, which is not a date"):
         read_legacy_run(tmp_path, "old")

@@ -1,3 +1,5 @@
+"""The stack is stopped from another process."""
+
 from __future__ import annotations
 
 import subprocess
@@ -14,17 +16,17 @@ from services.cli.local.home import Home
 from services.cli.local.leftovers import ended
 from services.cli.local.state import supervisor_pid
 
-SLOW_TO_LEAVE = """
+SLOW_SUPERVISOR = """
 import signal, subprocess, sys, threading, time
 from pathlib import Path
 from services.cli.local.home import Home
 from services.cli.local.state import supervising
 
-asked = threading.Event()
-signal.signal(signal.SIGTERM, lambda *_: asked.set())
+stopping = threading.Event()
+signal.signal(signal.SIGTERM, lambda *_: stopping.set())
 with supervising(Home(Path(sys.argv[1]))):
     {more}
-    asked.wait()
+    stopping.wait()
 time.sleep(0.7)
 """
 CHILD = """subprocess.Popen([sys.executable, "-c", "import time; time.sleep(1.5)"], start_new_session=True)"""
@@ -39,11 +41,11 @@ def home(tmp_path: Path) -> Home:
 
 @pytest.fixture
 def start(home: Home) -> Iterator[Start]:
-    """Start a process that holds the stack's lock until it is asked to stop, and lives on for a while."""
+    """Start a process that holds the stack's lock until SIGTERM, and runs on for a while."""
     started: list[subprocess.Popen[bytes]] = []
 
     def begin(more: str) -> subprocess.Popen[bytes]:
-        code = SLOW_TO_LEAVE.format(more=more)
+        code = SLOW_SUPERVISOR.format(more=more)
         started.append(subprocess.Popen([sys.executable, "-c", code, str(home.root)]))
         while supervisor_pid(home) != started[-1].pid:
             time.sleep(0.02)
@@ -55,13 +57,13 @@ def start(home: Home) -> Iterator[Start]:
         process.wait()
 
 
-def test_a_stack_is_stopped_once_its_supervisor_is_gone_and_not_when_its_lock_falls(home: Home, start: Start) -> None:
+def test_stop_waits_for_the_supervisor_to_end_and_not_only_for_its_lock(home: Home, start: Start) -> None:
     process = start("pass")
     assert stop_stack(home)
     assert ended(psutil.Process(process.pid), 0)
 
 
-def test_a_stack_is_stopped_once_what_its_supervisor_started_is_gone_too(home: Home, start: Start) -> None:
+def test_stop_waits_for_the_children_of_the_supervisor(home: Home, start: Start) -> None:
     process = start(CHILD)
     supervisor = psutil.Process(process.pid)
     while not (children := supervisor.children()):
@@ -70,5 +72,5 @@ def test_a_stack_is_stopped_once_what_its_supervisor_started_is_gone_too(home: H
     assert ended(children[0], 0)
 
 
-def test_there_is_nothing_to_stop_where_no_stack_was(home: Home) -> None:
+def test_stop_without_a_stack_returns_false(home: Home) -> None:
     assert not stop_stack(home)

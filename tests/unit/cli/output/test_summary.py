@@ -1,4 +1,4 @@
-"""The report's figures at the width of a terminal."""
+"""The summary table of a report fits a terminal."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ FIGURES = {"raw_validity": 0.25, "final_validity": 0.5, "composite": 0.3, "trade
 
 
 def a_day(number: int, **changes: Any) -> dict[str, Any]:
-    made = {"date": f"2024-09-{number:02d}", "state": "published", "rollouts": 24, "training": {"loss": -0.01234}}
-    return made | {"checkpoint": f"R-{number}", "profile": "tight", "bonus": 0.1} | FIGURES | changes
+    day = {"date": f"2024-09-{number:02d}", "state": "published", "rollouts": 24, "training": {"loss": -0.01234}}
+    return day | {"checkpoint": f"R-{number}", "profile": "tight", "bonus": 0.1} | FIGURES | changes
 
 
-def said(*days: dict[str, Any], width: int = 80, **more: Any) -> str:
+def rendered(*days: dict[str, Any], width: int = 80, **more: Any) -> str:
     report = {"days": list(days), "averages": {"by_day": FIGURES}, "totals": {"rollouts": 48}} | more
     console = Console(file=io.StringIO(), width=width, highlight=False)
     console.print(summary(report))
@@ -26,20 +26,20 @@ def said(*days: dict[str, Any], width: int = 80, **more: Any) -> str:
     return console.file.getvalue()
 
 
-def test_raw_and_final_validity_stand_side_by_side() -> None:
-    text = said(a_day(9), a_day(10, raw_validity=None))
+def test_raw_and_final_validity_are_adjacent_columns() -> None:
+    text = rendered(a_day(9), a_day(10, raw_validity=None))
     assert re.search(r"20240909 +published +24 +0\.250 +0\.500 +0\.300 +0\.100 +0\.350 +-0\.0123", text)
     assert re.search(r"20240910 +published +24 +– +0\.500", text)
     assert max(map(len, text.splitlines())) <= 80
 
 
-def test_what_is_the_same_on_every_day_has_no_column() -> None:
-    assert not {"profile", "bonus", "panel"} & set(said(a_day(9), a_day(10)).split())
+def test_constant_settings_have_no_column() -> None:
+    assert not {"profile", "bonus", "panel"} & set(rendered(a_day(9), a_day(10)).split())
 
 
-def test_profile_and_bonus_appear_once_they_change_and_the_panel_once_there_is_one() -> None:
+def test_varying_profile_and_bonus_and_the_panel_have_columns() -> None:
     panel = [{"policy": "base", "raw_validity": 0.1}, {"policy": "R-10", "raw_validity": 0.75}]
-    text = said(a_day(9), a_day(10, profile="default", bonus=0.05), width=120, panel=panel)
+    text = rendered(a_day(9), a_day(10, profile="default", bonus=0.05), width=120, panel=panel)
     assert re.search(r"20240909 .*-0\.0123 +tight +0\.100 +–", text)
     assert re.search(r"20240910 .*-0\.0123 +default +0\.050 +0\.750", text)
     assert max(map(len, text.splitlines())) <= 110

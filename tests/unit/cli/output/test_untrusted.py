@@ -1,4 +1,4 @@
-"""Text from headlines, prices and other machines is shown as text: no markup, nothing that a terminal obeys."""
+"""Untrusted text from headlines, prices and other machines is printed without markup and control characters."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import pytest
 from rich.console import Console
 
 from services.cli import main
-from services.cli.commands.stack import Teller
+from services.cli.commands.stack import StatePrinter
 from services.cli.local.state import PartState
 from services.cli.output import console
 from services.cli.output.console import PlainConsole, print_json, table
 from services.cli.output.markup import Markup, styled
-from services.cli.output.watch import changes, picture
+from services.cli.output.watch import changes, render
 from shared.errors import MorrowError
 from tests.unit.cli.coordinator import a_day, a_run
 
@@ -31,43 +31,43 @@ def shown(*things: object) -> str:
 
 
 def harmless(text: str) -> bool:
-    """Whether nothing but Rich's own styles is there to obey."""
+    """Whether the text has no control sequences but Rich's own styles."""
     return not {"\x07", "\x9b", "\u202e"} & set(text) and "\x1b]" not in text and "\x1b[31mred" not in text
 
 
-def test_a_cell_is_what_it_says() -> None:
-    said = shown(table(("headline",), [(HOSTILE,)]))
-    assert harmless(said)
-    assert SHOWN in said
+def test_table_cell_is_printed_literally() -> None:
+    text = shown(table(("headline",), [(HOSTILE,)]))
+    assert harmless(text)
+    assert SHOWN in text
 
 
-def test_a_line_is_what_it_says_and_markup_is_what_was_meant() -> None:
-    said = shown(HOSTILE, styled("[bold]{}[/] {}", HOSTILE, Markup("[red]failed[/]")))
-    assert harmless(said)
-    assert said.count(SHOWN) == 2
-    assert "\x1b[31mfailed" in said
+def test_line_is_printed_literally_and_markup_is_styled() -> None:
+    text = shown(HOSTILE, styled("[bold]{}[/] {}", HOSTILE, Markup("[red]failed[/]")))
+    assert harmless(text)
+    assert text.count(SHOWN) == 2
+    assert "\x1b[31mfailed" in text
 
 
-def test_what_is_followed_and_what_the_stack_tells_is_harmless() -> None:
+def test_followed_run_and_stack_states_are_printed_without_control_characters() -> None:
     day = a_day(state="failed", reason=HOSTILE, policy=HOSTILE, profile=HOSTILE)
     run = a_run(name="R", state="failed")
     file = io.StringIO()
-    teller = Teller(PlainConsole(file=file, force_terminal=True, width=300, highlight=False))
-    teller.tell("engine", PartState(phase="failed", detail=HOSTILE))
-    said = shown(picture(run, [day], HOSTILE), *changes("R", {}, [day])) + file.getvalue()
-    assert harmless(said)
-    assert said.count("click[/link]") >= 3
+    printer = StatePrinter(PlainConsole(file=file, force_terminal=True, width=300, highlight=False))
+    printer.show("engine", PartState(phase="failed", detail=HOSTILE))
+    text = shown(render(run, [day], HOSTILE), *changes("R", {}, [day])) + file.getvalue()
+    assert harmless(text)
+    assert text.count("click[/link]") >= 3
 
 
-def test_json_holds_the_text_and_a_terminal_obeys_none_of_it(capsys: pytest.CaptureFixture[str]) -> None:
+def test_json_escapes_control_characters_and_round_trips(capsys: pytest.CaptureFixture[str]) -> None:
     print_json({"text": HOSTILE})
-    said = capsys.readouterr().out
-    assert "\x1b" not in said
-    assert harmless(said)
-    assert json.loads(said) == {"text": HOSTILE}
+    text = capsys.readouterr().out
+    assert "\x1b" not in text
+    assert harmless(text)
+    assert json.loads(text) == {"text": HOSTILE}
 
 
-def test_an_error_is_told_without_what_a_terminal_obeys_and_without_secrets(
+def test_error_line_has_no_control_characters_and_no_secrets(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object, **__: object) -> None:
@@ -75,13 +75,13 @@ def test_an_error_is_told_without_what_a_terminal_obeys_and_without_secrets(
 
     monkeypatch.setattr(main, "app", fail)
     assert main.run(["runs"]) == 1
-    said = capsys.readouterr().err
-    assert harmless(said)
-    assert "\x1b" not in said
-    assert "hunter2" not in said
+    text = capsys.readouterr().err
+    assert harmless(text)
+    assert "\x1b" not in text
+    assert "hunter2" not in text
 
 
-def test_every_command_prints_on_such_a_console() -> None:
+def test_console_factories_return_plain_consoles() -> None:
     assert isinstance(console.out(), PlainConsole)
     assert isinstance(console.err(), PlainConsole)
     assert issubclass(PlainConsole, Console)
