@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 
 import httpx
@@ -37,10 +36,7 @@ def make_syncer(serving: FakeServing, engine: httpx.Client, store: CheckpointSto
 
 
 def generated(settings: InferenceSettings, task: GenerateTask) -> GenerateResult:
-    async def run() -> GenerateResult:
-        return await make_generate(settings)(task, Lease(7, 1))
-
-    return asyncio.run(run())
+    return make_generate(settings)(task, Lease(7, 1))
 
 
 def published(store: CheckpointStore, model: Path, task: GenerateTask) -> CheckpointRecord:
