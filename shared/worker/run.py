@@ -55,5 +55,14 @@ def run(kind: StepKind, task_type: type[T], handle: Callable[[T, Lease], Result]
     serve_from_pool(metrics, settings.metrics_host, settings.metrics_port)
     register(app, kind, coordinator, handler_of(kind, task_type, handle), metrics)
     # One pool child: a step already fills the engine or the processor. Workers need nothing from one another.
-    options: list[str] = ["-Q", kind, "-c", "1", "--without-mingle", "--without-gossip", "-n", f"{kind}-{os.getpid()}@%h"]
+    options: list[str] = [
+        "-Q",
+        kind,
+        "-c",
+        "1",
+        "--without-mingle",
+        "--without-gossip",
+        "-n",
+        f"{kind}-{os.getpid()}@%h",
+    ]
     app.worker_main(["worker", *options, "--loglevel", settings.log_level])
