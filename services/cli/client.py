@@ -7,7 +7,8 @@ from typing import Any
 
 import httpx
 
-from shared.errors import MorrowError, UnavailableError, from_problem
+from shared.errors import MorrowError, UnavailableError
+from shared.http import bearer, raise_for_problem
 
 Json = dict[str, Any]
 PAGE = 1000
@@ -25,8 +26,8 @@ class Client:
         """A client of the coordinator at `url` that sends `token`, if any; large imports may take minutes."""
         is_local = httpx.URL(url).host in ("127.0.0.1", "localhost")
         timeout = httpx.Timeout(300.0, connect=5.0)
-        headers = {"Authorization": f"Bearer {token}"} if token else {}
-        return cls(httpx.Client(base_url=url, timeout=timeout, trust_env=not is_local, headers=headers), advice)
+        http = httpx.Client(base_url=url, timeout=timeout, trust_env=not is_local, headers=bearer(token))
+        return cls(http, advice)
 
     def get(self, path: str, **query: object) -> Json:
         """The JSON object at `path`; a query argument that is None is left out."""
@@ -64,9 +65,7 @@ class Client:
             raise UnavailableError(
                 f"no coordinator answers at {self.http.base_url} ({_in_short(error)}): {self._advice}"
             ) from error
-        if answer.is_error:
-            raise _error(answer)
-        return answer
+        return raise_for_problem(answer)
 
     @staticmethod
     def _object(answer: httpx.Response) -> Json:
@@ -81,12 +80,6 @@ class Client:
 
 def _in_short(error: Exception) -> str:
     return str(error).split("] ")[-1] or type(error).__name__
-
-
-def _error(answer: httpx.Response) -> MorrowError:
-    is_json = "json" in answer.headers.get("content-type", "")
-    body = answer.json() if is_json else {"detail": f"HTTP {answer.status_code} from {answer.request.url}"}
-    return from_problem(answer.status_code, body)
 
 
 def error_lines(error: MorrowError, most: int = 20) -> list[str]:

@@ -7,14 +7,14 @@ from collections.abc import Sequence
 
 from services.evaluator.context import Tools
 from services.evaluator.embeddings.model import MiniLm
-from services.evaluator.judge_client import HttpEngine
+from services.evaluator.judge_client import HttpJudgeEngine
 from services.evaluator.settings import EvaluatorSettings
 from shared.logging import configure_logging
 
 
 def make_tools(settings: EvaluatorSettings, embedder: MiniLm) -> Tools:
     """What both processes have. Neither the embedding model nor the engine is touched before it is needed."""
-    engine = HttpEngine.at(
+    engine = HttpJudgeEngine.at(
         settings.engine_url, settings.judge_model, settings.engine_timeout, settings.judge_concurrency
     )
     return Tools(embedder, engine)

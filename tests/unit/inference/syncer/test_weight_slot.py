@@ -16,7 +16,7 @@ from services.inference.syncer.weight_files import read_files
 from services.inference.syncer.weight_slot import WeightSlot
 from shared.errors import CheckpointCorruptError, InvalidInputError, MorrowError, UnavailableError
 from shared.wire import CheckpointRef, EngineReport
-from tests.unit.inference.fakes import FakeAdmin, FakeServing, clocks, ref
+from tests.unit.inference.fakes import FakeAdmin, FakeCoordinator, clocks, ref
 
 A, B = ref("a"), ref("b")
 CONFIG = {"architectures": ["Tiny"], "hidden_size": 2}
@@ -103,12 +103,12 @@ class World:
         self.now = 100.0
         self.weights = FakeWeights(b"base")
         self.engine = FakeAdmin()
-        self.serving = FakeServing()
+        self.coordinator = FakeCoordinator()
         self.store = FolderStore(root)
         self.holdings = Holdings()
         self.slot = WeightSlot(self.weights, self.holdings, base)
         self.syncer = Syncer(
-            serving=self.serving,
+            coordinator=self.coordinator,
             engine=self.engine,
             store=self.store,
             holdings=self.holdings,
@@ -120,7 +120,7 @@ class World:
 
     def serve(self, *refs: CheckpointRef, served: str | None) -> EngineReport:
         """What the syncer reports once these are wanted."""
-        self.serving.checkpoints, self.serving.served = list(refs), served
+        self.coordinator.checkpoints, self.coordinator.served = list(refs), served
         return self.tick()
 
     def tick(self, count: int = 1) -> EngineReport:
@@ -128,7 +128,7 @@ class World:
         for _ in range(count):
             self.syncer.tick()
             self.now += 1
-        return self.serving.reports[-1]
+        return self.coordinator.reports[-1]
 
 
 @pytest.fixture
