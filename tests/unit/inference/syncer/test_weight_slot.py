@@ -240,10 +240,10 @@ def test_files_that_are_cut_short_or_no_safetensors_are_refused(tmp_path: Path) 
     folder = write(tmp_path / "cut", b"aaaa")
     path = folder / "model.safetensors"
     path.write_bytes(path.read_bytes()[:-1])
-    with pytest.raises(CheckpointCorruptError, match="ends within norm"):
+    with pytest.raises(CheckpointCorruptError, match="incomplete metadata"):
         read_files(folder)
     path.write_bytes(b"\x80\x04pickle")
-    with pytest.raises(CheckpointCorruptError, match="it has no header"):
+    with pytest.raises(CheckpointCorruptError, match="header too large"):
         read_files(folder)
     path.unlink()
     with pytest.raises(InvalidInputError, match="holds no full weights"):
