@@ -62,7 +62,7 @@ def test_a_key_with_a_hyphen_finds_its_field() -> None:
         ("rollouts=null", "--set rollouts=None: "),
         ("dates=maybe", "--set dates=maybe: .*'enforce' or 'warn'"),
         ("rollouts", "write key=value"),
-        ("ranker=best", "--set ranker=best: 'best' does not exist; choose one of semantic"),
+        ("ranker=best", "--set ranker=best: .*'semantic', 'judge', 'resolved' or 'recorded'"),
         ("ranker=resolved", "^--set prices: settling claims needs a price set"),
         ("reward_weights={composite: 1}", "not a JSON object"),
         ('base_model="a"b"', "not a quoted string"),
