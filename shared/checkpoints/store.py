@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import datetime as dt
-import fcntl
 import hashlib
 import json
 import os
 import shutil
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
+
+from filelock import FileLock
 
 from shared.checkpoints.manifest import MANIFEST, Manifest, check_contents, plain_name, sha256_of, verify
 from shared.checkpoints.remote import Remote
@@ -104,7 +103,8 @@ class CheckpointStore:
         """Get a checkpoint under a passing name, verify it and put it into place; one process at a time."""
         folder.parent.mkdir(parents=True, exist_ok=True)
         fetched = folder.with_name(f".fetching-{uuid.uuid4().hex}")
-        with _alone(folder.parent / ".lock"):
+        # The kernel releases the lock with whoever dies; it is per run, so two checkpoints of a run do not race.
+        with FileLock(folder.parent / ".lock"):
             if _is_sound(folder, ref):
                 return
             try:
@@ -138,11 +138,3 @@ def _is_sound(folder: Path, ref: CheckpointRef) -> bool:
     except CheckpointCorruptError:
         return False
     return True
-
-
-@contextmanager
-def _alone(path: Path) -> Iterator[None]:
-    """Held by one process or thread at a time; the kernel lets go of it with whoever dies."""
-    with path.open("a") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield

@@ -6,13 +6,10 @@ docs/operations.md.
 
 from __future__ import annotations
 
-import ctypes
-import signal
-import sys
-
 from celery import Celery
 from celery.signals import worker_process_init
 
+from shared.process import signal_on_parent_exit
 from shared.wire import StepKind
 
 VISIBILITY_TIMEOUT = 24 * 3600
@@ -51,11 +48,9 @@ def make_celery(broker_url: str, name: str = "morrow") -> Celery:
     return app
 
 
-def _die_with_parent(**_: object) -> None:
-    """A pool process must not outlive a killed worker: it would hold its lease with nobody to restart it."""
-    if sys.platform == "linux":
-        pr_set_pdeathsig = 1
-        ctypes.CDLL(None, use_errno=True).prctl(pr_set_pdeathsig, signal.SIGKILL)
+def _tie_to_worker(**_: object) -> None:
+    # A pool process that outlives a killed worker would hold its lease with nobody to restart it.
+    signal_on_parent_exit()
 
 
-worker_process_init.connect(_die_with_parent)
+worker_process_init.connect(_tie_to_worker)

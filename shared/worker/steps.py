@@ -15,7 +15,8 @@ from typing import Literal, Protocol
 import httpx
 from pydantic import TypeAdapter
 
-from shared.errors import MorrowError, StaleFenceError, StoppedError, UnavailableError, from_problem, message_of
+from shared.errors import MorrowError, StaleFenceError, StoppedError, UnavailableError
+from shared.http import bearer, raise_for_problem, reaching
 from shared.logging import captured_log
 from shared.text.redact import masked
 from shared.wire import (
@@ -36,11 +37,6 @@ from shared.worker.failover import client_of
 log = logging.getLogger(__name__)
 MOST_ERROR = 8_000
 _results: TypeAdapter[Result] = TypeAdapter(Result)
-
-
-def bearer(token: str) -> dict[str, str]:
-    """The header that a token is sent in; none without a token."""
-    return {"Authorization": f"Bearer {token}"} if token else {}
 
 
 def worker_name() -> str:
@@ -80,17 +76,11 @@ class HttpCoordinator:
                 time.sleep(1.0)
 
     def _post(self, path: str, body: Message) -> object:
-        try:
-            answer = self._client.post(
+        with reaching(f"the coordinator at {self._client.base_url}"):
+            response = self._client.post(
                 path, content=body.model_dump_json(), headers={"Content-Type": "application/json"}
             )
-        except httpx.TransportError as error:
-            reason = message_of(error)
-            raise UnavailableError(f"the coordinator at {self._client.base_url} does not answer: {reason}") from error
-        if answer.is_error:
-            is_json = "json" in answer.headers.get("content-type", "")
-            raise from_problem(answer.status_code, answer.json() if is_json else {"detail": answer.text[:500]})
-        return answer.json()
+        return raise_for_problem(response).json()
 
     def claim(self, step_id: int) -> ClaimAnswer:
         """Ask for the step; the answer's task is set if it was granted."""

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import IO
 
 from shared.errors import UnavailableError
-
-_PR_SET_PDEATHSIG = 1
+from shared.process import die_with as die_with_process
 
 
 @dataclass(frozen=True)
@@ -41,20 +39,6 @@ class Part:
     url: str | None = None
     cure: str = ""
     ready_timeout: float = 180.0
-
-
-def die_with_parent(parent: int, with_signal: int) -> Callable[[], None]:
-    """A function for the child: the kernel signals it when `parent` dies; it exits at once if `parent` is dead."""
-    libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
-
-    def arrange() -> None:
-        if libc is not None:
-            libc.prctl(_PR_SET_PDEATHSIG, int(with_signal))
-        # The parent may have died before prctl; then no signal would ever come.
-        if os.getppid() != parent:
-            os._exit(1)
-
-    return arrange
 
 
 def spawn(
@@ -84,7 +68,7 @@ def spawn(
         extra_groups=None if group is None else [],
         # Ctrl-C must reach the supervisor only, which stops parts in order; and killpg reaches a whole part.
         start_new_session=True,
-        preexec_fn=None if die_with is None else die_with_parent(os.getpid(), die_with),  # noqa: PLW1509 - one thread
+        preexec_fn=None if die_with is None else partial(die_with_process, os.getpid(), die_with),  # noqa: PLW1509 - one thread
     )
 
 

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib import import_module
-from typing import Protocol, cast
+from typing import Protocol
 
 from services.evaluator import scoring
-from services.evaluator.context import Context
 from services.evaluator.scoring import Key
 from services.evaluator.text.parsing import Reading
-from shared.errors import InvalidInputError
-from shared.rankers import RANKERS
 from shared.wire import GroupToScore
 
 
@@ -54,14 +50,6 @@ class Ranker(Protocol):
     def figures(self) -> dict[str, float]:
         """What it has to say about itself, over all groups it ranked."""
         ...
-
-
-def make_ranker(name: str, context: Context) -> Ranker:
-    """The ranker of a name; raises InvalidInputError naming those that exist."""
-    if name not in RANKERS:
-        raise InvalidInputError(f"ranker: {name!r} does not exist; choose one of {', '.join(RANKERS)}")
-    module, _, kind = RANKERS[name].partition(":")
-    return cast("Callable[[Context], Ranker]", getattr(import_module(module), kind))(context)
 
 
 def standing_by(pool: Pool, keys: Sequence[Key], semantic: list[float] | None = None) -> Standing:

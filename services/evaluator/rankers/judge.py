@@ -5,9 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-import choix
-import numpy as np
-
 from services.evaluator.context import Context
 from services.evaluator.rankers.base import Pool, Standing, standing_by
 from services.evaluator.rankers.judge_prompts import drawn_pairs, question
@@ -62,6 +59,10 @@ def strengths(n: int, pairs: Sequence[tuple[int, int]], wins: Sequence[float]) -
     `wins` has for each pair (i, j) the share in [0, 1] that i won of it. Fitted by choix (iterative Luce spectral
     ranking, Maystre & Grossglauser 2015), regularised by REGULARIZATION.
     """
+    # Imported here: choix loads scipy, which only this ranker needs.
+    import choix
+    import numpy as np
+
     matrix = np.zeros((n, n))
     for (i, j), win in zip(pairs, wins, strict=True):
         matrix[i, j], matrix[j, i] = win, 1 - win

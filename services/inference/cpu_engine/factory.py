@@ -6,12 +6,12 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from services.inference.cpu_engine.app import create_app
-from services.inference.cpu_engine.engine import Engine, Limits
-from services.inference.cpu_engine.grammar import Grammars
-from services.inference.cpu_engine.policies import Policies
-from services.inference.cpu_engine.requests import Intake
-from services.inference.cpu_engine.responses import Answerer
+from services.inference.cpu_engine.api.app import create_app
+from services.inference.cpu_engine.api.requests import Intake
+from services.inference.cpu_engine.api.responses import Answerer
+from services.inference.cpu_engine.decoding.engine import Engine, Limits
+from services.inference.cpu_engine.decoding.grammar import Grammars
+from services.inference.cpu_engine.model.policies import Policies
 
 
 def assemble(model: Any, tokenizer: Any, root: str, limits: Limits, threads: int = 1) -> FastAPI:

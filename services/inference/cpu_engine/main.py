@@ -25,9 +25,9 @@ def build(settings: EngineSettings) -> FastAPI:
     import torch  # after the line above: OpenMP reads its environment once
     from transformers import AutoTokenizer
 
-    from services.inference.cpu_engine.engine import Limits
+    from services.inference.cpu_engine.decoding.engine import Limits
     from services.inference.cpu_engine.factory import assemble
-    from services.inference.cpu_engine.policies import load_model
+    from services.inference.cpu_engine.model.policies import load_model
 
     torch.set_num_threads(settings.engine_threads)
     limits = Limits(

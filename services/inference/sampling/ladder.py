@@ -3,50 +3,77 @@
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal
 
 from services.inference.engine_client import Completion, Engine, SamplingRequest
 from services.inference.sampling.answers import Answer, Attempt, Draft
 from services.inference.sampling.forced_tokens import Forcing
-from services.inference.sampling.rules import PROFILES, arm, best, merit, next_rung, sampling_seed
+from services.inference.sampling.rules import PROFILES, best, merit, next_rung, sampling_seed
 from services.inference.sampling.tokenizer import Prompt, Tokenizer
 from shared.errors import MorrowError
 from shared.forecast import Asked, Format, Kept, RepairPlan
-from shared.wire import GenerateTask, Rung
-from shared.worker.steps import Lease
+from shared.run_config import Horizon, ProfileName
+from shared.wire import Arm, Rung
+
+
+@dataclass(frozen=True)
+class ClimbSettings:
+    """What every rollout of a ladder has in common: whom to sample, with which sampler, and how often.
+
+    `retries` are the engine calls a rollout may cost after its first; `max_tokens` bounds an answer; `seed` and `date`
+    enter every sampling seed; `best_of` is how many answers the last rung samples in one call.
+    """
+
+    policy: str
+    profile: ProfileName
+    horizon: Horizon
+    date: dt.date
+    seed: int
+    max_tokens: int
+    retries: int
+    best_of: int
 
 
 @dataclass(frozen=True)
 class Ladder:
-    """Takes the rollouts of one generate step up the ladder; `places` bounds how many calls are in flight at once."""
+    """Takes rollouts up the decoding ladder.
+
+    `places` bounds how many engine calls are in flight at once; `check` is called before each and may raise to stop.
+    """
 
     engine: Engine
     tokenizer: Tokenizer
     forcing: Forcing
     form: Format
-    task: GenerateTask
-    lease: Lease
+    settings: ClimbSettings
     places: asyncio.Semaphore
+    check: Callable[[], None] = lambda: None
 
-    async def climb(self, headline: str, prompt: Prompt, index: int) -> list[Attempt]:
-        """All attempts of a group's rollout, the first of them free, the last of them the one that stands."""
-        config = self.task.config
+    async def climb(self, headline: str, prompt: Prompt, index: int, arm: Arm) -> list[Attempt]:
+        """All attempts of one rollout: the first is the free one, the last is the result.
+
+        `index` in its group enters its sampling seeds; `arm` is "free" for a rollout that never goes beyond its first.
+        Raises StoppedError if `check` does, MorrowError if another policy answered.
+        """
+        settings = self.settings
         tried: list[Attempt] = []
         while True:
             last = tried[-1].judgement if tried else None
-            plan = self.form.repair(last, config.horizon) if last else None
+            plan = self.form.repair(last, settings.horizon) if last else None
             calls = sum(attempt.calls for attempt in tried)
-            left = config.retries + 1 - calls
-            rung = next_rung(arm(index, config), [attempt.rung for attempt in tried], last, plan, left)
+            left = settings.retries + 1 - calls
+            rung = next_rung(arm, [attempt.rung for attempt in tried], last, plan, left)
             if rung is None:
                 return tried
             tried.append(await Climber(self, headline, prompt, index, calls).attempt(rung, plan or ()))
 
     async def ask(self, request: SamplingRequest) -> list[Completion]:
-        """One engine call. Raises StoppedError if the lease is gone, MorrowError if another policy answered."""
+        """One engine call. Raises what `check` raises, and MorrowError if another policy answered."""
         async with self.places:
-            self.lease.check()
+            self.check()
             completions = await self.engine.complete(request)
         if strangers := {completion.policy for completion in completions} - {request.policy}:
             raise MorrowError(f"a headline was answered by {sorted(strangers)} and not by {request.policy}")
@@ -67,9 +94,9 @@ class Climber:
         """Try the rung."""
         if rung == "repair":
             return await self._repair(plan)
-        task, form = self.ladder.task, self.ladder.form
-        regex = None if rung == "free" else form.regex(task.config.horizon)
-        request = replace(self._request(0), regex=regex, n=task.config.best_of if rung == "best_of_n" else 1)
+        settings, form = self.ladder.settings, self.ladder.form
+        regex = None if rung == "free" else form.regex(settings.horizon)
+        request = replace(self._request(0), regex=regex, n=settings.best_of if rung == "best_of_n" else 1)
         completions = await self.ladder.ask(request)
         judged = [form.judge(completion.text, self.headline) for completion in completions]
         chosen = best(
@@ -84,16 +111,16 @@ class Climber:
 
     def _request(self, call: int) -> SamplingRequest:
         """The request of this rung's call number `call`, for one free answer."""
-        task = self.ladder.task
-        profile = PROFILES[task.profile]
+        settings = self.ladder.settings
+        profile = PROFILES[settings.profile]
         return SamplingRequest(
-            policy=task.policy.name,
+            policy=settings.policy,
             prompt_token_ids=self.prompt.token_ids,
-            max_tokens=task.config.max_tokens,
+            max_tokens=settings.max_tokens,
             temperature=profile.temperature,
             top_p=profile.top_p,
             top_k=profile.top_k,
-            seed=sampling_seed(task.config.seed, task.date, self.headline, self.index, self.calls + call),
+            seed=sampling_seed(settings.seed, settings.date, self.headline, self.index, self.calls + call),
             stop=self.ladder.form.stop,
         )
 

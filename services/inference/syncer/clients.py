@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import math
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import urlencode
 
 import httpx
 
-from services.inference.engine_client import checked, json_object, policy_names
-from shared.errors import MorrowError, UnavailableError, from_problem, message_of
+from services.inference.engine_client import policy_names
+from shared.engine_client import checked, json_object
+from shared.errors import MorrowError
+from shared.http import raise_for_problem, reaching
 from shared.wire import BASE_POLICY, EngineReport, WantedCheckpoints
 
 PROBE = {"prompt": "Headline:", "max_tokens": 1, "temperature": 0.0}
@@ -42,19 +42,11 @@ class WeightAdmin(Protocol):
     def fingerprint(self) -> list[float]: ...
 
 
-class Serving(Protocol):
-    """What the coordinator wants engines to hold, and where they say what they hold."""
+class Coordinator(Protocol):
+    """The coordinator as a syncer uses it. Raises UnavailableError if it does not answer."""
 
     def wanted(self) -> WantedCheckpoints: ...
     def report(self, report: EngineReport) -> None: ...
-
-
-@contextmanager
-def _reaching(what: str) -> Iterator[None]:
-    try:
-        yield
-    except httpx.TransportError as error:
-        raise UnavailableError(f"{what} does not answer: {message_of(error)}") from error
 
 
 class HttpEngineAdmin:
@@ -64,7 +56,7 @@ class HttpEngineAdmin:
         self._client = client
 
     def _call(self, method: str, path: str, body: dict[str, Any] | None = None) -> httpx.Response:
-        with _reaching(f"the engine at {self._client.base_url}"):
+        with reaching(f"the engine at {self._client.base_url}"):
             return checked(self._client.request(method, path, json=body))
 
     def policies(self) -> list[str]:
@@ -94,7 +86,7 @@ class HttpWeightAdmin:
         self._client = client
 
     def _call(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
-        with _reaching(f"the engine at {self._client.base_url}"):
+        with reaching(f"the engine at {self._client.base_url}"):
             return json_object(self._client.request(method, path, json=body))
 
     def paused(self) -> bool:
@@ -136,7 +128,7 @@ class HttpWeightAdmin:
         return said
 
 
-class HttpServing:
+class CoordinatorClient:
     """The coordinator's side over HTTP. Asked again, it answers within `wait` seconds, or as soon as there is news."""
 
     def __init__(self, client: httpx.Client, wait: float = 0.0) -> None:
@@ -145,12 +137,8 @@ class HttpServing:
         self._last: WantedCheckpoints | None = None
 
     def _call(self, method: str, path: str, body: dict[str, Any] | None = None) -> httpx.Response:
-        with _reaching(f"the coordinator at {self._client.base_url}"):
-            answer = self._client.request(method, path, json=body)
-        if answer.is_error:
-            is_json = "json" in answer.headers.get("content-type", "")
-            raise from_problem(answer.status_code, answer.json() if is_json else {"detail": answer.text[:500]})
-        return answer
+        with reaching(f"the coordinator at {self._client.base_url}"):
+            return raise_for_problem(self._client.request(method, path, json=body))
 
     def wanted(self) -> WantedCheckpoints:
         """The checkpoints that every engine should hold."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from services.inference.engine_client import FRESH_WEIGHTS, Completion, HttpEngine, SamplingRequest
 from services.inference.sampling.answers import Attempt
-from services.inference.sampling.ladder import Ladder
+from services.inference.sampling.ladder import ClimbSettings, Ladder
 from services.inference.sampling.prompts import messages
 from services.inference.sampling.tokenizer import Tokenizer
 from services.inference.syncer.loaded import Holdings
@@ -17,8 +17,7 @@ from services.inference.worker.service import gathered
 from shared.errors import UnavailableError
 from shared.forecast import format_named
 from shared.run_config import RunConfig
-from shared.wire import BASE_POLICY, ForecastLine, ForecastLines, ForecastTask, GenerateTask
-from shared.worker.steps import Lease
+from shared.wire import BASE_POLICY, ForecastLine, ForecastLines, ForecastTask
 
 
 class NothingForced:
@@ -71,13 +70,13 @@ class Forecaster:
         return ForecastLines(policy=policy, engine=self.url, lines=lines, seconds=time.monotonic() - started)
 
     async def _climbed(self, task: ForecastTask, tokenizer: Tokenizer) -> list[list[Attempt]]:
-        step, form = as_step(task), format_named(task.format)
+        settings, form = climb_settings(task), format_named(task.format)
         in_slot = self.slotted and task.policy.name == self.holdings.slot
         engine = SlotEngine(self.engine, task.policy.name) if in_slot else self.engine
         places = asyncio.Semaphore(self.concurrency)
-        ladder = Ladder(engine, tokenizer, NothingForced(), form, step, Lease(0, 0), places)
-        prompt = tokenizer.prompt(messages(task.headline, step.config.horizon, form))
-        return await gathered([ladder.climb(task.headline, prompt, index) for index in range(task.lines)])
+        ladder = Ladder(engine, tokenizer, NothingForced(), form, settings, places)
+        prompt = tokenizer.prompt(messages(task.headline, settings.horizon, form))
+        return await gathered([ladder.climb(task.headline, prompt, index, "ladder") for index in range(task.lines)])
 
     async def _check_weights(self, policy: str) -> None:
         """No swap runs meanwhile; but an engine that restarted answers again with what it was started with."""
@@ -87,25 +86,18 @@ class Forecaster:
             raise UnavailableError(f"the engine lost its weights while it was asked for {policy}: ask again")
 
 
-def as_step(task: ForecastTask) -> GenerateTask:
-    """The task as a step of no run, every rollout of it on the ladder."""
-    config = RunConfig(
-        rollouts=max(2, task.lines),
-        free_share=0.0,
-        retries=task.retries,
-        max_tokens=task.max_tokens,
-        format=task.format,
-        seed=task.seed,
-    )
-    return GenerateTask(
-        step_id=0,
-        fence=0,
-        run="forecast",
-        date=task.date,
-        config=config,
-        policy=task.policy,
+def climb_settings(task: ForecastTask) -> ClimbSettings:
+    """The ladder's settings of a forecast: the run's own, and a run's defaults for what a forecast cannot set."""
+    default = RunConfig()
+    return ClimbSettings(
+        policy=task.policy.name,
         profile=task.profile,
-        headlines=[],
+        horizon=default.horizon,
+        date=task.date,
+        seed=task.seed,
+        max_tokens=task.max_tokens,
+        retries=task.retries,
+        best_of=default.best_of,
     )
 
 

@@ -22,7 +22,7 @@ from services.inference.engine_client import HttpEngine
 from services.inference.sampling.tokenizer import HfTokenizer
 from services.inference.settings import InferenceSettings
 from services.inference.syncer.app import create_app
-from services.inference.syncer.clients import HttpEngineAdmin, HttpServing, HttpWeightAdmin
+from services.inference.syncer.clients import CoordinatorClient, HttpEngineAdmin, HttpWeightAdmin
 from services.inference.syncer.forecasts import Forecaster
 from services.inference.syncer.loaded import Holdings, Standing
 from services.inference.syncer.metrics import SyncerMetrics
@@ -30,9 +30,9 @@ from services.inference.syncer.reconciler import Clocks, Pace, Syncer
 from services.inference.syncer.weight_slot import WeightSlot
 from shared.checkpoints import open_store
 from shared.errors import InvalidInputError
+from shared.http import bearer
 from shared.logging import configure_logging
 from shared.worker.failover import client_of
-from shared.worker.steps import bearer
 
 log = logging.getLogger(__name__)
 GRACE = 60
@@ -63,7 +63,7 @@ def make_app(settings: InferenceSettings, syncer_url: str, stop: threading.Event
     slot = make_slot(settings, engine, holdings)
     url = settings.engine_public_url or settings.engine_url
     syncer = Syncer(
-        serving=HttpServing(coordinator, settings.sync_period),
+        coordinator=CoordinatorClient(coordinator, settings.sync_period),
         engine=HttpEngineAdmin(engine),
         store=open_store(settings.store, settings.store_cache, settings.store_options),
         holdings=holdings,

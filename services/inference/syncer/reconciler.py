@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from services.inference.syncer.clients import EngineAdmin, Serving
+from services.inference.syncer.clients import Coordinator, EngineAdmin
 from services.inference.syncer.loaded import Holdings, Standing
 from services.inference.syncer.metrics import SwapKind, SyncerMetrics
 from services.inference.syncer.retry_log import Failures, Sayer
@@ -57,7 +57,7 @@ class Syncer:
     engine's own weights are those of the served checkpoint if it is a full one, and the base's otherwise.
     """
 
-    serving: Serving
+    coordinator: Coordinator
     engine: EngineAdmin
     store: Store
     holdings: Holdings
@@ -97,7 +97,7 @@ class Syncer:
     def _learn(self) -> None:
         """Ask what is wanted; while the coordinator is away, it is what was wanted last."""
         try:
-            self._wanted = self.serving.wanted()
+            self._wanted = self.coordinator.wanted()
         except MorrowError as error:
             self._sayer.say("coordinator", f"cannot learn what is wanted: {error.detail}")
         else:
@@ -105,7 +105,7 @@ class Syncer:
 
     def _report(self, report: EngineReport) -> None:
         try:
-            self.serving.report(report)
+            self.coordinator.report(report)
         except MorrowError as error:
             self._sayer.say("report", f"cannot report: {error.detail}")
         else:

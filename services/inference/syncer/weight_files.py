@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from shared.checkpoints.safetensors import check_safetensors
 from shared.errors import CheckpointCorruptError, InvalidInputError
 
 ADAPTER_CONFIG, MODEL_CONFIG = "adapter_config.json", "config.json"
@@ -49,7 +50,10 @@ class WeightFiles:
 
 
 def read_files(folder: Path) -> WeightFiles:
-    """Read a folder's safetensors. Raises CheckpointCorruptError if a file is not what its header says."""
+    """The tensors and configuration of a folder.
+
+    Raises InvalidInputError without full weights in it, CheckpointCorruptError if a file is not valid safetensors.
+    """
     shapes: dict[str, tuple[int, ...]] = {}
     digests: dict[str, str] = {}
     paths = sorted(folder.glob("*.safetensors"))
@@ -57,17 +61,20 @@ def read_files(folder: Path) -> WeightFiles:
         raise InvalidInputError(f"{folder} holds no full weights: it needs {MODEL_CONFIG} and *.safetensors")
     for path in paths:
         try:
-            _read_file(path, shapes, digests)
-        except (ValueError, KeyError, TypeError) as error:
-            raise CheckpointCorruptError(f"{path} is not a safetensors file: {error}") from error
+            check_safetensors(path)
+        except InvalidInputError as error:
+            raise CheckpointCorruptError(f"checkpoint folder {folder.name}: {error.detail}") from error
+        _read_file(path, shapes, digests)
     return WeightFiles(folder, shapes, digests, json.loads((folder / MODEL_CONFIG).read_text("utf8")))
 
 
 def _read_file(path: Path, shapes: dict[str, tuple[int, ...]], digests: dict[str, str]) -> None:
+    """Add the tensors of a file that passed `check_safetensors`: its header is well formed and its bytes are complete.
+
+    The bytes are hashed as they lie in the file, without loading tensors: an engine's checksums are of the same bytes.
+    """
     with path.open("rb") as file:
         length = int.from_bytes(file.read(8), "little")
-        if length > path.stat().st_size:
-            raise ValueError("it has no header")
         header: dict[str, Any] = json.loads(file.read(length))
         header.pop("__metadata__", None)
         for name, tensor in header.items():
@@ -76,10 +83,7 @@ def _read_file(path: Path, shapes: dict[str, tuple[int, ...]], digests: dict[str
             file.seek(8 + length + begin)
             digest = hashlib.sha256()
             for left in range(end - begin, 0, -_CHUNK):
-                piece = file.read(min(left, _CHUNK))
-                if len(piece) < min(left, _CHUNK):
-                    raise ValueError(f"it ends within {name}")
-                digest.update(piece)
+                digest.update(file.read(min(left, _CHUNK)))
             digests[name] = digest.hexdigest()
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import os
+import asyncio
+from collections.abc import Callable
 from functools import cache
 
 from services.inference.engine_client import HttpEngine
@@ -10,16 +11,16 @@ from services.inference.sampling.forced_tokens import XgrammarForcing
 from services.inference.sampling.tokenizer import HfTokenizer
 from services.inference.settings import InferenceSettings
 from services.inference.worker.service import Generator
-from services.inference.worker.tasks import Generate, make_handler, make_task
-from shared.logging import configure_logging
 from shared.wire import GenerateResult, GenerateTask
-from shared.worker.celery import make_celery
-from shared.worker.metrics import WorkerMetrics, serve_from_pool
-from shared.worker.steps import HttpCoordinator, Lease
+from shared.worker.run import run
+from shared.worker.steps import Lease
 
 
-def make_generate(settings: InferenceSettings) -> Generate:
-    """The use case with its collaborators. The tokenizer is loaded by the first step, in the process that does it."""
+def make_generate(settings: InferenceSettings) -> Callable[[GenerateTask, Lease], GenerateResult]:
+    """The use case with its collaborators.
+
+    The first step loads the tokenizer, in the pool process that does the step; each step has its own event loop.
+    """
 
     @cache
     def models() -> tuple[HfTokenizer, XgrammarForcing]:
@@ -35,22 +36,13 @@ def make_generate(settings: InferenceSettings) -> Generate:
             )
             return await generator.generate(task, lease)
 
-    return generate
+    return lambda task, lease: asyncio.run(generate(task, lease))
 
 
 def main() -> None:
-    """Consume the queue until told to stop."""
+    """Run the worker until SIGTERM or SIGINT."""
     settings = InferenceSettings()
-    configure_logging(settings.log_level)
-    app = make_celery(settings.broker_url)
-    coordinator = HttpCoordinator.at(
-        settings.coordinator_url, settings.request_timeout, settings.token.get_secret_value()
-    )
-    metrics = WorkerMetrics("generate")
-    serve_from_pool(metrics, settings.metrics_host, settings.metrics_port)
-    make_task(app, coordinator, make_handler(make_generate(settings)), metrics)
-    options = ["-Q", "generate", "-c", "1", "--without-mingle", "--without-gossip", "-n", f"generate-{os.getpid()}@%h"]
-    app.worker_main(["worker", *options, "--loglevel", settings.log_level])
+    run("generate", GenerateTask, make_generate(settings), settings)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from services.inference.engine_client import Engine
 from services.inference.sampling.answers import Attempt
 from services.inference.sampling.forced_tokens import Forcing
-from services.inference.sampling.ladder import Ladder
+from services.inference.sampling.ladder import ClimbSettings, Ladder
 from services.inference.sampling.prompts import messages
 from services.inference.sampling.rules import PROFILES, arm
 from services.inference.sampling.tokenizer import Prompt, Tokenizer
@@ -61,12 +61,16 @@ class Generator:
         form = format_named(task.config.format)
         await self._policy_listed(task.policy.name, lease)
         places = asyncio.Semaphore(self.concurrency)
-        ladder = Ladder(self.engine, self.tokenizer, self.forcing, form, task, lease, places)
+        ladder = Ladder(self.engine, self.tokenizer, self.forcing, form, climb_settings(task), places, lease.check)
         prompts = [self.tokenizer.prompt(messages(item.text, task.config.horizon, form)) for item in task.headlines]
         asked = list(zip(task.headlines, prompts, strict=True))
         size = task.config.rollouts
         climbed = await gathered(
-            [ladder.climb(item.text, prompt, index) for item, prompt in asked for index in range(size)]
+            [
+                ladder.climb(item.text, prompt, index, arm(index, task.config))
+                for item, prompt in asked
+                for index in range(size)
+            ]
         )
         await self.engine.policies()  # raises if the weights were replaced meanwhile: no answer tells of that
         groups = [
@@ -90,6 +94,21 @@ class Generator:
         except UnavailableError as error:
             return error.detail
         return None if listed else f"the engine has not loaded the policy {policy}; is its syncer up?"
+
+
+def climb_settings(task: GenerateTask) -> ClimbSettings:
+    """The ladder's settings of a generate step."""
+    config = task.config
+    return ClimbSettings(
+        policy=task.policy.name,
+        profile=task.profile,
+        horizon=config.horizon,
+        date=task.date,
+        seed=config.seed,
+        max_tokens=config.max_tokens,
+        retries=config.retries,
+        best_of=config.best_of,
+    )
 
 
 def _group(task: GenerateTask, item: HeadlineItem, prompt: Prompt, climbed: list[list[Attempt]]) -> GroupRecord:

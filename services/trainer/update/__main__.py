@@ -7,27 +7,16 @@ its worker's life.
 
 from __future__ import annotations
 
-import ctypes
 import logging
-import os
-import signal
 import sys
 import time
 from pathlib import Path
 
 from services.trainer.job import OUTCOME, Job, Outcome
 from shared.errors import MorrowError
+from shared.process import die_with
 
 log = logging.getLogger(__name__)
-_PR_SET_PDEATHSIG = 1
-
-
-def die_with(parent: int) -> None:
-    """Have the kernel kill this process when its worker dies, or end now if the worker is gone already."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:
-        raise SystemExit(f"the worker {parent} is gone")
 
 
 def run(job: Job, started: float) -> Outcome:

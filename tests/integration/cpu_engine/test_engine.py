@@ -12,10 +12,10 @@ from typing import Any
 import httpx
 import pytest
 
-from services.inference.cpu_engine.engine import Engine, Limits
+from services.inference.cpu_engine.decoding.engine import Engine, Limits
+from services.inference.cpu_engine.decoding.sequence import Request, Sampling
 from services.inference.cpu_engine.factory import assemble
-from services.inference.cpu_engine.policies import Policies, load_model
-from services.inference.cpu_engine.sequence import Request, Sampling
+from services.inference.cpu_engine.model.policies import Policies, load_model
 from shared.errors import UnavailableError
 from tests.integration.engine_contract.serving import Served, serve
 from tests.integration.engine_contract.tiny import write_adapter, write_model

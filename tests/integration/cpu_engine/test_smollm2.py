@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from services.inference.cpu_engine.engine import Limits
+from services.inference.cpu_engine.decoding.engine import Limits
 from services.inference.cpu_engine.factory import assemble
-from services.inference.cpu_engine.policies import load_model
+from services.inference.cpu_engine.model.policies import load_model
 from tests.integration.engine_contract.serving import Served, serve
 
 

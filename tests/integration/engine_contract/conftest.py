@@ -44,9 +44,9 @@ def engine(engine_files: Path) -> Iterator[Served]:
 def _cpu_engine(files: Path) -> AbstractContextManager[Served]:
     from transformers import AutoTokenizer
 
-    from services.inference.cpu_engine.engine import Limits
+    from services.inference.cpu_engine.decoding.engine import Limits
     from services.inference.cpu_engine.factory import assemble
-    from services.inference.cpu_engine.policies import load_model
+    from services.inference.cpu_engine.model.policies import load_model
 
     folder = files / "model"
     app = assemble(load_model(folder), AutoTokenizer.from_pretrained(folder), str(folder), Limits(batch=16))

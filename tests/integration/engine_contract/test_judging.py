@@ -5,7 +5,7 @@ from __future__ import annotations
 import httpx
 import pytest
 
-from services.evaluator.judge_client import HttpEngine
+from services.evaluator.judge_client import HttpJudgeEngine
 from shared.errors import InvalidInputError
 from tests.integration.engine_contract.serving import Served
 
@@ -28,10 +28,10 @@ def test_the_share_of_a_letter_is_the_models_own(engine: Served) -> None:
         with torch.inference_mode():
             logits = engine.model(torch.tensor([engine.tokenizer(prompt).input_ids])).logits[0, -1]
         expected.append(float(logits[letters].softmax(-1)[0]))
-    shares = HttpEngine(engine.http, "base", 2).first_letter(PROMPTS, lambda: None)
+    shares = HttpJudgeEngine(engine.http, "base", 2).first_letter(PROMPTS, lambda: None)
     assert shares == pytest.approx(expected, abs=1e-3)
 
 
 def test_a_prompt_beyond_the_context_is_refused_before_it_is_asked(engine: Served) -> None:
     with httpx.Client(base_url=engine.url, timeout=60) as client, pytest.raises(InvalidInputError, match="outcomes: "):
-        HttpEngine(client, "base", 1).first_letter(["Oil falls. " * 3000], lambda: None)
+        HttpJudgeEngine(client, "base", 1).first_letter(["Oil falls. " * 3000], lambda: None)

@@ -22,7 +22,7 @@ from shared.errors import UnavailableError
 from shared.wire import CheckpointRef, EngineReport, ForecastLines, ForecastTask, PolicyRef
 from tests.integration.engine_contract.serving import Served
 from tests.integration.engine_contract.tiny import write_adapter
-from tests.unit.inference.fakes import FakeServing, clocks
+from tests.unit.inference.fakes import FakeCoordinator, clocks
 
 DAY = dt.date(2025, 8, 18)
 
@@ -31,11 +31,18 @@ class World:
     """A syncer with a slot beside the engine, what it is told to want, and a store with checkpoints."""
 
     def __init__(self, engine: Served, store: CheckpointStore) -> None:
-        self.engine, self.serving, self.holdings, self.store = engine, FakeServing(), Holdings(), store
+        self.engine, self.coordinator, self.holdings, self.store = engine, FakeCoordinator(), Holdings(), store
         self.slot = WeightSlot(HttpWeightAdmin(engine.http), self.holdings, engine.files / "model")
         admin = HttpEngineAdmin(engine.http)
         self.syncer = Syncer(
-            self.serving, admin, store, self.holdings, engine.url, clocks(), slot=self.slot, pace=Pace(grace=0, retry=0)
+            self.coordinator,
+            admin,
+            store,
+            self.holdings,
+            engine.url,
+            clocks(),
+            slot=self.slot,
+            pace=Pace(grace=0, retry=0),
         )
 
     def publish(
@@ -60,9 +67,9 @@ class World:
 
     def serve(self, *refs: CheckpointRef, served: str | None) -> EngineReport:
         """Promote, and let the syncer look once."""
-        self.serving.checkpoints, self.serving.served = list(refs), served
+        self.coordinator.checkpoints, self.coordinator.served = list(refs), served
         self.syncer.tick()
-        return self.serving.reports[-1]
+        return self.coordinator.reports[-1]
 
     def forecast(self, policy: str) -> ForecastLines:
         """A forecast by a policy."""

@@ -22,7 +22,7 @@ from services.inference.syncer.weight_slot import WeightSlot
 from shared.checkpoints import CheckpointStore
 from shared.wire import CheckpointRef
 from tests.integration.engine_contract.tiny import write_adapter
-from tests.unit.inference.fakes import FakeServing, clocks
+from tests.unit.inference.fakes import FakeCoordinator, clocks
 
 DAY = dt.date(2025, 8, 18)
 
@@ -110,15 +110,15 @@ def until_ready(syncer: Syncer) -> None:
         assert time.monotonic() < deadline, syncer.holdings.standing.reason
         time.sleep(0.1)
         syncer.tick()
-        assert isinstance(syncer.serving, FakeServing)
-        report = syncer.serving.reports[-1]
-        assert report.ready == (syncer.serving.served in report.loaded)
+        assert isinstance(syncer.coordinator, FakeCoordinator)
+        report = syncer.coordinator.reports[-1]
+        assert report.ready == (syncer.coordinator.served in report.loaded)
 
 
 def test_an_engine_killed_amid_a_swap_is_ready_again_only_with_what_is_served(
     engine: EngineProcess, tiny_model: Path, tmp_path: Path
 ) -> None:
-    store, serving, holdings = CheckpointStore(tmp_path / "store"), FakeServing(), Holdings()
+    store, coordinator, holdings = CheckpointStore(tmp_path / "store"), FakeCoordinator(), Holdings()
     first, second, full = (
         publish(store, tiny_model, 1),
         publish(store, tiny_model, 2),
@@ -127,42 +127,44 @@ def test_an_engine_killed_amid_a_swap_is_ready_again_only_with_what_is_served(
     with httpx.Client(base_url=engine.url, timeout=30) as client:
         admin, weights = KilledAmidALoad(client, engine), KilledAmidAReload(client, engine)
         slot = WeightSlot(weights, holdings, tiny_model)
-        syncer = Syncer(serving, admin, store, holdings, engine.url, clocks(), slot=slot, pace=Pace(grace=60))
-        serving.checkpoints, serving.served = [first], first.id
+        syncer = Syncer(coordinator, admin, store, holdings, engine.url, clocks(), slot=slot, pace=Pace(grace=60))
+        coordinator.checkpoints, coordinator.served = [first], first.id
         until_ready(syncer)
 
-        serving.checkpoints, serving.served, admin.deadly = [first, second], second.id, True
+        coordinator.checkpoints, coordinator.served, admin.deadly = [first, second], second.id, True
         syncer.tick()
         assert not holdings.standing.ready
         admin.deadly = False
         engine.start()
         until_ready(syncer)
-        assert serving.reports[-1].loaded == sorted(["base", first.id, second.id])
+        assert coordinator.reports[-1].loaded == sorted(["base", first.id, second.id])
 
-        serving.checkpoints, serving.served, weights.deadly = [second, full], full.id, True
+        coordinator.checkpoints, coordinator.served, weights.deadly = [second, full], full.id, True
         syncer.tick()
-        assert (holdings.standing.ready, serving.reports[-1].loaded) == (False, [])
+        assert (holdings.standing.ready, coordinator.reports[-1].loaded) == (False, [])
         weights.deadly = False
         engine.start()
         until_ready(syncer)
-        assert serving.reports[-1].loaded == [full.id]
+        assert coordinator.reports[-1].loaded == [full.id]
         assert client.get("/weight_info").json() == {"weight_version": full.id}
 
 
 def test_a_replica_that_starts_after_three_promotions_begins_with_the_newest(
     engine_url: str, tiny_model: Path, tmp_path: Path
 ) -> None:
-    store, serving = CheckpointStore(tmp_path / "store"), FakeServing()
+    store, coordinator = CheckpointStore(tmp_path / "store"), FakeCoordinator()
     promoted = [publish(store, tiny_model, number) for number in (4, 5, 6)]
     damaged = store.path(promoted[1]) / "adapter_model.safetensors"
     damaged.write_bytes(damaged.read_bytes()[:-1] + b"x")
-    serving.checkpoints, serving.served = promoted[1:], promoted[2].id
+    coordinator.checkpoints, coordinator.served = promoted[1:], promoted[2].id
     with httpx.Client(base_url=engine_url, timeout=30) as client:
-        syncer = Syncer(serving, HttpEngineAdmin(client), store, Holdings(), engine_url, clocks(), pace=Pace(grace=0))
+        syncer = Syncer(
+            coordinator, HttpEngineAdmin(client), store, Holdings(), engine_url, clocks(), pace=Pace(grace=0)
+        )
         assert not syncer.holdings.standing.ready
         syncer.tick()
-        report = serving.reports[-1]
+        report = coordinator.reports[-1]
         assert (report.ready, report.loaded) == (True, sorted(["base", promoted[2].id]))
         assert promoted[1].id not in [card["id"] for card in client.get("/v1/models").json()["data"]]
-        serving.checkpoints, serving.served = [], None
+        coordinator.checkpoints, coordinator.served = [], None
         syncer.tick()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 
 import httpx
@@ -19,7 +18,7 @@ from shared.forecast import judge
 from shared.wire import CheckpointRecord, GenerateResult, GenerateTask
 from shared.worker.steps import Lease
 from tests.integration.engine_contract.tiny import write_adapter
-from tests.unit.inference.fakes import FakeServing, clocks, generate_task
+from tests.unit.inference.fakes import FakeCoordinator, clocks, generate_task
 
 HEADLINES = ["Oil climbs as supply falls", "Chip maker raises guidance"]
 
@@ -31,16 +30,13 @@ def settings(engine_url: str, tiny_model: Path, tmp_path: Path) -> InferenceSett
     )
 
 
-def make_syncer(serving: FakeServing, engine: httpx.Client, store: CheckpointStore, pace: Pace) -> Syncer:
+def make_syncer(coordinator: FakeCoordinator, engine: httpx.Client, store: CheckpointStore, pace: Pace) -> Syncer:
     url = str(engine.base_url)
-    return Syncer(serving, HttpEngineAdmin(engine), store, Holdings(), url, clocks(), pace=pace)
+    return Syncer(coordinator, HttpEngineAdmin(engine), store, Holdings(), url, clocks(), pace=pace)
 
 
 def generated(settings: InferenceSettings, task: GenerateTask) -> GenerateResult:
-    async def run() -> GenerateResult:
-        return await make_generate(settings)(task, Lease(7, 1))
-
-    return asyncio.run(run())
+    return make_generate(settings)(task, Lease(7, 1))
 
 
 def published(store: CheckpointStore, model: Path, task: GenerateTask) -> CheckpointRecord:
@@ -87,19 +83,19 @@ def test_a_published_checkpoint_is_made_to_speak_and_then_taken_away(
     task = generate_task(max_tokens=16, retries=0)
     store = CheckpointStore(Path(settings.store))
     ref = published(store, tiny_model, task).ref
-    serving = FakeServing([ref])
+    coordinator = FakeCoordinator([ref])
     with httpx.Client(base_url=settings.engine_url, timeout=30) as client:
-        syncer = make_syncer(serving, client, store, Pace(grace=0))
+        syncer = make_syncer(coordinator, client, store, Pace(grace=0))
         syncer.tick()
-        assert serving.reports[-1].loaded == ["base", ref.id]
-        assert serving.reports[-1].load_seconds[ref.id] > 0
+        assert coordinator.reports[-1].loaded == ["base", ref.id]
+        assert coordinator.reports[-1].load_seconds[ref.id] > 0
         asked = generate_task(policy=ref.id, max_tokens=16, retries=0)
         spoken, base = generated(settings, asked), generated(settings, task)
         assert {r.policy for r in spoken.groups[0].rollouts} == {ref.id}
         assert [r.logprobs for r in spoken.groups[0].rollouts] != [r.logprobs for r in base.groups[0].rollouts]
-        serving.checkpoints = []
+        coordinator.checkpoints = []
         syncer.tick()
-        assert serving.reports[-1].loaded == ["base"]
+        assert coordinator.reports[-1].loaded == ["base"]
     with pytest.raises(UnavailableError, match=f"has not loaded the policy {ref.id}"):
         generated(settings, asked)
 
@@ -110,8 +106,8 @@ def test_a_checkpoint_that_was_tampered_with_never_reaches_the_engine(
     store = CheckpointStore(Path(settings.store))
     ref = published(store, tiny_model, generate_task()).ref
     (store.path(ref) / "adapter_model.safetensors").write_bytes(b"other weights")
-    serving = FakeServing([ref])
+    coordinator = FakeCoordinator([ref])
     with httpx.Client(base_url=settings.engine_url, timeout=30) as client:
-        make_syncer(serving, client, store, Pace()).tick()
-    assert serving.reports[-1].loaded == ["base"]
-    assert "adapter_model.safetensors is missing or changed" in (serving.reports[-1].error or "")
+        make_syncer(coordinator, client, store, Pace()).tick()
+    assert coordinator.reports[-1].loaded == ["base"]
+    assert "adapter_model.safetensors is missing or changed" in (coordinator.reports[-1].error or "")

@@ -66,7 +66,7 @@ def test_hyphenated_field_suggests_its_underscored_name() -> None:
         ("rollouts=null", "--set rollouts=None: "),
         ("dates=maybe", "--set dates=maybe: .*'enforce' or 'warn'"),
         ("rollouts", "write key=value"),
-        ("ranker=best", "--set ranker=best: 'best' does not exist; choose one of semantic"),
+        ("ranker=best", "--set ranker=best: .*'semantic', 'judge', 'resolved' or 'recorded'"),
         ("ranker=resolved", "^--set prices: settling claims needs a price set"),
         ("reward_weights={composite: 1}", "not a JSON object"),
         ('base_model="a"b"', "not a quoted string"),

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from services.evaluator.judge_client import HttpEngine
+from services.evaluator.judge_client import HttpJudgeEngine
 from shared.errors import InvalidInputError, MorrowError, UnavailableError
 
 
@@ -35,7 +35,7 @@ class FakeServer:
 
 def ask(server: Any, *prompts: str, model: str = "base") -> list[float]:
     client = httpx.Client(base_url="http://engine", transport=httpx.MockTransport(server))
-    return HttpEngine(client, model, 2).first_letter(prompts or ("A or B? (",), lambda: None)
+    return HttpJudgeEngine(client, model, 2).first_letter(prompts or ("A or B? (",), lambda: None)
 
 
 def test_the_probability_is_read_from_both_letters_and_not_from_the_one_that_was_drawn() -> None:

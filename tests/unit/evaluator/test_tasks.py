@@ -1,4 +1,4 @@
-"""An evaluate step: scored, stopped between groups, refused if it is of another kind; and the task that runs it."""
+"""An evaluate step: scored, stopped between groups, posted by its Celery task."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ import pytest
 from services.evaluator.context import Tools
 from services.evaluator.main import main
 from services.evaluator.service import evaluate
-from services.evaluator.tasks import make_handler, make_task
-from shared.errors import InvalidInputError, StoppedError, UnavailableError
+from shared.errors import StoppedError, UnavailableError
 from shared.run_config import RunConfig
 from shared.wire import (
     ClaimAnswer,
@@ -20,11 +19,10 @@ from shared.wire import (
     EvaluateResult,
     EvaluateTask,
     FailRequest,
-    GenerateTask,
-    PolicyRef,
     RenewAnswer,
 )
-from shared.worker.celery import make_celery, task_name
+from shared.worker.celery import make_celery
+from shared.worker.run import handler_of, register
 from shared.worker.steps import Lease
 from tests.unit.evaluator.group_texts import DAY, OWN, WordEmbedder, closes, group
 
@@ -120,23 +118,14 @@ def test_a_revoked_lease_stops_the_work_before_the_next_group() -> None:
 def test_the_task_posts_what_was_scored_under_its_fence(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     coordinator = FakeCoordinator(evaluate_task())
-    app = make_celery("memory://")
-    task = make_task(app, coordinator, make_handler(TOOLS))
-    assert task.name == task_name("evaluate")
+    handler = handler_of("evaluate", EvaluateTask, lambda task, lease: evaluate(task, lease, TOOLS))
+    task = register(make_celery("memory://"), "evaluate", coordinator, handler)
     assert task(7) == "accepted"
     result = coordinator.completed[0].result
     assert isinstance(result, EvaluateResult)
     assert len(result.evaluations) == 3
     assert coordinator.completed[0].fence == 1
     assert "scored 3 rollouts of 1 groups" in coordinator.completed[0].log
-
-
-def test_a_step_of_another_kind_is_refused() -> None:
-    other = GenerateTask(
-        step_id=7, fence=1, run="RUN", date=DAY, config=CONFIG, policy=PolicyRef(), profile="tight", headlines=[]
-    )
-    with pytest.raises(InvalidInputError, match="a step of kind generate"):
-        make_handler(TOOLS)(other, Lease(7, 1))
 
 
 def test_an_unknown_process_is_refused(capsys: pytest.CaptureFixture[str]) -> None:

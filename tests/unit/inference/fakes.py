@@ -177,7 +177,7 @@ class FakeAdmin:
 
 
 @dataclass
-class FakeServing:
+class FakeCoordinator:
     """A coordinator that wants what it is told to want."""
 
     checkpoints: list[CheckpointRef] = field(default_factory=list)

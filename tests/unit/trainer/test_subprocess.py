@@ -5,9 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import select
-import subprocess
 import sys
-import threading
 
 import pytest
 
@@ -99,34 +97,3 @@ def test_a_lease_revoked_before_the_start_stops_at_once() -> None:
     lease.revoke("too late")
     with pytest.raises(StoppedError, match="too late"):
         run(FOREVER, lease)
-
-
-def test_a_training_process_whose_worker_is_gone_ends_at_once() -> None:
-    code = f"from services.trainer.update.__main__ import die_with; die_with({os.getpid() + 1_000_000}); print('alive')"
-    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60)
-    assert ended.returncode == 1
-    assert "is gone" in ended.stderr
-    assert "alive" not in ended.stdout
-
-
-def test_a_killed_worker_takes_the_training_process_with_it() -> None:
-    child = (
-        "import os, time; from services.trainer.update.__main__ import die_with; "
-        "die_with(os.getppid()); print(os.getpid(), flush=True); time.sleep(600)"
-    )
-    code = f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {child!r}]).wait()"
-    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as worker:
-        assert worker.stdout is not None
-        int(worker.stdout.readline())
-        worker.kill()
-        # the pipe closes when its last holder, the training process, is dead
-        watcher = threading.Thread(target=worker.communicate, daemon=True)
-        watcher.start()
-        watcher.join(30)
-        assert not watcher.is_alive()
-
-
-def test_a_process_is_tied_to_the_worker_that_started_it() -> None:
-    code = "import os; from services.trainer.update.__main__ import die_with; die_with(os.getppid()); print('alive')"
-    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60)
-    assert "alive" in ended.stdout

@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from services.inference.syncer.clients import HttpEngineAdmin, HttpServing
+from services.inference.syncer.clients import CoordinatorClient, HttpEngineAdmin
 from shared.errors import InvalidInputError, MorrowError, UnavailableError
 from shared.wire import EngineReport, WantedCheckpoints
 from tests.unit.inference.fakes import ref
@@ -84,16 +84,16 @@ def test_the_coordinator_says_what_is_wanted_and_is_told_what_is_held() -> None:
         seen.append((request.method, request.url.path, json.loads(request.content)))
         return httpx.Response(204)
 
-    serving = HttpServing(client(answer))
-    assert serving.wanted() == wanted
-    serving.report(EngineReport(url="http://engine", loaded=["base"]))
+    coordinator = CoordinatorClient(client(answer))
+    assert coordinator.wanted() == wanted
+    coordinator.report(EngineReport(url="http://engine", loaded=["base"]))
     body = EngineReport(url="http://engine", loaded=["base"]).model_dump(mode="json")
     assert seen == [("PUT", "/v1/engines", body)]
 
 
 def test_a_coordinator_that_is_away_or_refuses_says_so() -> None:
     with pytest.raises(UnavailableError, match="the coordinator at http://there does not answer"):
-        HttpServing(client(refuse)).wanted()
+        CoordinatorClient(client(refuse)).wanted()
     problem = {"type": "urn:morrow:problem:invalid-input", "detail": "url: too long"}
     with pytest.raises(InvalidInputError, match="url: too long"):
-        HttpServing(client(lambda _: httpx.Response(422, json=problem))).report(EngineReport(url="u", loaded=[]))
+        CoordinatorClient(client(lambda _: httpx.Response(422, json=problem))).report(EngineReport(url="u", loaded=[]))

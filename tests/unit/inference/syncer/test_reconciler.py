@@ -12,7 +12,7 @@ import pytest
 from services.inference.syncer.loaded import Holdings
 from services.inference.syncer.reconciler import Pace, Syncer
 from shared.wire import EngineReport
-from tests.unit.inference.fakes import FakeAdmin, FakeServing, FakeStore, clocks, ref
+from tests.unit.inference.fakes import FakeAdmin, FakeCoordinator, FakeStore, clocks, ref
 
 A, B = ref("a"), ref("b")
 
@@ -21,7 +21,7 @@ A, B = ref("a"), ref("b")
 class World:
     """A syncer amid fakes, with a clock that is moved by hand."""
 
-    serving: FakeServing = field(default_factory=FakeServing)
+    coordinator: FakeCoordinator = field(default_factory=FakeCoordinator)
     engine: FakeAdmin = field(default_factory=FakeAdmin)
     store: FakeStore = field(default_factory=FakeStore)
     now: float = 100.0
@@ -29,7 +29,7 @@ class World:
     def __post_init__(self) -> None:
         self.holdings = Holdings()
         self.syncer = Syncer(
-            serving=self.serving,
+            coordinator=self.coordinator,
             engine=self.engine,
             store=self.store,
             holdings=self.holdings,
@@ -48,11 +48,11 @@ class World:
     @property
     def last(self) -> EngineReport:
         """The newest report."""
-        return self.serving.reports[-1]
+        return self.coordinator.reports[-1]
 
 
 def test_a_wanted_checkpoint_is_verified_loaded_probed_and_reported() -> None:
-    world = World(FakeServing([A]))
+    world = World(FakeCoordinator([A]))
     world.ticks()
     assert world.store.checked == [A.id]
     assert world.engine.calls == [("load", A.id), ("probe", A.id)]
@@ -68,14 +68,14 @@ def test_a_wanted_checkpoint_is_verified_loaded_probed_and_reported() -> None:
 
 
 def test_what_is_loaded_is_not_loaded_again() -> None:
-    world = World(FakeServing([A]))
+    world = World(FakeCoordinator([A]))
     world.ticks(5)
     assert world.engine.calls == [("load", A.id), ("probe", A.id)]
     assert world.store.checked == [A.id]
 
 
 def test_a_corrupt_checkpoint_is_reported_and_never_shown_to_the_engine() -> None:
-    world = World(FakeServing([A, B]), store=FakeStore({A.id}))
+    world = World(FakeCoordinator([A, B]), store=FakeStore({A.id}))
     world.ticks()
     assert world.engine.calls == [("load", B.id), ("probe", B.id)]
     assert world.last.loaded == ["base", B.id]
@@ -83,7 +83,7 @@ def test_a_corrupt_checkpoint_is_reported_and_never_shown_to_the_engine() -> Non
 
 
 def test_a_failed_load_is_tried_again_after_a_while_and_its_error_goes_with_it() -> None:
-    world = World(FakeServing([A]), store=FakeStore({A.id}))
+    world = World(FakeCoordinator([A]), store=FakeStore({A.id}))
     world.ticks(10)
     assert len(world.store.checked) == 1
     world.store.corrupt.clear()
@@ -93,16 +93,16 @@ def test_a_failed_load_is_tried_again_after_a_while_and_its_error_goes_with_it()
 
 
 def test_a_policy_that_answers_as_another_is_not_reported_as_loaded() -> None:
-    world = World(FakeServing([A]), FakeAdmin(mute={A.id}))
+    world = World(FakeCoordinator([A]), FakeAdmin(mute={A.id}))
     world.ticks()
     assert world.last.loaded == ["base"]
     assert world.last.error == f"probed for {A.id}, base answered"
 
 
 def test_what_is_no_longer_wanted_is_unloaded_after_a_grace() -> None:
-    world = World(FakeServing([A]))
+    world = World(FakeCoordinator([A]))
     world.ticks()
-    world.serving.checkpoints = []
+    world.coordinator.checkpoints = []
     world.ticks(30)
     assert A.id in world.engine.served
     world.ticks()
@@ -111,13 +111,13 @@ def test_what_is_no_longer_wanted_is_unloaded_after_a_grace() -> None:
 
 
 def test_being_wanted_again_ends_the_grace() -> None:
-    world = World(FakeServing([A]))
+    world = World(FakeCoordinator([A]))
     world.ticks()
-    world.serving.checkpoints = []
+    world.coordinator.checkpoints = []
     world.ticks(20)
-    world.serving.checkpoints = [A]
+    world.coordinator.checkpoints = [A]
     world.ticks()
-    world.serving.checkpoints = []
+    world.coordinator.checkpoints = []
     world.ticks(20)
     assert A.id in world.engine.served
 
@@ -130,14 +130,14 @@ def test_the_base_model_and_strangers_are_left_alone() -> None:
 
 
 def test_a_syncer_that_restarts_probes_what_the_engine_already_holds() -> None:
-    world = World(FakeServing([A]), FakeAdmin(["base", A.id]))
+    world = World(FakeCoordinator([A]), FakeAdmin(["base", A.id]))
     world.ticks()
     assert world.engine.calls == [("probe", A.id)]
     assert world.last.loaded == ["base", A.id]
 
 
 def test_an_engine_that_restarts_is_given_everything_again() -> None:
-    world = World(FakeServing([A]))
+    world = World(FakeCoordinator([A]))
     world.ticks()
     world.engine.served = ["base"]
     world.ticks()
@@ -146,7 +146,7 @@ def test_an_engine_that_restarts_is_given_everything_again() -> None:
 
 
 def test_an_engine_that_is_away_is_reported_as_holding_nothing() -> None:
-    world = World(FakeServing([A]))
+    world = World(FakeCoordinator([A]))
     world.ticks()
     world.engine.down = True
     world.ticks()
@@ -159,28 +159,28 @@ def test_an_engine_that_is_away_is_reported_as_holding_nothing() -> None:
 def test_an_unchanged_state_is_reported_now_and_then_and_a_change_at_once() -> None:
     world = World()
     world.ticks(10)
-    assert len(world.serving.reports) == 1
+    assert len(world.coordinator.reports) == 1
     world.ticks()
-    assert len(world.serving.reports) == 2
-    world.serving.checkpoints = [A]
+    assert len(world.coordinator.reports) == 2
+    world.coordinator.checkpoints = [A]
     world.ticks()
-    assert len(world.serving.reports) == 3
+    assert len(world.coordinator.reports) == 3
 
 
 def test_trouble_is_logged_when_it_comes_and_when_it_goes(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "services.inference.syncer.reconciler")
     world = World()
-    world.serving.down = True
+    world.coordinator.down = True
     world.ticks(5)
     assert [record.levelname for record in caplog.records] == ["WARNING"]
-    world.serving.down = False
+    world.coordinator.down = False
     world.ticks(5)
     assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
     assert world.last.loaded == ["base"]
 
 
 def test_it_is_ready_with_the_served_checkpoint_and_not_before() -> None:
-    world = World(FakeServing([A, B], served=A.id), store=FakeStore({A.id}))
+    world = World(FakeCoordinator([A, B], served=A.id), store=FakeStore({A.id}))
     assert not world.holdings.standing.ready
     world.ticks()
     assert (world.last.ready, world.last.loaded) == (False, ["base", B.id])
@@ -191,15 +191,15 @@ def test_it_is_ready_with_the_served_checkpoint_and_not_before() -> None:
 
 
 def test_the_served_checkpoint_is_loaded_first() -> None:
-    world = World(FakeServing([A, B], served=B.id))
+    world = World(FakeCoordinator([A, B], served=B.id))
     world.ticks()
     assert [name for call, name in world.engine.calls if call == "load"] == [B.id, A.id]
 
 
 def test_a_promotion_of_a_corrupt_checkpoint_leaves_the_present_one_in_use() -> None:
-    world = World(FakeServing([A], served=A.id), store=FakeStore({B.id}))
+    world = World(FakeCoordinator([A], served=A.id), store=FakeStore({B.id}))
     world.ticks()
-    world.serving.checkpoints, world.serving.served = [A, B], B.id
+    world.coordinator.checkpoints, world.coordinator.served = [A, B], B.id
     world.ticks()
     assert A.id in world.last.loaded
     assert (world.last.ready, world.last.error) == (False, f"checkpoint {B.id}: weights are changed")
@@ -208,15 +208,15 @@ def test_a_promotion_of_a_corrupt_checkpoint_leaves_the_present_one_in_use() -> 
 
 def test_nothing_is_ready_before_it_is_known_what_is_served() -> None:
     world = World()
-    world.serving.down = True
+    world.coordinator.down = True
     world.ticks()
     assert "not known yet what is served" in world.holdings.standing.reason
 
 
 def test_while_the_coordinator_is_away_a_restarted_engine_is_given_what_was_wanted_last() -> None:
-    world = World(FakeServing([A], served=A.id))
+    world = World(FakeCoordinator([A], served=A.id))
     world.ticks()
-    world.serving.down = True
+    world.coordinator.down = True
     world.engine.served = ["base"]
     world.ticks()
     assert A.id in world.engine.served
@@ -224,7 +224,7 @@ def test_while_the_coordinator_is_away_a_restarted_engine_is_given_what_was_want
 
 
 def test_an_engine_that_comes_back_is_served_at_once_whatever_failed_before() -> None:
-    world = World(FakeServing([A], served=A.id), FakeAdmin(mute={A.id}))
+    world = World(FakeCoordinator([A], served=A.id), FakeAdmin(mute={A.id}))
     world.ticks()
     world.engine.down = True
     world.ticks()
@@ -234,12 +234,12 @@ def test_an_engine_that_comes_back_is_served_at_once_whatever_failed_before() ->
 
 
 def test_a_policy_in_use_is_not_unloaded() -> None:
-    world = World(FakeServing([A]))
+    world = World(FakeCoordinator([A]))
     world.ticks()
 
     async def use() -> None:
         async with world.holdings.reading(A.id, 0):
-            world.serving.checkpoints = []
+            world.coordinator.checkpoints = []
             world.ticks(40)
             assert A.id in world.engine.served
 
@@ -249,7 +249,7 @@ def test_a_policy_in_use_is_not_unloaded() -> None:
 
 
 def test_a_syncer_that_leaves_says_so() -> None:
-    world = World(FakeServing([A]))
+    world = World(FakeCoordinator([A]))
     world.ticks()
     world.syncer.leave()
     assert (world.last.leaving, world.last.ready, world.last.loaded) == (True, False, [])

@@ -9,10 +9,9 @@ import pytest
 from services.inference.engine_client import SamplingRequest
 from services.inference.sampling.rules import sampling_seed
 from services.inference.worker.service import Generator
-from services.inference.worker.tasks import make_handler
 from shared.errors import InvalidInputError, MorrowError, StoppedError, UnavailableError
 from shared.forecast import line_regex
-from shared.wire import EvaluateTask, GenerateResult, GenerateTask
+from shared.wire import GenerateResult, GenerateTask
 from shared.worker.steps import Lease
 from tests.unit.inference.fakes import LINE, NEAR_MISS, NONSENSE, FakeEngine, FakeForcing, FakeTokenizer, generate_task
 
@@ -185,15 +184,3 @@ def test_the_engines_failure_is_the_steps_failure() -> None:
 
     with pytest.raises(UnavailableError, match="the engine is away"):
         generated(FakeEngine(fail), generate_task())
-
-
-def test_the_handler_does_generate_steps_only() -> None:
-    engine = FakeEngine(lambda _: LINE)
-    handle = make_handler(generator(engine).generate)
-    task = generate_task()
-    result = handle(task, Lease(7, 1))
-    assert isinstance(result, GenerateResult)
-    shared = task.model_dump(include={"step_id", "fence", "run", "date", "config"})
-    other = EvaluateTask(**shared, outcome_date=task.date, outcomes=[], groups=[], bonus=0.1)
-    with pytest.raises(InvalidInputError, match="kind: an inference worker was given a step of kind evaluate"):
-        handle(other, Lease(7, 1))

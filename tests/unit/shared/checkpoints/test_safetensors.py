@@ -60,6 +60,24 @@ def test_anything_else_is_refused(tmp_path: Path, content: bytes) -> None:
         check_safetensors(path)
 
 
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (pickle.dumps({"a": [1.0] * 50}), "header too large"),
+        (header({"a": tensor(0, 4, [4])}, b"too long by far"), "incomplete metadata"),
+        (header({"a": tensor(0, 4, [4])}, b"few"), "incomplete metadata"),
+        (header({"a": tensor(1, 4, [3])}, b"four"), "invalid offset"),
+        (header({"a": tensor(0, 4, [5])}, b"four"), "invalid shape"),
+    ],
+    ids=["pickle", "trailing bytes", "short file", "hole", "wrong shape"],
+)
+def test_a_refusal_names_the_reason(tmp_path: Path, content: bytes, reason: str) -> None:
+    path = tmp_path / "a.safetensors"
+    path.write_bytes(content)
+    with pytest.raises(InvalidInputError, match=f"(?i)not safetensors: .*({reason})"):
+        check_safetensors(path)
+
+
 def test_what_torch_saves_is_refused_under_that_name(tmp_path: Path) -> None:
     for name, old in (("zip", True), ("old", False)):
         path = tmp_path / f"{name}.safetensors"

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
-from services.inference.cpu_engine.sequence import Request
+from services.inference.cpu_engine.decoding.sequence import Request
 from shared.errors import MorrowError
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from services.inference.cpu_engine.sequence import Sampling, Sequence, Token
+from services.inference.cpu_engine.decoding.sequence import Sampling, Sequence, Token
 from shared.errors import MorrowError
 
 MOST_LOGPROBS = 20

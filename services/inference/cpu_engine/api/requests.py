@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from services.inference.cpu_engine.grammar import Grammars
-from services.inference.cpu_engine.protocol import ChatRequest, CompletionRequest, GenerationRequest
-from services.inference.cpu_engine.sequence import Request, Sampling
+from services.inference.cpu_engine.api.protocol import ChatRequest, CompletionRequest, GenerationRequest
+from services.inference.cpu_engine.decoding.grammar import Grammars
+from services.inference.cpu_engine.decoding.sequence import Request, Sampling
 from shared.errors import InvalidInputError
 
 

@@ -5,8 +5,8 @@ import math
 import pytest
 import torch
 
-from services.inference.cpu_engine.sampling import candidates, draw, sample
-from services.inference.cpu_engine.sequence import Request, Sampling, Sequence
+from services.inference.cpu_engine.decoding.sampling import candidates, draw, sample
+from services.inference.cpu_engine.decoding.sequence import Request, Sampling, Sequence
 
 # Probabilities .5, .25, .15, .1 for tokens 2, 0, 3, 1.
 LOGITS = torch.tensor([[0.25, 0.1, 0.5, 0.15]]).log()

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 import torch
 
-from services.inference.cpu_engine.attention import IMPLEMENTATION, Answers, register
-from services.inference.cpu_engine.batch import Batch
-from services.inference.cpu_engine.prompts import Prompts
-from services.inference.cpu_engine.sequence import Request, Sampling, Sequence
+from services.inference.cpu_engine.decoding.batch import Batch
+from services.inference.cpu_engine.decoding.prompts import Prompts
+from services.inference.cpu_engine.decoding.sequence import Request, Sampling, Sequence
+from services.inference.cpu_engine.model.attention import IMPLEMENTATION, Answers, register
 
 SHORT, LONG = (5, 9, 3), (5, 9, 3, 40, 41, 42, 43, 7)
 

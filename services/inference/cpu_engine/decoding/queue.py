@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import OrderedDict, deque
 
-from services.inference.cpu_engine.policies import Policy
-from services.inference.cpu_engine.sequence import Sequence
+from services.inference.cpu_engine.decoding.sequence import Sequence
+from services.inference.cpu_engine.model.policies import Policy
 
 
 class Waiting:

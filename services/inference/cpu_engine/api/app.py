@@ -11,9 +11,8 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from services.inference.cpu_engine.engine import Engine
-from services.inference.cpu_engine.errors import install_errors
-from services.inference.cpu_engine.protocol import (
+from services.inference.cpu_engine.api.errors import install_errors
+from services.inference.cpu_engine.api.protocol import (
     ChatCompletion,
     ChatRequest,
     Completion,
@@ -25,11 +24,12 @@ from services.inference.cpu_engine.protocol import (
     TokenizeRequest,
     UnloadAdapter,
 )
-from services.inference.cpu_engine.requests import Intake
-from services.inference.cpu_engine.responses import Answerer
-from services.inference.cpu_engine.sequence import Request as Work
-from services.inference.cpu_engine.sequence import Sequence
-from services.inference.cpu_engine.weight_routes import install_weights
+from services.inference.cpu_engine.api.requests import Intake
+from services.inference.cpu_engine.api.responses import Answerer
+from services.inference.cpu_engine.api.weight_routes import install_weights
+from services.inference.cpu_engine.decoding.engine import Engine
+from services.inference.cpu_engine.decoding.sequence import Request as Work
+from services.inference.cpu_engine.decoding.sequence import Sequence
 from shared.errors import UnavailableError
 
 

@@ -13,14 +13,14 @@ from itertools import groupby
 from pathlib import Path
 from typing import TypeVar
 
-from services.inference.cpu_engine.batch import Batch
-from services.inference.cpu_engine.metrics import EngineMetrics
-from services.inference.cpu_engine.pause import HoldingBack
-from services.inference.cpu_engine.policies import Policies, Policy
-from services.inference.cpu_engine.prompts import Prompts
-from services.inference.cpu_engine.queue import Waiting
-from services.inference.cpu_engine.sequence import Decode, Request, Sequence
-from services.inference.cpu_engine.weights import checksums, read_weights, replace_weights
+from services.inference.cpu_engine.decoding.batch import Batch
+from services.inference.cpu_engine.decoding.metrics import EngineMetrics
+from services.inference.cpu_engine.decoding.pause import HoldingBack
+from services.inference.cpu_engine.decoding.prompts import Prompts
+from services.inference.cpu_engine.decoding.queue import Waiting
+from services.inference.cpu_engine.decoding.sequence import Decode, Request, Sequence
+from services.inference.cpu_engine.model.policies import Policies, Policy
+from services.inference.cpu_engine.model.weights import checksums, read_weights, replace_weights
 from shared.errors import ConflictError, MorrowError, UnavailableError
 
 log = logging.getLogger(__name__)

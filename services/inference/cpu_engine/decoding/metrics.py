@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
-from services.inference.cpu_engine.prompts import Prompts
+from services.inference.cpu_engine.decoding.prompts import Prompts
 
 
 class EngineMetrics:

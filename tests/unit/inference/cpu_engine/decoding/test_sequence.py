@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from services.inference.cpu_engine.sequence import Request, Sampling, Sequence, Token
+from services.inference.cpu_engine.decoding.sequence import Request, Sampling, Sequence, Token
 
 PIECES = {0: "", 1: "Oil", 2: " falls", 3: "\n", 4: "\nthen", 5: " more. Ne", 6: "xt: "}
 END = frozenset({0})

@@ -7,7 +7,7 @@ import uuid
 from itertools import accumulate
 from typing import Any
 
-from services.inference.cpu_engine.protocol import (
+from services.inference.cpu_engine.api.protocol import (
     AssistantMessage,
     ChatChoice,
     ChatCompletion,
@@ -22,7 +22,7 @@ from services.inference.cpu_engine.protocol import (
     TopLogprob,
     Usage,
 )
-from services.inference.cpu_engine.sequence import Request, Sequence
+from services.inference.cpu_engine.decoding.sequence import Request, Sequence
 
 
 class Answerer:

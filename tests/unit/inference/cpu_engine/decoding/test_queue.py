@@ -1,9 +1,9 @@
 from __future__ import annotations
 
-from services.inference.cpu_engine.policies import Policy
-from services.inference.cpu_engine.prompts import shared_length
-from services.inference.cpu_engine.queue import Waiting
-from services.inference.cpu_engine.sequence import Request, Sampling, Sequence
+from services.inference.cpu_engine.decoding.prompts import shared_length
+from services.inference.cpu_engine.decoding.queue import Waiting
+from services.inference.cpu_engine.decoding.sequence import Request, Sampling, Sequence
+from services.inference.cpu_engine.model.policies import Policy
 
 BASE, TUNED = Policy("base", "", None, None), Policy("tuned", "", "base", None)
 

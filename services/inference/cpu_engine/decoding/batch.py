@@ -7,10 +7,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from services.inference.cpu_engine.attention import Answers, Prompt
-from services.inference.cpu_engine.grammar import constrain
-from services.inference.cpu_engine.sampling import sample
-from services.inference.cpu_engine.sequence import Decode, Sequence
+from services.inference.cpu_engine.decoding.grammar import constrain
+from services.inference.cpu_engine.decoding.sampling import sample
+from services.inference.cpu_engine.decoding.sequence import Decode, Sequence
+from services.inference.cpu_engine.model.attention import Answers, Prompt
 
 WORTH_CLOSING = 8
 """Finished rows are dropped when they are one in this many: closing ranks copies the cache."""

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from services.inference.cpu_engine.attention import IMPLEMENTATION, register
+from services.inference.cpu_engine.model.attention import IMPLEMENTATION, register
 from shared.errors import ConflictError, InvalidInputError, NotFoundError
 
 log = logging.getLogger(__name__)

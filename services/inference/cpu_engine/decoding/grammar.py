@@ -7,7 +7,7 @@ from typing import Any
 import xgrammar
 from torch import Tensor
 
-from services.inference.cpu_engine.sequence import Sequence
+from services.inference.cpu_engine.decoding.sequence import Sequence
 from shared.errors import InvalidInputError
 
 

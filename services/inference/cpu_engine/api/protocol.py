@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from services.inference.cpu_engine.sampling import MOST_LOGPROBS
+from services.inference.cpu_engine.decoding.sampling import MOST_LOGPROBS
 
 
 class _Body(BaseModel):

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from fastapi import FastAPI, Query
 from pydantic import BaseModel, ConfigDict, Field
 
-from services.inference.cpu_engine.engine import Engine
+from services.inference.cpu_engine.decoding.engine import Engine
 
 
 class _Body(BaseModel):

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from services.inference.cpu_engine.attention import Prompt
+from services.inference.cpu_engine.model.attention import Prompt
 
 
 def shared_length(left: tuple[int, ...], right: tuple[int, ...]) -> int:

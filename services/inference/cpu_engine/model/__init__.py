@@ -1,0 +1,1 @@
+"""The model: its loaded weights (base, adapters, full models) and its attention."""
