@@ -12,9 +12,11 @@ from sqlalchemy import text
 from sqlalchemy.exc import DataError, InterfaceError, OperationalError
 from starlette.types import Scope
 
+from services.coordinator.api.openapi import CoordinatorApi
+from services.coordinator.api.scopes import scope
 from services.coordinator.auth import routes as tokens
 from services.coordinator.auth.identity import Access, Callers
-from services.coordinator.auth.middleware import RULE, Gate
+from services.coordinator.auth.middleware import REQUIREMENT, AuthMiddleware
 from services.coordinator.backfills import routes as backfills
 from services.coordinator.backoff import Backoff
 from services.coordinator.checkpoints import routes as checkpoints
@@ -39,8 +41,8 @@ from shared.web.problems import install_health, install_problems, problem_respon
 
 log = logging.getLogger(__name__)
 MIB = 2**20
-MOST_SMALL_BODY = MIB
-"""Bytes of a request that brings no rows."""
+MAX_SMALL_BODY = MIB
+"""Bytes that the body of a request may have, unless it holds rows."""
 MODULES = (
     corpora,
     panels,
@@ -92,7 +94,7 @@ def create_app(
     those of the serving side.
     """
     side = ServingSide.over(sessions, rules or ServingRules())
-    app = FastAPI(
+    app = CoordinatorApi(
         title="Morrow coordinator",
         summary="Plans backfills, hands out their steps, keeps what they produced.",
         version="1",
@@ -108,20 +110,27 @@ def create_app(
         if ready:
             ready()
 
-    install_health(app, check, make_registry(sessions))
+    access = access or Access()
+    extras = {
+        "/healthz": scope(),
+        "/readyz": scope(raises=[UnavailableError]),
+        "/metrics": scope() if access.metrics_open else scope("read"),
+    }
+    install_health(app, check, make_registry(sessions), extras)
     for module in MODULES:
         app.include_router(module.router)
-    _install_gate(app, sessions, access or Access(), max_body)
+    _install_middleware(app, sessions, access, max_body)
     return app
 
 
-def _install_gate(app: FastAPI, sessions: Sessions, access: Access, max_body: int) -> None:
-    def most(scope: Scope) -> int:
-        return max_body if scope["state"][RULE].large else min(max_body, MOST_SMALL_BODY)
+def _install_middleware(app: FastAPI, sessions: Sessions, access: Access, max_body: int) -> None:
+    def limit(scope: Scope) -> int:
+        return max_body if scope["state"][REQUIREMENT].large else min(max_body, MAX_SMALL_BODY)
 
     cure = "send it in parts, or raise MORROW_MAX_BODY_MIB for imports and results"
-    app.add_middleware(BodyLimit, most=most, cure=cure)
-    app.add_middleware(Gate, routes=app.routes, callers=Callers(sessions, access), access=access)
+    app.add_middleware(BodyLimit, most=limit, cure=cure)
+    # Added last, it stands outermost: a caller is authenticated before a byte of the body is read.
+    app.add_middleware(AuthMiddleware, routes=app.routes, callers=Callers(sessions, access), access=access)
 
 
 def _with(side: ServingSide, lifespan: Any) -> Any:

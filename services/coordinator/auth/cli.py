@@ -14,9 +14,9 @@ from pydantic import ValidationError
 from sqlalchemy.exc import OperationalError, ProgrammingError
 from sqlalchemy.orm import Session
 
+from services.coordinator.api.scopes import SCOPES
 from services.coordinator.auth import service
 from services.coordinator.auth.schemas import TokenRequest, TokenView
-from services.coordinator.auth.scopes import SCOPES
 from services.coordinator.database import make_engine, make_sessions
 from services.coordinator.settings import CoordinatorSettings
 from shared.errors import InvalidInputError, MorrowError, UnavailableError

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from services.coordinator.api.scopes import SCOPES
 from services.coordinator.auth import service
-from services.coordinator.auth.scopes import SCOPES
 from services.coordinator.database import Sessions
 from services.coordinator.models import ApiToken
 from shared.errors import UnauthorizedError

@@ -7,12 +7,13 @@ import logging
 from fastapi import APIRouter, Request, Response
 
 from services.coordinator.api.pagination import Cursor, Limit, Page, page_of
+from services.coordinator.api.scopes import scope
 from services.coordinator.auth import service
 from services.coordinator.auth.identity import Caller
 from services.coordinator.auth.middleware import CALLER
 from services.coordinator.auth.schemas import TokenCreated, TokenRequest, TokenView
 from services.coordinator.dependencies import DepsDep
-from shared.errors import InvalidInputError
+from shared.errors import ConflictError, InvalidInputError, NotFoundError
 from shared.tokens import new_token
 
 router = APIRouter(prefix="/v1/tokens", tags=["tokens"])
@@ -24,7 +25,7 @@ def _caller(request: Request) -> Caller:
     return caller
 
 
-@router.post("", status_code=201)
+@router.post("", status_code=201, openapi_extra=scope("operate", raises=[ConflictError]))
 def create_token(body: TokenRequest, request: Request, response: Response, deps: DepsDep) -> TokenCreated:
     """Make a token. Its text is in this answer and nowhere else; the first one must be able to operate."""
     by, fresh = _caller(request).token, new_token()
@@ -39,7 +40,7 @@ def create_token(body: TokenRequest, request: Request, response: Response, deps:
     return TokenCreated(**made.model_dump(), token=fresh.text)
 
 
-@router.get("")
+@router.get("", openapi_extra=scope("operate"))
 def list_tokens(deps: DepsDep, limit: Limit = 100, cursor: Cursor = None) -> Page[TokenView]:
     """The tokens in order of id, revoked ones too; none with its secret."""
     with deps.sessions.begin() as session:
@@ -47,7 +48,7 @@ def list_tokens(deps: DepsDep, limit: Limit = 100, cursor: Cursor = None) -> Pag
     return page_of(found, limit, lambda view: view.id)
 
 
-@router.delete("/{token_id}")
+@router.delete("/{token_id}", openapi_extra=scope("operate", raises=[NotFoundError, ConflictError]))
 def revoke_token(token_id: str, request: Request, deps: DepsDep) -> TokenView:
     """Revoke a token: the next request that bears it is refused. Again changes nothing; not the one that asks (409)."""
     with deps.sessions.begin() as session:

@@ -6,7 +6,7 @@ import datetime as dt
 
 from pydantic import Field
 
-from services.coordinator.auth.scopes import Scope
+from services.coordinator.api.scopes import Scope
 from shared.wire import NAME_PATTERN, Message
 
 EXPIRY = r"^[1-9][0-9]{0,3}[hdw]$"

@@ -9,6 +9,7 @@ from fastapi.responses import FileResponse
 
 from services.coordinator.api.pagination import Cursor, Limit, Page, page_of
 from services.coordinator.api.params import RunName
+from services.coordinator.api.scopes import scope
 from services.coordinator.checkpoints.queries import aliases, checkpoints, find_checkpoint
 from services.coordinator.checkpoints.schemas import AliasView, CheckpointView
 from services.coordinator.dependencies import DepsDep
@@ -23,7 +24,7 @@ router = APIRouter(prefix="/v1", tags=["checkpoints"])
 Scope = Annotated[str | None, Query(max_length=63, description="A run's name; empty for served and previous.")]
 
 
-@router.get("/backfills/{run}/checkpoints")
+@router.get("/backfills/{run}/checkpoints", openapi_extra=scope("read", raises=[NotFoundError]))
 def list_checkpoints(run: RunName, deps: DepsDep, limit: Limit = 100, cursor: Cursor = None) -> Page[CheckpointView]:
     """The checkpoints of a run in order of their day."""
     after = [Day.date > parse_date(cursor)] if cursor else []
@@ -33,14 +34,18 @@ def list_checkpoints(run: RunName, deps: DepsDep, limit: Limit = 100, cursor: Cu
     return page_of(found, limit, lambda checkpoint: checkpoint.date.isoformat())
 
 
-@router.get("/checkpoints/{checkpoint}")
+@router.get("/checkpoints/{checkpoint}", openapi_extra=scope("read", raises=[NotFoundError]))
 def show_checkpoint(checkpoint: str, deps: DepsDep) -> CheckpointView:
     """One checkpoint."""
     with deps.sessions.begin() as session:
         return find_checkpoint(session, checkpoint)
 
 
-@router.get("/checkpoints/{checkpoint}/files/{name}", response_class=FileResponse)
+@router.get(
+    "/checkpoints/{checkpoint}/files/{name}",
+    response_class=FileResponse,
+    openapi_extra=scope("read", raises=[NotFoundError, CheckpointCorruptError]),
+)
 def show_file(checkpoint: str, name: str, deps: DepsDep) -> FileResponse:
     """One file of a checkpoint, or its manifest.json."""
     with deps.sessions.begin() as session:
@@ -53,7 +58,7 @@ def show_file(checkpoint: str, name: str, deps: DepsDep) -> FileResponse:
     return FileResponse(path, media_type="application/octet-stream", filename=name)
 
 
-@router.get("/aliases")
+@router.get("/aliases", openapi_extra=scope("read"))
 def list_aliases(deps: DepsDep, scope: Scope = None, limit: Limit = 100, cursor: Cursor = None) -> Page[AliasView]:
     """The names that point to checkpoints, all or those of a scope."""
     after_scope, _, after_name = (cursor or "/").partition("/")

@@ -9,12 +9,14 @@ from fastapi import APIRouter, Query
 
 from services.coordinator.api.pagination import Cursor, Limit, Page, page_of
 from services.coordinator.api.params import MOST_ID, DateQuery, RoleQuery, RunName, id_after
+from services.coordinator.api.scopes import scope
 from services.coordinator.dependencies import DepsDep
 from services.coordinator.models import Day, Evaluation, Rollout, Step
 from services.coordinator.results.queries import evaluations, events, rollouts, steps
 from services.coordinator.results.schemas import EvaluationView, EventView, RolloutView, StepView
 from services.coordinator.runs.queries import find_run
 from services.coordinator.states import Role, StepState
+from shared.errors import NotFoundError
 from shared.wire import StepKind
 
 router = APIRouter(prefix="/v1/backfills/{run}", tags=["results"])
@@ -26,7 +28,7 @@ def _on(date: dt.date | None, role: Role) -> list[Any]:
     return [Day.role == role, *([] if date is None else [Day.date == date])]
 
 
-@router.get("/steps")
+@router.get("/steps", openapi_extra=scope("read", raises=[NotFoundError]))
 def list_steps(
     run: RunName,
     deps: DepsDep,
@@ -44,7 +46,7 @@ def list_steps(
     return page_of(found, limit, lambda step: str(step.id))
 
 
-@router.get("/rollouts")
+@router.get("/rollouts", openapi_extra=scope("read", raises=[NotFoundError]))
 def list_rollouts(
     run: RunName,
     deps: DepsDep,
@@ -61,7 +63,7 @@ def list_rollouts(
     return page_of(found, limit, lambda rollout: str(rollout.id))
 
 
-@router.get("/evaluations")
+@router.get("/evaluations", openapi_extra=scope("read", raises=[NotFoundError]))
 def list_evaluations(
     run: RunName,
     deps: DepsDep,
@@ -77,7 +79,7 @@ def list_evaluations(
     return page_of(found, limit, lambda evaluation: str(evaluation.rollout_id))
 
 
-@router.get("/events")
+@router.get("/events", openapi_extra=scope("read", raises=[NotFoundError]))
 def list_events(
     run: RunName, deps: DepsDep, after: After = None, limit: Limit = 100, cursor: Cursor = None
 ) -> Page[EventView]:

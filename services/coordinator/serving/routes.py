@@ -9,6 +9,7 @@ from fastapi.concurrency import run_in_threadpool
 
 from services.coordinator.api.pagination import Cursor, Limit, Page, page_of
 from services.coordinator.api.params import id_after
+from services.coordinator.api.scopes import scope
 from services.coordinator.dependencies import DepsDep
 from services.coordinator.models import Checkpoint, Swap
 from services.coordinator.runs.queries import find_run
@@ -23,6 +24,7 @@ from services.coordinator.serving.schemas import (
     PromotionView,
     SwapView,
 )
+from shared.errors import CheckpointCorruptError, ConflictError, NotFoundError, NotInTimeError
 from shared.wire import NAME_PATTERN, EngineReport, WantedCheckpoints
 
 router = APIRouter(prefix="/v1", tags=["serving"])
@@ -33,7 +35,7 @@ Known = Annotated[
 OfRun = Annotated[str | None, Query(pattern=NAME_PATTERN, description="Only of this run's checkpoints.")]
 
 
-@router.get("/serving")
+@router.get("/serving", openapi_extra=scope("read", "worker"))
 async def show_wanted(deps: DepsDep, wait: Wait = 0, known: Known = None) -> WantedCheckpoints:
     """The checkpoints that every engine should hold.
 
@@ -47,7 +49,10 @@ async def show_wanted(deps: DepsDep, wait: Wait = 0, known: Known = None) -> Wan
     return await deps.side.watch.until(lambda now: now != first, wait)
 
 
-@router.post("/serving")
+@router.post(
+    "/serving",
+    openapi_extra=scope("operate", raises=[NotFoundError, ConflictError, CheckpointCorruptError, NotInTimeError]),
+)
 async def promote_checkpoint(asked: PromoteRequest, request: Request, deps: DepsDep) -> PromotionView:
     """Serve a checkpoint, or roll back to the previous one. Its files are hashed first.
 
@@ -64,14 +69,14 @@ async def promote_checkpoint(asked: PromoteRequest, request: Request, deps: Deps
     return view.model_copy(update={"engines": list(standing.engines)})
 
 
-@router.put("/engines", status_code=204)
+@router.put("/engines", status_code=204, openapi_extra=scope("worker"))
 def report_engine(report: EngineReport, deps: DepsDep) -> None:
     """A syncer says what its engine holds, or that it leaves."""
     with deps.sessions.begin() as session:
         remember_engine(session, report)
 
 
-@router.get("/engines")
+@router.get("/engines", openapi_extra=scope("read"))
 def list_engines(deps: DepsDep, limit: Limit = 100, cursor: Cursor = None) -> Page[EngineView]:
     """The engines that syncers have reported, by URL: what each holds and since when, and whether it is heard of."""
     with deps.sessions.begin() as session:
@@ -79,7 +84,7 @@ def list_engines(deps: DepsDep, limit: Limit = 100, cursor: Cursor = None) -> Pa
     return page_of(found, limit, lambda engine: engine.url)
 
 
-@router.get("/swaps")
+@router.get("/swaps", openapi_extra=scope("read", raises=[NotFoundError]))
 def list_swaps(deps: DepsDep, run: OfRun = None, limit: Limit = 100, cursor: Cursor = None) -> Page[SwapView]:
     """When checkpoints came to be held by engines, and how long each took, in the order of reports."""
     after = Swap.id > id_after(cursor)
@@ -89,7 +94,7 @@ def list_swaps(deps: DepsDep, run: OfRun = None, limit: Limit = 100, cursor: Cur
     return page_of(found, limit, lambda swap: str(swap.id))
 
 
-@router.post("/forecast")
+@router.post("/forecast", openapi_extra=scope("operate", raises=[NotFoundError]))
 async def forecast(request: ForecastRequest, deps: DepsDep) -> ForecastAnswer:
     """Forecasts of a headline by the served checkpoint, or by the policy that is asked for.
 

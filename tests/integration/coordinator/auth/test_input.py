@@ -12,7 +12,7 @@ import httpx
 import pytest
 from fastapi.testclient import TestClient
 
-from services.coordinator.app import MOST_SMALL_BODY, create_app
+from services.coordinator.app import MAX_SMALL_BODY, create_app
 from services.coordinator.auth import service as tokens
 from services.coordinator.auth.schemas import TokenRequest
 from services.coordinator.database import Sessions
@@ -81,12 +81,12 @@ def test_a_body_over_the_limit_is_refused_by_what_the_route_takes(
     sessions: Sessions, store: CheckpointStore, counts: Counts
 ) -> None:
     before = counts()
-    body = b'{"name": "' + b"x" * MOST_SMALL_BODY + b'"}'
+    body = b'{"name": "' + b"x" * MAX_SMALL_BODY + b'"}'
 
     def pieces() -> Iterator[bytes]:
         yield from (body[at : at + 65_536] for at in range(0, len(body), 65_536))
 
-    with local_client(create_app(sessions, store, max_body=2 * MOST_SMALL_BODY)) as client:
+    with local_client(create_app(sessions, store, max_body=2 * MAX_SMALL_BODY)) as client:
         for content in (body, pieces()):
             answer = client.post("/v1/backfills", content=content, headers={"Content-Type": "application/json"})
             assert (answer.status_code, answer.json()["type"]) == (413, "urn:morrow:problem:too-large")
