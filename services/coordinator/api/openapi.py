@@ -64,7 +64,8 @@ class CoordinatorApi(FastAPI):
 
 def _complete(document: dict[str, Any], components: dict[str, Any]) -> None:
     components["securitySchemes"] = {SCHEME: dict(BEARER)}
-    components["responses"] = {error.__name__: _response(error) for error in (MorrowError, *KINDS)}
+    errors: tuple[type[MorrowError], ...] = (MorrowError, *KINDS)
+    components["responses"] = {error.__name__: _response(error) for error in errors}
     schemas = components.setdefault("schemas", {})
     schemas["Problem"] = dict(PROBLEM)
     for path in document["paths"].values():

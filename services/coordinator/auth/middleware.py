@@ -13,7 +13,7 @@ from starlette.routing import BaseRoute, compile_path
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from services.coordinator.api.scopes import READ, UNROUTED, Requirement, requirement_of
-from services.coordinator.auth.identity import Access, Caller, Callers
+from services.coordinator.auth.identity import Access, Authenticator, Caller
 from services.coordinator.auth.rate_limit import TokenBucket
 from shared.errors import ForbiddenError, MorrowError, TooManyError, UnauthorizedError, UnavailableError
 from shared.web.auth import bearer_of, is_local, refuse
@@ -31,8 +31,8 @@ class AuthMiddleware:
     `routes` are the application's; one that declares no scope is refused to every caller.
     """
 
-    def __init__(self, app: ASGIApp, routes: Sequence[BaseRoute], callers: Callers, access: Access) -> None:
-        self._app, self._callers, self._access = app, callers, access
+    def __init__(self, app: ASGIApp, routes: Sequence[BaseRoute], authenticator: Authenticator, access: Access) -> None:
+        self._app, self._authenticator, self._access = app, authenticator, access
         self._bucket = TokenBucket(access.per_second, access.burst)
         self._requirements = [
             (compile_path(context.path)[0], frozenset(context.methods or ()), requirement_of_route(context.path, route))
@@ -71,7 +71,7 @@ class AuthMiddleware:
         if requirement.open:
             return None
         try:
-            caller = await run_in_threadpool(self._callers.of, bearer_of(scope), local=is_local(scope))
+            caller = await run_in_threadpool(self._authenticator.identify, bearer_of(scope), local=is_local(scope))
         except UnauthorizedError:
             # Guesses are counted by address: there is no token to count them under.
             self._count(f"peer {_peer(scope)}")

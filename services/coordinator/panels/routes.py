@@ -1,4 +1,4 @@
-"""Panels: headlines held out of training, the same for every checkpoint."""
+"""REST: panels, headlines held out of training."""
 
 from __future__ import annotations
 
@@ -50,12 +50,12 @@ def show_panel(name: CorpusName, panel: PanelName, deps: DepsDep) -> PanelDetail
     "/corpora/{name}/panels",
     status_code=201,
     openapi_extra=scope("operate", raises=[NotFoundError, ConflictError]),
-    responses={200: {"model": PanelDetail, "description": "The panel that the same request made before."}},
+    responses={200: {"model": PanelDetail, "description": "The panel that the same request created before."}},
 )
 def make_panel(name: CorpusName, request: PanelRequest, deps: DepsDep, response: Response) -> PanelDetail:
-    """Choose a panel's headlines, once and for all.
+    """Create a panel: select its headlines, once and for all.
 
-    The same request again answers the panel that it made; another one under its name is refused (409).
+    The same request again gets the same panel (200); another request under its name is refused (409).
     """
     with deps.sessions.begin() as session:
         corpus = find_corpus(session, name)

@@ -1,4 +1,4 @@
-"""Price sets as they are stored: what they hold, how far they reach, and the closes that claims are settled against."""
+"""Queries of price sets: instruments, spans, coverage, and the closes that settle claims."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ def price_set(session: Session, name: str) -> PriceSet:
     found = session.scalars(select(PriceSet).where(PriceSet.name == name)).one_or_none()
     if found is None:
         raise NotFoundError(
-            f"there is no price set {name!r}; `morrow prices import PATH --name {name}` makes it, "
-            "`morrow prices list` shows those there are"
+            f"there is no price set {name!r}; `morrow prices import PATH --name {name}` creates it, "
+            "`morrow prices list` shows all"
         )
     return found
 
 
 def covered_until(session: Session, set_name: str) -> dt.date | None:
-    """The last date of which every instrument of a set has a close or a later one: the earliest of their last dates.
+    """The last date up to which every instrument of a set has closes: the earliest of their last dates.
 
     None if the set is empty; raises NotFoundError.
     """
@@ -39,9 +39,9 @@ def covered_until(session: Session, set_name: str) -> dt.date | None:
 
 
 def series(session: Session, set_name: str, first: dt.date, last: dt.date) -> list[PriceSeries]:
-    """The closes of a set from `first` to `last`, both included, in order of symbol; raises NotFoundError.
+    """The closes of a set from `first` to `last`, both included, by symbol in order; raises NotFoundError.
 
-    An instrument without a close in the range has an empty series: its name is known, its claims cannot be settled.
+    An instrument without a close in the range has an empty series: claims name it, but cannot be settled.
     """
     set_id = price_set(session, set_name).id
     query = select(Close).join(Instrument).where(Instrument.set_id == set_id, Close.date.between(first, last))
@@ -95,7 +95,7 @@ def price_set_views(session: Session, *, after: str = "", limit: int = 100) -> l
 
 
 def instrument_views(session: Session, set_id: int, ids: Collection[int] | None = None) -> list[InstrumentView]:
-    """The instruments of a set, or those among `ids`, in order of symbol, with how far their closes reach."""
+    """The instruments of a set, or those among `ids`, in order of symbol, with number and range of their closes."""
     query = select(Instrument, func.count(Close.date), func.min(Close.date), func.max(Close.date))
     query = query.outerjoin(Close, Close.instrument_id == Instrument.id).where(Instrument.set_id == set_id)
     if ids is not None:
@@ -122,7 +122,7 @@ def price_set_detail(session: Session, name: str) -> PriceSetDetail:
 
 
 def spans(session: Session, set_name: str) -> list[Span]:
-    """The span of each instrument of a set that has closes, in order of symbol; none if there is no such set."""
+    """The spans of a set's instruments that have closes, in order of symbol; empty for an unknown set."""
     query = select(Instrument.symbol, func.min(Close.date), func.max(Close.date))
     query = query.join(PriceSet, PriceSet.id == Instrument.set_id).join(Close, Close.instrument_id == Instrument.id)
     query = query.where(PriceSet.name == set_name).group_by(Instrument.id).order_by(Instrument.symbol)

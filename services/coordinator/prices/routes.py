@@ -1,4 +1,4 @@
-"""Daily closes that claims are settled against: what sets there are, and how one is filled."""
+"""REST: list price sets, show one, import daily closes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from services.coordinator.dependencies import DepsDep
 from services.coordinator.prices.queries import price_set_detail, price_set_views
 from services.coordinator.prices.schemas import PriceSetDetail, PriceSetView, PricesImport, PricesImported
 from services.coordinator.prices.service import import_prices
-from services.coordinator.scheduling.service import mature
 from shared.errors import ConflictError, NotFoundError
 from shared.wire import NAME_PATTERN
 
@@ -30,7 +29,7 @@ def list_price_sets(deps: DepsDep, limit: Limit = 100, cursor: Cursor = None) ->
 
 @router.get("/{name}", openapi_extra=scope("read", raises=[NotFoundError]))
 def show_price_set(name: SetName, deps: DepsDep) -> PriceSetDetail:
-    """One set, instrument by instrument."""
+    """One set with its instruments."""
     with deps.sessions.begin() as session:
         return price_set_detail(session, name)
 
@@ -39,11 +38,12 @@ def show_price_set(name: SetName, deps: DepsDep) -> PriceSetDetail:
 def import_closes(name: SetName, request: PricesImport, deps: DepsDep) -> PricesImported:
     """Import closes: all of them or none, unless `skip_bad`. The same rows again add nothing.
 
-    Another close of a stored symbol and date is refused (409) unless `replace`. Forecasts that waited for these closes
-    are settled next.
+    Another close of a stored symbol and date is refused (409) unless `replace`. Runs that waited for these closes are
+    resumed next.
     """
     with deps.sessions.begin() as session:
         imported = import_prices(session, name, request)
+    # A second transaction: the import stays if a run cannot be resumed, and the set is not locked meanwhile.
     with deps.sessions.begin() as session:
-        mature(session)
+        deps.after_import(session)
     return imported

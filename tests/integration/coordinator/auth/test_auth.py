@@ -58,7 +58,7 @@ def made(sessions: Sessions) -> Made:
     return make
 
 
-def test_a_route_without_a_rule_is_served_to_nobody(app: FastAPI, made: Made) -> None:
+def test_a_route_without_a_scope_is_refused_to_every_token(app: FastAPI, made: Made) -> None:
     @app.get("/v1/forgotten")
     def forgotten() -> str:
         return "secret"
@@ -68,7 +68,7 @@ def test_a_route_without_a_rule_is_served_to_nobody(app: FastAPI, made: Made) ->
     assert "no scope is declared" in answer.json()["detail"]
 
 
-def test_without_a_token_in_the_store_only_this_machine_is_served(far: TestClient, near: TestClient) -> None:
+def test_without_tokens_only_this_machine_is_admitted(far: TestClient, near: TestClient) -> None:
     assert near.get("/v1/backfills").status_code == 200
     answer = far.get("/v1/backfills")
     assert answer.status_code == 401
@@ -86,24 +86,24 @@ def test_once_there_is_a_token_this_machine_needs_one_too(near: TestClient, made
     assert near.get("/v1/backfills", headers=bearing).status_code == 200
 
 
-def test_health_is_told_to_everybody_and_figures_to_those_who_may_read(far: TestClient, made: Made) -> None:
+def test_health_is_open_and_metrics_need_scope_read(far: TestClient, made: Made) -> None:
     bearing = made("read")
     assert [far.get(path).status_code for path in ("/healthz", "/readyz", "/metrics")] == [200, 200, 401]
     assert far.get("/metrics", headers=bearing).status_code == 200
 
 
-def test_figures_are_open_where_the_setting_says_so(sessions: Sessions, store: CheckpointStore) -> None:
+def test_metrics_are_open_where_the_setting_says_so(sessions: Sessions, store: CheckpointStore) -> None:
     app = create_app(sessions, store, access=Access(metrics_open=True))
     with TestClient(app, client=("192.0.2.7", 4_000)) as client:
         assert [client.get(path).status_code for path in ("/metrics", "/v1/backfills")] == [200, 401]
 
 
-def test_where_tokens_are_required_loopback_is_no_exception(sessions: Sessions, store: CheckpointStore) -> None:
+def test_required_authentication_includes_loopback(sessions: Sessions, store: CheckpointStore) -> None:
     with local_client(create_app(sessions, store, access=Access("required"))) as client:
         assert client.get("/v1/backfills").status_code == 401
 
 
-def test_the_token_of_the_local_stack_is_good_on_this_machine_alone(
+def test_the_local_stacks_token_is_valid_on_this_machine_only(
     sessions: Sessions, store: CheckpointStore, made: Made
 ) -> None:
     own = new_token()
@@ -133,7 +133,7 @@ ADMITTED = [
 ]
 
 
-def test_a_scope_admits_to_its_routes_alone(far: TestClient, made: Made) -> None:
+def test_a_scope_admits_to_its_routes_only(far: TestClient, made: Made) -> None:
     bearing = {scope: made(scope) for scope in ("read", "operate", "worker")}
     answers = [
         (scope, method, path, far.request(method, path, headers=bearing[scope]).status_code)
@@ -149,7 +149,7 @@ def test_a_refusal_names_the_scope_that_is_needed(far: TestClient, made: Made) -
     assert "operate" in answer.json()["detail"]
 
 
-def test_a_token_that_is_not_quite_right_is_no_token(far: TestClient, made: Made) -> None:
+def test_a_malformed_token_is_refused(far: TestClient, made: Made) -> None:
     right = made("read")["Authorization"].removeprefix("Bearer ")
     for wrong in (right[:-1] + "!", right[:-4] + "AAAA", right.upper(), "Basic", "mrw_", right + right):
         answer = far.get("/v1/backfills", headers={"Authorization": f"Bearer {wrong}"})
@@ -157,7 +157,7 @@ def test_a_token_that_is_not_quite_right_is_no_token(far: TestClient, made: Made
         assert 'error="invalid_token"' in answer.headers["www-authenticate"]
 
 
-def test_an_expired_and_a_revoked_token_are_told_apart(far: TestClient, made: Made, sql: Sql) -> None:
+def test_an_expired_and_a_revoked_token_get_different_reasons(far: TestClient, made: Made, sql: Sql) -> None:
     gone, late = made("read", name="gone"), made("read", name="late", expires="1h")
     sql("update tokens set revoked_at = now() where name = 'gone'")
     sql("update tokens set expires_at = now() - interval '1 second' where name = 'late'")
@@ -165,7 +165,7 @@ def test_an_expired_and_a_revoked_token_are_told_apart(far: TestClient, made: Ma
     assert "late expired" in far.get("/v1/backfills", headers=late).json()["detail"]
 
 
-def test_a_use_is_noted_once_a_minute(far: TestClient, made: Made, sql: Sql) -> None:
+def test_the_use_of_a_token_is_recorded_once_a_minute(far: TestClient, made: Made, sql: Sql) -> None:
     bearing = made("read")
     used = "select last_used_at from tokens"
     far.get("/v1/backfills", headers=bearing)
@@ -177,7 +177,7 @@ def test_a_use_is_noted_once_a_minute(far: TestClient, made: Made, sql: Sql) -> 
     assert sql(used)[0][0] > first - dt.timedelta(seconds=1)
 
 
-def test_who_asks_too_often_is_told_when_to_come_again(sessions: Sessions, store: CheckpointStore, made: Made) -> None:
+def test_rate_limited_request_gets_retry_after(sessions: Sessions, store: CheckpointStore, made: Made) -> None:
     app = create_app(sessions, store, access=Access(per_second=0.01, burst=2))
     client = TestClient(app, client=("192.0.2.7", 4_000))
     reader, worker = made("read"), made("worker")
@@ -188,7 +188,7 @@ def test_who_asks_too_often_is_told_when_to_come_again(sessions: Sessions, store
     assert [client.get("/v1/backfills").status_code for _ in range(3)] == [401, 401, 429]
 
 
-def test_without_its_database_nobody_is_let_in(store: CheckpointStore) -> None:
+def test_without_its_database_every_request_is_refused(store: CheckpointStore) -> None:
     engine = make_engine("postgresql://nobody:hunter2@127.0.0.1:1/none")
     with local_client(create_app(make_sessions(engine), store), raise_server_exceptions=False) as client:
         answer = client.get("/v1/backfills")
@@ -207,7 +207,7 @@ CHANGES: list[tuple[str, str, object]] = [
 ]
 
 
-def test_who_may_not_changes_nothing(far: TestClient, sessions: Sessions, made: Made, counts: Counts) -> None:
+def test_a_refused_request_changes_nothing(far: TestClient, sessions: Sessions, made: Made, counts: Counts) -> None:
     make_corpus(sessions, dates=2, per_day=1)
     bearing = made("read")
     before = counts()

@@ -30,7 +30,7 @@ UP = ["../up", "..", "/etc/passwd", "a/../../b", "a\\b", ".hidden", "a\x00b", "a
 ROWS = [{"date": "2025-08-18", "text": "x" * 200, "published_at": "2025-08-18T09:00:00Z", "origin": "a:1"}]
 
 
-def test_a_name_that_leads_elsewhere_is_refused_wherever_it_is_given(client: TestClient, counts: Counts) -> None:
+def test_a_path_traversal_in_any_name_is_refused(client: TestClient, counts: Counts) -> None:
     before = counts()
     asked: list[tuple[str, str, dict[str, Any]]] = []
     for name in UP:
@@ -49,7 +49,7 @@ def test_a_name_that_leads_elsewhere_is_refused_wherever_it_is_given(client: Tes
 
 
 @pytest.mark.parametrize("path", ["/v1/corpora/{}/imports", "/v1/prices/{}", "/v1/backfills/{}/cancel"])
-def test_a_path_that_leads_elsewhere_is_refused(client: TestClient, counts: Counts, path: str) -> None:
+def test_a_path_traversal_in_a_path_is_refused(client: TestClient, counts: Counts, path: str) -> None:
     before = counts()
     for name in ("..%2f..%2fup", "%2e%2e", "%2fetc%2fpasswd", "a%00b", ".hidden"):
         answer = client.post(path.format(name), json={"rows": ROWS})
@@ -57,7 +57,7 @@ def test_a_path_that_leads_elsewhere_is_refused(client: TestClient, counts: Coun
     assert counts() == before
 
 
-def test_what_the_database_cannot_hold_is_no_fault_of_the_service(client: TestClient) -> None:
+def test_a_value_that_postgres_cannot_store_gets_422(client: TestClient) -> None:
     for path in (
         "/v1/checkpoints/a%00b",
         "/v1/corpora?cursor=a%00b",
@@ -67,7 +67,7 @@ def test_what_the_database_cannot_hold_is_no_fault_of_the_service(client: TestCl
         assert client.get(path).status_code == 422, path
 
 
-def test_no_file_outside_a_checkpoint_is_told(client: TestClient, worker: FakeWorker, start: Start) -> None:
+def test_no_file_outside_a_checkpoint_is_served(client: TestClient, worker: FakeWorker, start: Start) -> None:
     make_corpus(worker.sessions, dates=2, per_day=1)
     start(last=day(0))
     worker.do_all("RUN")
@@ -77,7 +77,7 @@ def test_no_file_outside_a_checkpoint_is_told(client: TestClient, worker: FakeWo
     assert client.get("/v1/checkpoints/..%2f..%2fRUN/files/manifest.json").status_code == 404
 
 
-def test_a_body_over_the_limit_is_refused_by_what_the_route_takes(
+def test_the_body_limit_depends_on_the_route(
     sessions: Sessions, store: CheckpointStore, counts: Counts
 ) -> None:
     before = counts()
@@ -95,7 +95,7 @@ def test_a_body_over_the_limit_is_refused_by_what_the_route_takes(
     assert counts() == before
 
 
-def test_nothing_of_a_body_is_read_before_its_sender_is_known(server: httpx.Client, sessions: Sessions) -> None:
+def test_the_body_is_read_only_after_authentication(server: httpx.Client, sessions: Sessions) -> None:
     def endless() -> Iterator[bytes]:
         while True:
             yield b"x" * 65_536
@@ -122,7 +122,7 @@ def _train_task(worker: FakeWorker, start: Start) -> TrainTask:
 PICKLE = pickle.dumps({"weights": [0.5]})
 
 
-def test_a_pickle_is_not_published_whatever_it_is_called(store: CheckpointStore) -> None:
+def test_a_renamed_pickle_is_not_published(store: CheckpointStore) -> None:
     for fence, name in enumerate(("adapter_model.bin", "adapter_model.pt", "adapter_model.safetensors")):
         staged = store.stage("RUN", day(0), fence)
         (staged / name).write_bytes(PICKLE)
@@ -159,7 +159,7 @@ def _rehashed(store: CheckpointStore, result: TrainResult) -> TrainResult:
     return result.model_copy(update={"checkpoint": record.model_copy(update={"files": files, "ref": ref})})
 
 
-def test_a_worker_that_posts_a_checkpoint_of_elsewhere_is_refused(
+def test_a_checkpoint_outside_the_store_is_refused(
     worker: FakeWorker, start: Start, store: CheckpointStore, counts: Counts
 ) -> None:
     task = _train_task(worker, start)

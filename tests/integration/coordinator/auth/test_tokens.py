@@ -27,7 +27,7 @@ def bearing(text: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {text}"} if text else {}
 
 
-def test_a_token_is_told_once_and_kept_as_a_hash(client: TestClient, sql: Sql) -> None:
+def test_a_token_is_returned_once_and_stored_as_a_hash(client: TestClient, sql: Sql) -> None:
     answer = client.post("/v1/tokens", json={"name": "mine", "scopes": ["operate"]})
     assert answer.headers["cache-control"] == "no-store"
     made = answer.json()
@@ -40,12 +40,12 @@ def test_a_token_is_told_once_and_kept_as_a_hash(client: TestClient, sql: Sql) -
     assert [(one["name"], one["scopes"], "token" in one) for one in listed] == [("mine", ["operate"], False)]
 
 
-def test_the_first_token_must_be_able_to_make_the_second(client: TestClient, sql: Sql) -> None:
+def test_the_first_token_needs_scope_operate(client: TestClient, sql: Sql) -> None:
     assert "operate" in create(client, scopes=["worker"], status=422)["detail"]
     assert sql("select count(*) from tokens")[0][0] == 0
 
 
-def test_a_token_makes_none_that_outlives_it(client: TestClient) -> None:
+def test_a_token_creates_none_that_outlives_it(client: TestClient) -> None:
     mine = create(client, expires="1d")
     assert "outlives" in create(client, mine["token"], name="longer", expires="2d", status=422)["detail"]
     other = create(client, mine["token"], name="other")
@@ -68,7 +68,7 @@ def test_a_token_does_not_revoke_itself(client: TestClient) -> None:
     assert client.delete("/v1/tokens/0123456789abcdef", headers=bearing(mine["token"])).status_code == 404
 
 
-def test_what_is_asked_wrongly_makes_no_token(client: TestClient, sql: Sql) -> None:
+def test_an_invalid_request_creates_no_token(client: TestClient, sql: Sql) -> None:
     wrong: list[dict[str, Any]] = [
         {"name": "../up"},
         {"scopes": []},
@@ -97,7 +97,7 @@ def here(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("here")
-def test_the_first_token_can_be_made_beside_the_database(client: TestClient) -> None:
+def test_the_first_token_can_be_created_on_the_database_directly(client: TestClient) -> None:
     text = command.run(["create", "root", "--scope", "operate", "--scope", "worker", "--expires", "30d"])
     assert client.get("/v1/tokens").status_code == 401
     listed = client.get("/v1/tokens", headers=bearing(text)).json()["items"]
@@ -108,7 +108,7 @@ def test_the_first_token_can_be_made_beside_the_database(client: TestClient) -> 
 
 
 @pytest.mark.usefixtures("here")
-def test_a_minted_token_is_stored_once_however_often_it_is_given(
+def test_storing_a_minted_token_is_idempotent(
     client: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     minted = command.run(["mint"])
@@ -119,13 +119,13 @@ def test_a_minted_token_is_stored_once_however_often_it_is_given(
     with pytest.raises(ConflictError, match="another name"):
         command.run(["create", "others", "--scope", "worker", "--given-in", "WORKERS"])
     monkeypatch.setenv("WORKERS", "hunter2")
-    with pytest.raises(InvalidInputError, match="WORKERS holds no token") as refused:
+    with pytest.raises(InvalidInputError, match="WORKERS contains no token") as refused:
         command.run(["create", "third", "--scope", "worker", "--given-in", "WORKERS"])
     assert "hunter2" not in str(refused.value)
 
 
 @pytest.mark.usefixtures("here")
-def test_what_the_command_cannot_do_it_says(sessions: Sessions) -> None:
+def test_the_command_reports_its_failures(sessions: Sessions) -> None:
     with pytest.raises(NotFoundError, match="no token nobody"):
         command.run(["revoke", "nobody"])
     with pytest.raises(InvalidInputError, match="expires"):

@@ -11,7 +11,7 @@ from fastapi.testclient import TestClient
 
 from services.coordinator.app import create_app
 from services.coordinator.database import Sessions
-from services.coordinator.serving.limits import ServingRules
+from services.coordinator.serving.limits import ServingLimits
 from shared.checkpoints import CheckpointStore
 from tests.factories import day, make_corpus
 from tests.integration.coordinator.conftest import Sql, Start
@@ -24,8 +24,8 @@ HEADLINE = "Central bank holds rates"
 @pytest.fixture
 def client(request: pytest.FixtureRequest, sessions: Sessions, store: CheckpointStore) -> Iterator[TestClient]:
     """An API client of an application that looks for an engine for as many seconds as its parameter says."""
-    rules = ServingRules(forecast_patience=getattr(request, "param", 20.0), most_forecasts=4)
-    with local_client(create_app(sessions, store, rules=rules), raise_server_exceptions=False) as client:
+    limits = ServingLimits(forecast_patience=getattr(request, "param", 20.0), max_forecasts=4)
+    with local_client(create_app(sessions, store, limits=limits), raise_server_exceptions=False) as client:
         yield client
 
 
@@ -45,7 +45,7 @@ def promote(client: TestClient, checkpoint: str) -> None:
     assert client.post("/v1/serving", json={"checkpoint": checkpoint}).status_code == 200
 
 
-def test_the_served_checkpoint_answers_with_its_name(client: TestClient, checkpoints: list[str]) -> None:
+def test_the_served_checkpoint_answers_and_is_named(client: TestClient, checkpoints: list[str]) -> None:
     promote(client, checkpoints[0])
     with fake_syncer(client, "base", *checkpoints) as syncer:
         answer = forecast(client, lines=3, date="20250818", profile="tight", seed=7).json()
@@ -59,7 +59,7 @@ def test_the_served_checkpoint_answers_with_its_name(client: TestClient, checkpo
         assert task.policy.checkpoint.id == checkpoints[0]
 
 
-def test_without_a_served_checkpoint_and_when_asked_for_the_base_answers(
+def test_the_base_answers_by_request_and_without_a_served_checkpoint(
     client: TestClient, checkpoints: list[str]
 ) -> None:
     with fake_syncer(client, "base", *checkpoints):
@@ -69,7 +69,7 @@ def test_without_a_served_checkpoint_and_when_asked_for_the_base_answers(
         assert forecast(client, policy=checkpoints[1]).json()["policy"] == checkpoints[1]
 
 
-def test_until_an_engine_holds_what_is_served_the_previous_one_answers(
+def test_the_previous_checkpoint_answers_until_an_engine_has_loaded_the_served_one(
     client: TestClient, checkpoints: list[str]
 ) -> None:
     with fake_syncer(client, "base") as syncer:
@@ -96,7 +96,7 @@ def test_until_an_engine_holds_what_is_served_the_previous_one_answers(
     ],
     ids=["busy", "lost the policy", "broke", "another policy", "nonsense"],
 )
-def test_an_engine_that_fails_or_cheats_is_passed_over(
+def test_a_failing_or_invalid_response_leads_to_the_next_engine(
     client: TestClient, checkpoints: list[str], says: tuple[int, dict[str, Any]]
 ) -> None:
     promote(client, checkpoints[0])
@@ -108,14 +108,14 @@ def test_an_engine_that_fails_or_cheats_is_passed_over(
         assert bad.asked
 
 
-def test_an_engine_that_is_gone_is_passed_over(client: TestClient, checkpoints: list[str]) -> None:
+def test_an_unreachable_engine_leads_to_the_next_one(client: TestClient, checkpoints: list[str]) -> None:
     with fake_syncer(client, "base") as good:
         with fake_syncer(client, "base"):
             pass
         assert {forecast(client).json()["engine"] for _ in range(6)} == {good.engine}
 
 
-def test_an_engine_that_swapped_meanwhile_is_asked_for_what_is_served_by_then(
+def test_a_swap_during_the_request_is_followed_by_a_new_plan(
     client: TestClient, checkpoints: list[str]
 ) -> None:
     promote(client, checkpoints[0])
@@ -144,14 +144,14 @@ def test_requests_are_spread_over_the_engines(client: TestClient) -> None:
 
 
 @pytest.mark.parametrize("client", [0.1], indirect=True)
-def test_when_no_engine_is_heard_of_the_answer_says_what_to_do(
+def test_without_a_live_engine_the_problem_names_the_cure(
     client: TestClient, checkpoints: list[str], sql: Sql
 ) -> None:
     promote(client, checkpoints[0])
-    for policy, said in (("served", "holds"), (checkpoints[1], f"holds {checkpoints[1]}"), ("base", "holds base")):
+    for policy, name in (("served", checkpoints[0]), (checkpoints[1], checkpoints[1]), ("base", "base")):
         answer = forecast(client, policy=policy)
         assert (answer.status_code, answer.json()["type"]) == (503, "urn:morrow:problem:unavailable")
-        assert said in answer.json()["detail"]
+        assert f"has loaded {name}" in answer.json()["detail"]
         assert "start an engine and its syncer" in answer.json()["detail"]
     with fake_syncer(client, checkpoints[0]) as syncer:
         syncer.says = 503, {"detail": "the engine is paused"}
@@ -164,7 +164,7 @@ def test_when_no_engine_is_heard_of_the_answer_says_what_to_do(
         assert len(syncer.asked) == asked
 
 
-def test_what_cannot_be_asked_for_is_refused(client: TestClient) -> None:
+def test_an_invalid_forecast_request_is_refused(client: TestClient) -> None:
     with fake_syncer(client, "base") as syncer:
         for body, status, said in (
             ({"headline": "  "}, 422, "headline"),

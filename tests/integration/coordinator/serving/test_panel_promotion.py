@@ -88,7 +88,7 @@ def test_a_checkpoint_no_worse_than_the_base_is_served_and_a_worse_one_is_not(
     assert f"{run[1]} not promoted: raw validity is worse" in client.get("/v1/backfills/RUN/report?format=md").text
 
 
-def test_a_corrupted_checkpoint_is_not_served_however_good(
+def test_a_corrupted_checkpoint_is_not_served_whatever_its_figures(
     run: list[str], sessions: Sessions, store: CheckpointStore, get: Get
 ) -> None:
     found = get(f"/checkpoints/{run[0]}")
@@ -100,7 +100,7 @@ def test_a_corrupted_checkpoint_is_not_served_however_good(
     assert get("/serving")["served"] == run[1]
 
 
-def test_a_checkpoint_is_not_held_against_one_that_the_panel_does_not_know(
+def test_a_checkpoint_is_not_compared_with_one_not_scored_on_the_panel(
     run: list[str], sessions: Sessions, store: CheckpointStore, get: Get, client: TestClient, sql: Sql
 ) -> None:
     sql("update checkpoints set day_id = (select id from days where role = 'panel' limit 1) where id = :id", id=run[0])
@@ -112,7 +112,7 @@ def test_a_checkpoint_is_not_held_against_one_that_the_panel_does_not_know(
     assert get("/serving")["served"] == run[0]
 
 
-def test_an_earlier_checkpoint_does_not_take_the_place_of_a_later_one(
+def test_an_earlier_checkpoint_does_not_replace_a_later_one(
     run: list[str], sessions: Sessions, store: CheckpointStore, get: Get, client: TestClient
 ) -> None:
     client.post("/v1/serving", json={"checkpoint": run[1]})
