@@ -77,9 +77,7 @@ def test_no_file_outside_a_checkpoint_is_served(client: TestClient, worker: Fake
     assert client.get("/v1/checkpoints/..%2f..%2fRUN/files/manifest.json").status_code == 404
 
 
-def test_the_body_limit_depends_on_the_route(
-    sessions: Sessions, store: CheckpointStore, counts: Counts
-) -> None:
+def test_the_body_limit_depends_on_the_route(sessions: Sessions, store: CheckpointStore, counts: Counts) -> None:
     before = counts()
     body = b'{"name": "' + b"x" * MAX_SMALL_BODY + b'"}'
 

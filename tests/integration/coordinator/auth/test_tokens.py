@@ -108,9 +108,7 @@ def test_the_first_token_can_be_created_on_the_database_directly(client: TestCli
 
 
 @pytest.mark.usefixtures("here")
-def test_storing_a_minted_token_is_idempotent(
-    client: TestClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_storing_a_minted_token_is_idempotent(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
     minted = command.run(["mint"])
     monkeypatch.setenv("WORKERS", minted)
     for _ in range(2):

@@ -38,9 +38,7 @@ def test_a_range_bounds_the_sample(client: TestClient, corpus: int) -> None:
     assert {item["date"] for item in shown["items"]} == {str(day(1))}
 
 
-def test_a_repeated_request_gets_the_same_panel_after_the_corpus_has_grown(
-    client: TestClient, corpus: int
-) -> None:
+def test_a_repeated_request_gets_the_same_panel_after_the_corpus_has_grown(client: TestClient, corpus: int) -> None:
     first = create(client, seed=5).json()
     rows = [{"origin": "h:1", "text": "news", "date": str(day(5)), "published_at": f"{day(5)}T09:00:00Z"}]
     assert client.post("/v1/corpora/sample/imports", json={"rows": rows}).status_code == 200

@@ -79,7 +79,9 @@ def test_a_silent_engine_becomes_stale_and_then_expires(
     assert [engine["url"] for engine in get("/engines")] == ["http://b"]
 
 
-def test_an_engine_is_ready_only_with_the_served_checkpoint_loaded(client: TestClient, checkpoints: list[str], get: Get) -> None:
+def test_an_engine_is_ready_only_with_the_served_checkpoint_loaded(
+    client: TestClient, checkpoints: list[str], get: Get
+) -> None:
     report(client, loaded=["base", checkpoints[0]])
     assert get("/engines")[0]["ready"] is False
     report(client, loaded=checkpoints)
@@ -114,7 +116,9 @@ def test_a_later_engine_has_no_swap_latency(client: TestClient, checkpoints: lis
     assert dt.datetime.fromisoformat(swap["verified_at"]) <= now()
 
 
-def test_a_checkpoint_loaded_before_its_promotion_has_zero_latency(client: TestClient, checkpoints: list[str], get: Get) -> None:
+def test_a_checkpoint_loaded_before_its_promotion_has_zero_latency(
+    client: TestClient, checkpoints: list[str], get: Get
+) -> None:
     shown: dict[str, Any] = {"loaded": checkpoints, "load_seconds": dict.fromkeys(checkpoints, 2.0)}
     held = dict.fromkeys(checkpoints, now())
     report(client, **shown, verified_at=held)

@@ -115,9 +115,7 @@ def test_an_unreachable_engine_leads_to_the_next_one(client: TestClient, checkpo
         assert {forecast(client).json()["engine"] for _ in range(6)} == {good.engine}
 
 
-def test_a_swap_during_the_request_is_followed_by_a_new_plan(
-    client: TestClient, checkpoints: list[str]
-) -> None:
+def test_a_swap_during_the_request_is_followed_by_a_new_plan(client: TestClient, checkpoints: list[str]) -> None:
     promote(client, checkpoints[0])
     promote(client, checkpoints[1])
     with fake_syncer(client, checkpoints[0]) as syncer:
@@ -144,9 +142,7 @@ def test_requests_are_spread_over_the_engines(client: TestClient) -> None:
 
 
 @pytest.mark.parametrize("client", [0.1], indirect=True)
-def test_without_a_live_engine_the_problem_names_the_cure(
-    client: TestClient, checkpoints: list[str], sql: Sql
-) -> None:
+def test_without_a_live_engine_the_problem_names_the_cure(client: TestClient, checkpoints: list[str], sql: Sql) -> None:
     promote(client, checkpoints[0])
     for policy, name in (("served", checkpoints[0]), (checkpoints[1], checkpoints[1]), ("base", "base")):
         answer = forecast(client, policy=policy)

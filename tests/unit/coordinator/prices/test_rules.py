@@ -75,8 +75,6 @@ def test_a_name_of_two_instruments_is_refused(rows: list[CheckedPrice]) -> None:
 
 
 @given(st.text(max_size=80), st.text(max_size=20), st.text(max_size=20), st.text(max_size=80))
-def test_any_text_is_a_close_or_a_bad_row(
-    symbol: str, date: str, close: str, aliases: str
-) -> None:
+def test_any_text_is_a_close_or_a_bad_row(symbol: str, date: str, close: str, aliases: str) -> None:
     good, bad, repeated = check_prices([RawPrice("p.csv:1", symbol, date, close, aliases)])
     assert (len(good) + len(bad), repeated) == (1, 0)
