@@ -43,7 +43,7 @@ from shared.web.problems import install_health, install_problems, problem_respon
 log = logging.getLogger(__name__)
 MIB = 2**20
 MAX_SMALL_BODY = MIB
-"""Bytes that the body of a request may have, unless it holds rows."""
+"""Bytes that the body of a request may have, unless it contains rows."""
 MODULES = (
     corpora,
     panels,

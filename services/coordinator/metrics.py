@@ -60,6 +60,7 @@ def _lags(session: Session) -> Metric:
     lag = Step.figures["policy_lag"].astext.cast(Integer)
     updates = select(Run.name, lag).join(Day, Day.run_id == Run.id).join(Step, Step.day_id == Day.id)
     done = updates.where(Step.kind == "train", Step.state == "done", Run.state.not_in(ENDED_RUNS))
+    # In order of date: the last update of a run stays.
     newest = {run: days for run, days in session.execute(done.order_by(Day.date))}  # noqa: C416
     for run, days in newest.items():
         family.add_metric([run], days)

@@ -30,6 +30,7 @@ def once(sessions: Sessions, key: str, body: Message, work: Callable[[Session], 
         with sessions.begin() as session:
             answer: Json = work(session).model_dump(mode="json")
             session.execute(update(IdempotencyKey).where(IdempotencyKey.key == key).values(status=201, answer=answer))
+    # Also on cancellation: a key that stays reserved would answer 409 until it is abandoned.
     except BaseException:
         with sessions.begin() as session:
             unanswered = (IdempotencyKey.key == key, IdempotencyKey.answer.is_(None))

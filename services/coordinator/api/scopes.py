@@ -27,7 +27,7 @@ _ADMITTED: Mapping[Scope, tuple[Scope, ...]] = {
 
 @dataclass(frozen=True)
 class Requirement:
-    """What a route requires: a token with one of `scopes`, or none if it is `open`. `large`: bodies of many rows."""
+    """The requirement of a route: a token with one of `scopes`, or none if `open`. `large`: bodies of many rows."""
 
     scopes: frozenset[str]
     large: bool = False
@@ -51,7 +51,7 @@ def scope(*scopes: Scope, raises: Sequence[type[MorrowError]] = (), large: bool 
     """A route's `openapi_extra`: tokens with any of these scopes are admitted; without a scope the route is open.
 
     `raises` are the errors of its own; those of authentication, validation and the body limit are documented for all
-    routes alike (`api.openapi`). `large`: the body holds many rows, so the limit for imports and results applies.
+    routes alike (`api.openapi`). `large`: the body contains many rows, so the limit for imports and results applies.
     """
     admitted = [admitted for one in scopes for admitted in _ADMITTED[one]]
     # Alternatives are separate entries: OpenAPI reads the names within one entry as "all of these".
@@ -62,7 +62,7 @@ def scope(*scopes: Scope, raises: Sequence[type[MorrowError]] = (), large: bool 
 
 
 def requirement_of(operation: Mapping[str, Any] | None) -> Requirement:
-    """What a route requires by its `openapi_extra`."""
+    """The requirement in a route's `openapi_extra`; UNDECLARED without one."""
     if operation is None or "security" not in operation:
         return UNDECLARED
     scopes = frozenset(name for entry in operation["security"] for name in entry[SCHEME])

@@ -1,1 +1,1 @@
-"""Who may ask the coordinator for what: tokens, scopes, and the gate in front of every route."""
+"""Authentication and authorization: API tokens, rate limits, and the middleware in front of every route."""

@@ -61,6 +61,7 @@ class Authenticator:
         Raises UnauthorizedError.
         """
         token = parse_token(text) if text else None
+        # Checked first: the local stack's token is not stored in the database.
         if local and token and self._own and token.id == self._own.id and token.fits(self._own.sha256):
             return LOCAL
         with self._sessions.begin() as session:
@@ -72,7 +73,7 @@ class Authenticator:
                 raise UnauthorizedError(
                     "this is not a token of Morrow: those begin with mrw_"
                     if text
-                    else "send a token, as a bearer in the Authorization header; `morrow` sends what MORROW_TOKEN holds"
+                    else "send a token, as a bearer in the Authorization header; `morrow` sends that of MORROW_TOKEN"
                 )
             row = service.authenticate(session, token)
             scopes = frozenset(row.scopes)

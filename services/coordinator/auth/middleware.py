@@ -97,7 +97,7 @@ class AuthMiddleware:
 
 
 def requirement_of_route(path: str, route: BaseRoute) -> Requirement:
-    """What a route requires by its own declaration; every caller is refused where there is none."""
+    """The requirement that a route declares; UNDECLARED, which refuses every caller, without a declaration."""
     return READ if path in DOCUMENTATION else requirement_of(getattr(route, "openapi_extra", None))
 
 

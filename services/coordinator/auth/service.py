@@ -104,7 +104,7 @@ def revoke(session: Session, token_id: str, by: ApiToken | None = None) -> Token
     if row is None:
         raise NotFoundError(f"there is no token {token_id}")
     if by is not None and by.id == row.id:
-        raise ConflictError("a token cannot revoke itself, so that nobody locks themselves out; use another one")
+        raise ConflictError("a token cannot revoke itself, since that could lock out its last holder; use another one")
     if row.revoked_at is None:
         row.revoked_at = database_now(session)
         session.flush()

@@ -59,6 +59,7 @@ def trained_until(
     """The newest time that a checkpoint of this day has learned from, lineage included: of a prompt, of an outcome, or
     the end of the day whose closes settled a claim. A warm start learns from no outcome.
     """
+    # Its parent's newest time counts too: the weights start from there.
     moments = [parent.trained_until] if parent and parent.trained_until else []
     prompts = select(func.max(Headline.published_at)).where(Headline.id.in_(day.headline_ids))
     moments += [moment for moment in [session.execute(prompts).scalar_one()] if moment is not None]

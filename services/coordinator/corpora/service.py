@@ -39,6 +39,7 @@ def import_rows(session: Session, name: str, request: CorpusImport) -> CorpusImp
     if not checked:
         raise InvalidInputError("rows: there is no headline to import; check the path and the format")
     rows, duplicates = fold(checked)
+    # Locked before the stored rows are read: two imports of the same file at once must not both find them missing.
     corpus = _locked_corpus(session, name, request)
     fresh, unchanged, folded = _against_stored(session, corpus, rows)
     _refuse_days_in_use(session, corpus, fresh)

@@ -15,13 +15,13 @@ from shared.errors import NotFoundError
 
 def find_panel(session: Session, corpus: Corpus, name: str) -> Panel:
     """The corpus' panel of that name; raises NotFoundError."""
-    found = session.scalars(select(Panel).where(Panel.corpus_id == corpus.id, Panel.name == name)).one_or_none()
-    if found is None:
+    panel = session.scalars(select(Panel).where(Panel.corpus_id == corpus.id, Panel.name == name)).one_or_none()
+    if panel is None:
         raise NotFoundError(
             f"corpus {corpus.name!r} has no panel {name!r}; `morrow panel create {corpus.name} {name}` creates it, "
             f"`morrow panel list {corpus.name}` shows all"
         )
-    return found
+    return panel
 
 
 def held_out(session: Session, panel: Panel) -> set[int]:

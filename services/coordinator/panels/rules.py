@@ -26,6 +26,7 @@ def hash_key(seed: int, candidate: Candidate) -> str:
 def seeded_sample(candidates: Sequence[Candidate], number: int, seed: int) -> list[Candidate]:
     """The `number` candidates with the lowest keys, one of each text, in order of date and position."""
     ordered = sorted(candidates, key=lambda candidate: (hash_key(seed, candidate), candidate.position))
+    # Reversed, so that of equal texts the one with the lowest key stays.
     of_text = {candidate.text_key: candidate for candidate in reversed(ordered)}
     chosen = [candidate for candidate in ordered if of_text[candidate.text_key] is candidate][:number]
     return sorted(chosen, key=lambda candidate: (candidate.date, candidate.position))

@@ -36,6 +36,7 @@ def create_panel(session: Session, corpus: Corpus, request: PanelRequest) -> tup
         "asked": _request_fields(request),
     }
     inserted = session.scalar(insert(Panel).values(values).on_conflict_do_nothing().returning(Panel.id))
+    # Read again: a request at the same time may have inserted the panel, then this one must equal it.
     panel = find_panel(session, corpus, request.name)
     _refuse_another(corpus, panel, request)
     return panel, inserted is not None

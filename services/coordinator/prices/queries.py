@@ -18,13 +18,13 @@ from shared.wire import PriceSeries
 
 def price_set(session: Session, name: str) -> PriceSet:
     """The price set of that name; raises NotFoundError."""
-    found = session.scalars(select(PriceSet).where(PriceSet.name == name)).one_or_none()
-    if found is None:
+    row = session.scalars(select(PriceSet).where(PriceSet.name == name)).one_or_none()
+    if row is None:
         raise NotFoundError(
             f"there is no price set {name!r}; `morrow prices import PATH --name {name}` creates it, "
             "`morrow prices list` shows all"
         )
-    return found
+    return row
 
 
 def covered_until(session: Session, set_name: str) -> dt.date | None:
@@ -34,8 +34,8 @@ def covered_until(session: Session, set_name: str) -> dt.date | None:
     """
     last = select(func.max(Close.date).label("last")).join(Instrument).group_by(Instrument.id)
     of_set = last.where(Instrument.set_id == price_set(session, set_name).id).subquery()
-    found: dt.date | None = session.scalar(select(func.min(of_set.c.last)))
-    return found
+    earliest: dt.date | None = session.scalar(select(func.min(of_set.c.last)))
+    return earliest
 
 
 def series(session: Session, set_name: str, first: dt.date, last: dt.date) -> list[PriceSeries]:
@@ -80,15 +80,15 @@ def price_set_views(session: Session, *, after: str = "", limit: int = 100) -> l
     )
     return [
         PriceSetView(
-            name=found.name,
+            name=row.name,
             instruments=instruments,
             closes=closes,
             first=first,
             last=last,
-            covered_until=covered_until(session, found.name),
-            created_at=found.created_at,
+            covered_until=covered_until(session, row.name),
+            created_at=row.created_at,
         )
-        for found, instruments, closes, first, last in session.execute(
+        for row, instruments, closes, first, last in session.execute(
             query.group_by(PriceSet.id).order_by(PriceSet.name).limit(limit)
         ).all()
     ]
@@ -112,12 +112,12 @@ def instrument_views(session: Session, set_id: int, ids: Collection[int] | None 
 
 def price_set_detail(session: Session, name: str) -> PriceSetDetail:
     """One set with its instruments; raises NotFoundError."""
-    found = price_set(session, name)
+    row = price_set(session, name)
     return PriceSetDetail(
-        name=found.name,
+        name=row.name,
         covered_until=covered_until(session, name),
-        created_at=found.created_at,
-        instruments=instrument_views(session, found.id),
+        created_at=row.created_at,
+        instruments=instrument_views(session, row.id),
     )
 
 

@@ -31,6 +31,7 @@ def import_prices(session: Session, name: str, request: PricesImport) -> PricesI
     refuse_bad_rows(bad, request.skip_bad)
     if not checked:
         raise InvalidInputError("rows: there is no close to import; check the path and the format")
+    # Locked before the stored closes are read, so that imports at the same time see those of one another.
     price_set = _locked_set(session, name)
     ids = _store_names(session, price_set, checked)
     imported = {(ids[name_key(row.symbol)], row.date): row for row in checked}

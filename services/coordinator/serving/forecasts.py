@@ -61,6 +61,7 @@ class Forecaster:
 
     async def forecast(self, request: ForecastRequest) -> ForecastAnswer:
         """Lines by one policy. Raises UnavailableError if no engine can give them, NotFoundError, InvalidInputError."""
+        # Raises for an unknown format before an engine is asked.
         format_named(request.format)
         if self.client.under_way >= self.limits.max_forecasts:
             raise UnavailableError(f"{self.limits.max_forecasts} forecasts are under way; try again in a moment")

@@ -158,6 +158,7 @@ class PromotionWaiter:
                 status = await run_in_threadpool(self._status, checkpoint)
                 if status.served != checkpoint:
                     raise ConflictError(f"{checkpoint} was promoted, but {status.served} is served by now")
+                # A client that went away must not keep its place among those that may wait.
                 if status.done or await disconnected():
                     return status
                 if time.monotonic() >= deadline:

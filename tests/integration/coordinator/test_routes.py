@@ -1,4 +1,4 @@
-"""What the API shows of a run that was made, and of the coordinator itself."""
+"""The API of a created run, and of the coordinator itself."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def done(sessions: Sessions, worker: FakeWorker, start: Start) -> str:
 
 
 def pages(client: TestClient, path: str) -> list[Any]:
-    """All items of a list, asked for two at a time."""
+    """All items of a list, read two at a time."""
     found: list[Any] = []
     cursor: str | None = None
     while True:

@@ -32,16 +32,16 @@ ROWS = [{"date": "2025-08-18", "text": "x" * 200, "published_at": "2025-08-18T09
 
 def test_a_path_traversal_in_any_name_is_refused(client: TestClient, counts: Counts) -> None:
     before = counts()
-    asked: list[tuple[str, str, dict[str, Any]]] = []
+    requests: list[tuple[str, str, dict[str, Any]]] = []
     for name in UP:
-        asked += [
+        requests += [
             ("POST", "/v1/backfills", {"name": name, "corpus": "sample"}),
             ("POST", "/v1/backfills", {"name": "RUN", "corpus": name}),
             ("POST", "/v1/imports/runs", {"name": name, "days": [{"date": "2025-08-18"}]}),
             ("POST", "/v1/corpora/sample/panels", {"name": name}),
             ("POST", "/v1/serving", {"checkpoint": name}),
         ]
-    for method, path, body in asked:
+    for method, path, body in requests:
         answer = client.request(method, path, json=body)
         assert answer.status_code in (404, 422), (path, body, answer.text)
         assert answer.headers["content-type"] == "application/problem+json"

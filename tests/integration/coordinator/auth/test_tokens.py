@@ -1,4 +1,4 @@
-"""Tokens are made, listed and revoked over REST and beside the database."""
+"""Tokens are created, listed and revoked over REST and by the command."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from shared.tokens import parse_token
 from tests.integration.coordinator.conftest import Sql
 
 
-def create(client: TestClient, by: str = "", status: int = 201, **asked: Any) -> dict[str, Any]:
-    answer = client.post("/v1/tokens", json={"name": "mine", "scopes": ["operate"]} | asked, headers=bearing(by))
+def create(client: TestClient, by: str = "", status: int = 201, **fields: Any) -> dict[str, Any]:
+    answer = client.post("/v1/tokens", json={"name": "mine", "scopes": ["operate"]} | fields, headers=bearing(by))
     assert answer.status_code == status, answer.text
     body: dict[str, Any] = answer.json()
     return body
@@ -30,13 +30,13 @@ def bearing(text: str) -> dict[str, str]:
 def test_a_token_is_returned_once_and_stored_as_a_hash(client: TestClient, sql: Sql) -> None:
     answer = client.post("/v1/tokens", json={"name": "mine", "scopes": ["operate"]})
     assert answer.headers["cache-control"] == "no-store"
-    made = answer.json()
-    found = parse_token(made["token"])
+    created = answer.json()
+    found = parse_token(created["token"])
     assert found is not None
     assert sql("select secret_sha256 from tokens")[0][0] == hashlib.sha256(found.secret.encode()).hexdigest()
     rows = str(sql("select * from tokens"))
     assert found.secret not in rows
-    listed = client.get("/v1/tokens", headers=bearing(made["token"])).json()["items"]
+    listed = client.get("/v1/tokens", headers=bearing(created["token"])).json()["items"]
     assert [(one["name"], one["scopes"], "token" in one) for one in listed] == [("mine", ["operate"], False)]
 
 
@@ -76,18 +76,18 @@ def test_an_invalid_request_creates_no_token(client: TestClient, sql: Sql) -> No
         {"expires": "soon"},
         {"expires": "0d"},
     ]
-    for asked in wrong:
-        create(client, status=422, **asked)
+    for fields in wrong:
+        create(client, status=422, **fields)
     assert sql("select count(*) from tokens")[0][0] == 0
 
 
 def test_no_log_has_a_secret(client: TestClient, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
-    made = create(client)
-    client.get("/v1/backfills", headers=bearing(made["token"]))
-    client.get("/v1/backfills", headers=bearing(made["token"][:-2] + "xx"))
-    assert made["token"][:-2] not in caplog.text
-    assert made["id"] in caplog.text
+    created = create(client)
+    client.get("/v1/backfills", headers=bearing(created["token"]))
+    client.get("/v1/backfills", headers=bearing(created["token"][:-2] + "xx"))
+    assert created["token"][:-2] not in caplog.text
+    assert created["id"] in caplog.text
 
 
 @pytest.fixture

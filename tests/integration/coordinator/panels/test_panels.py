@@ -48,7 +48,7 @@ def test_a_repeated_request_gets_the_same_panel_after_the_corpus_has_grown(clien
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "reason"),
     [
         ({"seed": 6}, "seed 5, not 6"),
         ({"headlines": 5}, "headlines 4, not 5"),
@@ -56,12 +56,12 @@ def test_a_repeated_request_gets_the_same_panel_after_the_corpus_has_grown(clien
     ],
 )
 def test_another_request_under_the_same_name_is_refused(
-    client: TestClient, corpus: int, change: dict[str, Any], said: str
+    client: TestClient, corpus: int, change: dict[str, Any], reason: str
 ) -> None:
     create(client, seed=5)
     refused = create(client, **{"seed": 5} | change)
     assert refused.status_code == 409
-    assert said in refused.json()["detail"]
+    assert reason in refused.json()["detail"]
     assert "choose another name" in refused.json()["detail"]
 
 
@@ -77,9 +77,9 @@ def test_a_range_that_ends_before_it_begins_is_refused(client: TestClient, corpu
 
 
 def test_a_panel_explains_look_ahead(client: TestClient, corpus: int) -> None:
-    said = create(client, headlines=3, **{"from": str(day(1)), "to": str(day(1))}).json()["look_ahead"]
-    assert f"has learned only from days before {day(1)} is scored on news it could not know" in said
-    assert "(look-ahead)" in said
+    reason = create(client, headlines=3, **{"from": str(day(1)), "to": str(day(1))}).json()["look_ahead"]
+    assert f"has learned only from days before {day(1)} is scored on news it could not know" in reason
+    assert "(look-ahead)" in reason
 
 
 def test_headlines_with_the_text_of_a_panel_headline_are_held_out(

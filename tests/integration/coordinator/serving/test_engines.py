@@ -1,4 +1,4 @@
-"""What engines report is kept whole, and how long each took to hold what was wanted of it."""
+"""Reports of engines, and the latency of their swaps."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ def checkpoints(sessions: Sessions, store: CheckpointStore, start: Start) -> lis
     """The checkpoints of a run of two days, the second of which is served."""
     make_corpus(sessions, dates=3, per_day=1)
     start(last=day(1))
-    made = published(sessions, store)
+    checkpoints = published(sessions, store)
     with sessions.begin() as session:
-        serve(session, made[1])
-    return made
+        serve(session, checkpoints[1])
+    return checkpoints
 
 
 def report(client: TestClient, url: str = "http://engine", **changes: Any) -> None:
-    said = EngineReport(**{"url": url, "loaded": ["base"], "ready": True} | changes)
-    answer = client.put("/v1/engines", json=said.model_dump(mode="json"))
+    body = EngineReport(**{"url": url, "loaded": ["base"], "ready": True} | changes)
+    answer = client.put("/v1/engines", json=body.model_dump(mode="json"))
     assert answer.status_code == 204, answer.text
 
 

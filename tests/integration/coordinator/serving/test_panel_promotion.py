@@ -1,4 +1,4 @@
-"""promote=panel: a checkpoint is served once its panel bears it out, and the figures that decided are stored."""
+"""promote=panel: a checkpoint is served if the panel gate passes, and the figures of the verdict are stored."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Panelist(FakeWorker):
     def result(self, task: Task) -> Result:
         on_panel = task.config.rollouts == 4
         if on_panel and isinstance(task, GenerateTask):
-            made = factories.generated(task)
+            generated = factories.generated(task)
             share = self.strict[self.place(task)]
             groups = [
                 group.model_copy(
@@ -40,9 +40,9 @@ class Panelist(FakeWorker):
                         ]
                     }
                 )
-                for group in made.groups
+                for group in generated.groups
             ]
-            return GenerateResult(**made.model_dump(exclude={"groups"}), groups=groups)
+            return GenerateResult(**generated.model_dump(exclude={"groups"}), groups=groups)
         if on_panel and isinstance(task, EvaluateTask):
             return factories.evaluated(task, valid=True, validity=1.0, composite=self.composite[self.place(task)])
         return super().result(task)
@@ -83,8 +83,8 @@ def test_a_checkpoint_no_worse_than_the_base_is_served_and_a_worse_one_is_not(
     assert second["reason"].startswith("raw validity is worse: raw validity 0.500 against 0.750 (margin")
     kinds = [event["kind"] for event in get("/backfills/RUN/events")]
     assert (kinds.count("checkpoint.promoted"), kinds.count("checkpoint.held_back")) == (1, 1)
-    said = [(found["checkpoint"], found["promoted"]) for found in get("/backfills/RUN/report")["serving"]["decisions"]]
-    assert said == [(run[0], True), (run[1], False)]
+    reported = get("/backfills/RUN/report")["serving"]["decisions"]
+    assert [(found["checkpoint"], found["promoted"]) for found in reported] == [(run[0], True), (run[1], False)]
     assert f"{run[1]} not promoted: raw validity is worse" in client.get("/v1/backfills/RUN/report?format=md").text
 
 

@@ -46,8 +46,8 @@ def test_the_publication_event_says_whether_the_checkpoint_is_served(
     [checkpoint] = [found["id"] for found in get("/backfills/RUN/checkpoints")]
     assert served(get) == (checkpoint if promote == "always" else None, None)
     assert {alias["name"] for alias in get("/aliases?scope=RUN")} == {"final_model", f"final_model_{day(0):%Y%m%d}"}
-    [said] = [event["message"] for event in get("/backfills/RUN/events") if event["kind"] == "checkpoint.published"]
-    assert said.endswith(f"is published and {fate}")
+    [message] = [event["message"] for event in get("/backfills/RUN/events") if event["kind"] == "checkpoint.published"]
+    assert message.endswith(f"is published and {fate}")
 
 
 def test_a_checkpoint_is_promoted_by_id_by_alias_and_rolled_back(
@@ -99,8 +99,8 @@ def test_one_of_many_promotions_with_the_same_expectation_succeeds(
 ) -> None:
     promote(server, checkpoints[2])
     with ThreadPoolExecutor(6) as pool:
-        asked = [pool.submit(promote, server, checkpoints[n % 2], expected=checkpoints[2]) for n in range(6)]
-        statuses = sorted(one.result().status_code for one in asked)
+        submitted = [pool.submit(promote, server, checkpoints[n % 2], expected=checkpoints[2]) for n in range(6)]
+        statuses = sorted(one.result().status_code for one in submitted)
     assert statuses == [200, *[409] * 5]
     assert served(get)[1] == checkpoints[2]
 
@@ -131,13 +131,13 @@ def test_a_checkpoint_of_another_base_is_refused_while_engines_of_the_served_one
 
 
 def test_a_promotion_waits_until_the_last_engine_has_loaded_it(checkpoints: list[str], server: httpx.Client) -> None:
-    wanted = checkpoints[1]
+    promoted = checkpoints[1]
     with fake_syncer(server, "base") as a, fake_syncer(server, "base") as b, ThreadPoolExecutor(1) as pool:
-        waiting = pool.submit(promote, server, wanted, wait=True, timeout_seconds=30)
-        until(lambda: server.get("/v1/serving").json()["served"] == wanted)
+        waiting = pool.submit(promote, server, promoted, wait=True, timeout_seconds=30)
+        until(lambda: server.get("/v1/serving").json()["served"] == promoted)
         for syncer in (a, b):
             assert not waiting.done()
-            syncer.holds.add(wanted)
+            syncer.loaded.add(promoted)
             syncer.report(server)
         answer = waiting.result()
         assert answer.status_code == 200, answer.text
@@ -148,23 +148,23 @@ def test_a_promotion_waits_until_the_last_engine_has_loaded_it(checkpoints: list
 def test_a_promotion_that_times_out_stands_and_names_lacking_engines(
     client: TestClient, checkpoints: list[str], get: Get
 ) -> None:
-    with fake_syncer(client, checkpoints[1]) as holds, fake_syncer(client, "base") as lacks:
+    with fake_syncer(client, checkpoints[1]) as ready, fake_syncer(client, "base") as lacks:
         lacks.report(client, error="the disk is full")
         answer = promote(client, checkpoints[1], wait=True, timeout_seconds=0.2)
         assert (answer.status_code, answer.json()["type"]) == (504, "urn:morrow:problem:not-in-time")
         assert answer.json()["errors"] == [{"field": lacks.engine, "message": "the disk is full"}]
-        assert holds.engine not in answer.json()["detail"]
+        assert ready.engine not in answer.json()["detail"]
     assert served(get)[0] == checkpoints[1]
 
 
 def test_a_promotion_skips_stale_engines_but_needs_a_live_one(
     client: TestClient, checkpoints: list[str], sql: Sql
 ) -> None:
-    with fake_syncer(client, "base"), fake_syncer(client, checkpoints[1]) as holds:
-        sql("update engines set seen_at = now() - interval '1 h' where url <> :url", url=holds.engine)
+    with fake_syncer(client, "base"), fake_syncer(client, checkpoints[1]) as ready:
+        sql("update engines set seen_at = now() - interval '1 h' where url <> :url", url=ready.engine)
         answer = promote(client, checkpoints[1], wait=True, timeout_seconds=0.5)
         assert answer.status_code == 200, answer.text
-        assert {engine["engine"]: engine["state"] for engine in answer.json()["engines"]}[holds.engine] == "ready"
+        assert {engine["engine"]: engine["state"] for engine in answer.json()["engines"]}[ready.engine] == "ready"
         sql("update engines set seen_at = now() - interval '1 h'")
         nobody = promote(client, checkpoints[2], wait=True, timeout_seconds=0.1)
         assert nobody.status_code == 504

@@ -26,17 +26,17 @@ def test_neighbouring_days_share_a_line_and_the_cures_come_last() -> None:
 
 
 def test_a_gap_in_the_calendar_ends_a_stretch() -> None:
-    said = advice([day(2, 5, 5), day(4, 5, 5)], 3.0)
-    assert [line[:10] for line in said[:2]] == ["2025-08-02", "2025-08-04"]
+    lines = advice([day(2, 5, 5), day(4, 5, 5)], 3.0)
+    assert [line[:10] for line in lines[:2]] == ["2025-08-02", "2025-08-04"]
 
 
 def test_partly_false_days_get_numbers() -> None:
-    said = advice([day(2, 10, 2, 1), day(3, 10, 0, 1), day(5, 4, 0, 4)], 1.5)
-    assert said[0] == (
+    lines = advice([day(2, 10, 2, 1), day(3, 10, 0, 1), day(5, 4, 0, 4)], 1.5)
+    assert lines[0] == (
         "2025-08-02 to 2025-08-03: of 20 headlines 2 published after their day "
         "and 2 published more than 1.5 days before their day began."
     )
-    assert said[1] == "2025-08-05: all 4 headlines were published more than 1.5 days before their day began."
+    assert lines[1] == "2025-08-05: all 4 headlines were published more than 1.5 days before their day began."
 
 
 def test_the_cures_name_regrouping_and_warning() -> None:

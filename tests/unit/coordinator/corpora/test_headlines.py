@@ -39,7 +39,7 @@ def utc(text: str) -> dt.datetime:
 
 
 @pytest.mark.parametrize(
-    ("bad", "said"),
+    ("bad", "reason"),
     [
         (row(text=None), "text is empty"),
         (row(text=" \n "), "text is empty"),
@@ -56,11 +56,11 @@ def utc(text: str) -> dt.datetime:
         (RawRow("f:3", problem="line 3 is not JSON"), "line 3 is not JSON"),
     ],
 )
-def test_bad_row_gets_a_reason(bad: RawRow, said: str) -> None:
+def test_bad_row_gets_a_reason(bad: RawRow, reason: str) -> None:
     good, refused = check_rows([bad, row()], UTC, "keep")
     assert len(good) == 1
     assert refused[0].origin == bad.origin
-    assert said in refused[0].reason
+    assert reason in refused[0].reason
 
 
 def test_invalid_source_is_refused_by_its_name() -> None:

@@ -33,7 +33,7 @@ def test_a_time_of_day_after_the_date_is_ignored(date: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "said"),
+    ("changes", "reason"),
     [
         ({"symbol": None}, "symbol is missing"),
         ({"symbol": "x" * 65}, "symbol has 65 characters"),
@@ -49,8 +49,8 @@ def test_a_time_of_day_after_the_date_is_ignored(date: str) -> None:
         ({"problem": "the line is not CSV"}, "the line is not CSV"),
     ],
 )
-def test_a_bad_row_names_the_field_and_the_cure(changes: dict[str, Any], said: str) -> None:
-    with pytest.raises(InvalidInputError, match=said):
+def test_a_bad_row_names_the_field_and_the_cure(changes: dict[str, Any], reason: str) -> None:
+    with pytest.raises(InvalidInputError, match=reason):
         check_price(raw(**changes))
 
 

@@ -1,4 +1,4 @@
-"""Which policy answers a forecast, and which engines are asked."""
+"""The policy that answers a forecast, and the order of its engines."""
 
 from __future__ import annotations
 
@@ -44,15 +44,15 @@ engines = st.lists(
 checkpoint = st.none() | st.sampled_from(POLICIES[1:])
 
 
-@given(asked=st.sampled_from(["served", *POLICIES]), served=checkpoint, previous=checkpoint, found=engines)
+@given(requested=st.sampled_from(["served", *POLICIES]), served=checkpoint, previous=checkpoint, found=engines)
 def test_only_live_engines_with_the_policy_loaded_and_a_syncer_are_chosen(
-    asked: str, served: str | None, previous: str | None, found: list[EngineView]
+    requested: str, served: str | None, previous: str | None, found: list[EngineView]
 ) -> None:
-    choice = choose_policy(asked, served, previous, found)
+    choice = choose_policy(requested, served, previous, found)
     able = [one for one in found if choice.policy in one.loaded and not one.stale and one.syncer_url]
     assert list(choice.engines) == able
-    if asked != "served":
-        assert choice.policy == asked
+    if requested != "served":
+        assert choice.policy == requested
     else:
         assert choice.policy in {served or "base", previous or "base"}
 
