@@ -103,29 +103,34 @@ def create_app(
     )
     app.state.deps = Deps(sessions, store, lease_seconds, mature, backoff or Backoff())
     app.state.serving = serving_deps
+    access = access or Access()
     install_problems(app)
     _install_database_errors(app)
-
-    def check() -> None:
-        _check_database(sessions)
-        if ready:
-            ready()
-
-    access = access or Access()
-    extras = {
-        "/healthz": scope(),
-        "/readyz": scope(raises=[UnavailableError]),
-        "/metrics": scope() if access.metrics_open else scope("read"),
-    }
-    install_health(app, check, make_registry(sessions), extras)
+    _install_health(app, sessions, ready, access)
     for module in MODULES:
         app.include_router(module.router)
     _install_middleware(app, sessions, access, max_body)
     return app
 
 
+def _install_health(app: FastAPI, sessions: Sessions, ready: Callable[[], None] | None, access: Access) -> None:
+    def check() -> None:
+        _check_database(sessions)
+        if ready:
+            ready()
+
+    extras = {
+        # Open, since probes of an orchestrator bring no token.
+        "/healthz": scope(),
+        "/readyz": scope(raises=[UnavailableError]),
+        "/metrics": scope() if access.metrics_open else scope("read"),
+    }
+    install_health(app, check, make_registry(sessions), extras)
+
+
 def _install_middleware(app: FastAPI, sessions: Sessions, access: Access, max_body: int) -> None:
     def limit(scope: Scope) -> int:
+        # Only imports and results bring rows; a small limit keeps other bodies from filling memory.
         return max_body if scope["state"][REQUIREMENT].large else min(max_body, MAX_SMALL_BODY)
 
     cure = "send it in parts, or raise MORROW_MAX_BODY_MIB for imports and results"
@@ -140,6 +145,7 @@ def _lifespan(serving_deps: ServingDeps, lifespan: Any) -> Any:
     async def combined(app: FastAPI) -> AsyncIterator[None]:
         async with lifespan(app) if lifespan else nullcontext():
             yield
+        # After the last request: a forecast under way needs its connection.
         await serving_deps.close()
 
     return combined

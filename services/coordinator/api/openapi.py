@@ -57,6 +57,7 @@ class CoordinatorApi(FastAPI):
         """The document; FastAPI makes it once for a set of routes."""
         document = super().openapi()
         components = document.setdefault("components", {})
+        # FastAPI caches the document and makes it anew when routes are added, without what is completed here.
         if "securitySchemes" not in components:
             _complete(document, components)
         return document

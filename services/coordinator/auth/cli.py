@@ -59,6 +59,7 @@ def _create(session: Session, arguments: argparse.Namespace) -> str:
         raise InvalidInputError(problems) from error
     token = _token_in(arguments.given_in)
     view = service.create(session, token, request)
+    # To stderr: stdout has the token alone, for `$(...)`.
     print(f"token {view.name} ({view.id}): {', '.join(view.scopes)}", file=sys.stderr)
     return "" if arguments.given_in else token.text
 

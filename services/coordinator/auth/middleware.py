@@ -43,6 +43,7 @@ class AuthMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
+            # There is no WebSocket route; closed here, so that none can be added without authentication.
             await send({"type": "websocket.close", "code": 1008})
             return
         if scope["type"] != "http":
@@ -71,6 +72,7 @@ class AuthMiddleware:
         if requirement.open:
             return None
         try:
+            # The database driver blocks, and the event loop serves all requests.
             caller = await run_in_threadpool(self._authenticator.identify, bearer_of(scope), local=is_local(scope))
         except UnauthorizedError:
             # Guesses are counted by address: there is no token to count them under.
@@ -79,6 +81,7 @@ class AuthMiddleware:
         except (OperationalError, InterfaceError) as error:
             log.warning("the database does not answer: %s", error)
             raise UnavailableError("the database does not answer; try again in a moment") from error
+        # Workers are not limited: the number of steps bounds their requests, and a refused renewal would lose a lease.
         if caller.limited:
             self._count(caller.key)
         if not requirement.scopes & caller.scopes:

@@ -27,6 +27,7 @@ class TokenBucket:
         left = min(left + (now - since) * self.per_second, float(self.burst))
         passes = left >= 1
         self._left[key] = (left - passes, now)
+        # Bounded: keys of refused peers are addresses, which a caller can vary at will.
         while len(self._left) > MAX_KEYS:
             self._left.popitem(last=False)
         return 0.0 if passes else (1 - left) / self.per_second

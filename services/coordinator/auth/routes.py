@@ -36,6 +36,7 @@ def create_token(body: TokenRequest, request: Request, response: Response, deps:
             )
         view = service.create(session, fresh, body, by)
     log.info("token %s (%s) is created for %s", view.name, view.id, ", ".join(view.scopes))
+    # The response contains the secret.
     response.headers["Cache-Control"] = "no-store"
     return TokenCreated(**view.model_dump(), token=fresh.text)
 

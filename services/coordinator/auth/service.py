@@ -43,6 +43,7 @@ def authenticate(session: Session, token: Token) -> ApiToken:
 
 def _record_use(session: Session, row: ApiToken, now: dt.datetime) -> None:
     stale = or_(ApiToken.last_used_at.is_(None), ApiToken.last_used_at <= now - USE_RECORDED_EVERY)
+    # Conditional, so that of many requests in the same minute one writes.
     session.execute(update(ApiToken).where(ApiToken.id == row.id, stale).values(last_used_at=now))
 
 
@@ -73,12 +74,14 @@ def create(session: Session, token: Token, request: TokenRequest, by: ApiToken |
         expires_at=_expiry(session, request, by),
     )
     session.add(row)
+    # The unique index decides between two requests for one name at the same time.
     try:
         session.flush()
     except IntegrityError as error:
         raise ConflictError(
             f"name: a token {request.name} was created at the same moment; take another name"
         ) from error
+    # `created_at` is set by the database.
     session.refresh(row)
     return view(row)
 

@@ -49,6 +49,7 @@ def show_file(checkpoint: str, name: str, deps: DepsDep) -> FileResponse:
     """One file of a checkpoint, or its manifest.json."""
     with deps.sessions.begin() as session:
         view = find_checkpoint(session, checkpoint)
+    # Only names of the manifest are served, so that no path leads out of the checkpoint.
     if name != MANIFEST and name not in view.files:
         raise NotFoundError(f"checkpoint {checkpoint} has no file {name!r}; it has {', '.join(sorted(view.files))}")
     path = deps.store.file(reference(view), name)

@@ -44,6 +44,7 @@ def publish(
         )
     )
     session.flush()
+    # After the insert: an alias refers to the stored checkpoint.
     for name in ("final_model", f"final_model_{day.date:%Y%m%d}"):
         point(session, run.name, name, record.ref.id)
     before = serve(session, record.ref.id).before if config.promote == "always" else None

@@ -83,6 +83,7 @@ def dated_headlines(
 
 
 def _usable(corpus_id: int | None, config: RunConfig) -> list[ColumnElement[bool]]:
+    # dates=warn keeps the flagged ones and counts the look-ahead.
     sound = [Headline.flag.is_(None)] if config.dates == "enforce" else []
     return [Headline.corpus_id == corpus_id, *sound]
 

@@ -25,6 +25,7 @@ from services.coordinator.models import Corpus, Day, Headline, Run
 from shared.errors import ConflictError, InvalidInputError
 
 INSERT_SIZE = 1_000
+"""Rows of one insert statement."""
 
 
 def import_rows(session: Session, name: str, request: CorpusImport) -> CorpusImported:
@@ -93,6 +94,7 @@ def _against_stored(session: Session, corpus: Corpus, rows: Sequence[CheckedRow]
     ).all()
     published = {(h.date, h.text_key): h.published_at for h in stored}
     filed = {(h.filed_under, h.text_key, h.published_at): h.date for h in stored}
+    # Kept and regrouped headlines in one corpus would store the same headline twice, on different days.
     for row in rows:
         if filed.get((row.filed_under, row.text_key, row.published_at), row.date) != row.date:
             raise ConflictError(

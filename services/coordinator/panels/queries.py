@@ -26,6 +26,7 @@ def find_panel(session: Session, corpus: Corpus, name: str) -> Panel:
 
 def held_out(session: Session, panel: Panel) -> set[int]:
     """Ids of the headlines excluded from training: the panel's, and those of the same text on other days."""
+    # By text: a repeated headline on another day would teach the panel's prompt.
     texts = select(Headline.text_key).where(Headline.id.in_(panel.headline_ids))
     same = select(Headline.id).where(Headline.corpus_id == panel.corpus_id, Headline.text_key.in_(texts))
     return set(session.scalars(same))

@@ -48,6 +48,7 @@ def _request_fields(request: PanelRequest) -> dict[str, object]:
 
 def _refuse_another(corpus: Corpus, panel: Panel, request: PanelRequest) -> None:
     requested = _request_fields(request)
+    # Panels from before requests were stored are compared by what they became.
     stored = panel.asked or {
         "from": str(panel.first),
         "to": str(panel.last),
@@ -70,6 +71,7 @@ def _candidates(session: Session, corpus: Corpus, request: PanelRequest) -> list
     """The headlines of the range with a sound date and a later day of the corpus that settles them."""
     if request.first and request.last and request.first > request.last:
         raise InvalidInputError(f"from: {request.first} lies after to ({request.last}); swap them")
+    # The corpus' last day has no later one that would settle a forecast.
     last_day = select(func.max(Headline.date)).where(Headline.corpus_id == corpus.id, Headline.flag.is_(None))
     query = select(Headline.id, Headline.date, Headline.position, Headline.text_key).where(
         Headline.corpus_id == corpus.id, Headline.flag.is_(None), Headline.date < last_day.scalar_subquery()

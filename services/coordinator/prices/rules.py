@@ -66,6 +66,7 @@ def parse_close(text: str | None) -> float:
         close = float(text)
     except ValueError as error:
         raise InvalidInputError(f"close {text!r} is not a number: write it like 6449.8") from error
+    # float() also parses nan and inf.
     if not math.isfinite(close) or close <= 0:
         raise InvalidInputError(f"close {text!r} is not above 0: a change in per cent needs a close above 0")
     return close
@@ -141,6 +142,7 @@ def merge_names(stored: Sequence[Names], rows: Sequence[CheckedPrice]) -> list[N
 def _united(instrument: Names, aliases: Sequence[str]) -> tuple[str, ...]:
     names: dict[str, str] = {}
     for name in (*instrument.aliases, *aliases):
+        # The first spelling of a name stays.
         names.setdefault(name_key(name), name)
     names.pop(name_key(instrument.symbol), None)
     return tuple(names.values())

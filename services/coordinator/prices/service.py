@@ -17,6 +17,7 @@ from services.coordinator.prices.schemas import PricesImport, PricesImported
 from shared.errors import ConflictError, InvalidInputError
 
 INSERT_SIZE = 10_000
+"""Rows of one insert statement: three parameters each, and Postgres takes 65,535."""
 
 Key = tuple[int, dt.date]
 

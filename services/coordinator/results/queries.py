@@ -119,6 +119,7 @@ def events(session: Session, run: Run, after: int, limit: int) -> list[EventView
 
 def day_log(session: Session, day: Day) -> str:
     """The logs of all attempts at a day's steps, in order, each after its header."""
+    # In the order of the work; alphabetically, evaluate would come first.
     order = case({"generate": 0, "evaluate": 1, "train": 2}, value=Step.kind)
     query = select(Step.kind, Step.chunk, Attempt).join(Attempt, Attempt.step_id == Step.id)
     rows = session.execute(query.where(Step.day_id == day.id).order_by(order, Step.chunk, Attempt.attempt))

@@ -25,6 +25,7 @@ After = Annotated[int | None, Query(ge=0, le=MAX_ID, description="Only events wi
 
 
 def _on(date: dt.date | None, role: Role) -> list[Any]:
+    # A date alone is ambiguous: a chain, a panel and a warm-start day may share it.
     return [Day.role == role, *([] if date is None else [Day.date == date])]
 
 

@@ -61,6 +61,7 @@ def _decide(sessions: Sessions, store: CheckpointStore, day_id: int) -> bool:
     if verdict is None:
         return False
     if verdict.promote:
+        # Outside of a transaction: hashing takes seconds, and locks would wait for it.
         try:
             store.verified(verdict.ref)
         except CheckpointCorruptError as error:
@@ -165,6 +166,7 @@ def scores_of(session: Session, day_id: int) -> PanelScores:
     valid = Evaluation.valid
     query = (
         select(
+            # Groups of imported runs have no headline id: each is a unit of its own.
             func.coalesce(Group.headline_id, -Group.id).label("unit"),
             func.sum(cast(Rollout.raw_strict, Integer)).label("strict"),
             func.count().label("lines"),

@@ -16,6 +16,7 @@ from shared.wire import WantedCheckpoints
 def desired_checkpoints(session: Session) -> WantedCheckpoints:
     """The served and the previous checkpoint, and the policy of every day with an open generate step."""
     names = named(session)
+    # A paused run keeps its policies loaded, so that it can go on at once.
     sampling = (
         select(Checkpoint.id)
         .join(Day, Day.policy_day_id == Checkpoint.day_id)

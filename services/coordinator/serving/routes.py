@@ -46,6 +46,7 @@ async def show_desired(serving: ServingDep, wait: Wait = 0, known: Known = None)
     if not wait:
         return await serving.desired.now()
     first = await serving.desired.latest()
+    # A caller that missed a change gets it at once.
     if known is not None and known != (first.served or ""):
         return first
     return await serving.desired.until(lambda now: now != first, wait)

@@ -45,6 +45,7 @@ class NonInferiority:
 def non_inferior(candidate: Units, other: Units) -> NonInferiority:
     """The test of one figure, paired by headline."""
     nothing: Unit = (0.0, 0)
+    # Sorted, so that the seeded bootstrap draws the same units in every process.
     keys = sorted(candidate.keys() | other.keys(), key=str)
     pairs = [(other.get(key, nothing), candidate.get(key, nothing)) for key in keys]
     mine, its = bootstrap.mean([second for _, second in pairs]), bootstrap.mean([first for first, _ in pairs])

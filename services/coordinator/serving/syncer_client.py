@@ -63,6 +63,7 @@ class SyncerClient:
 
     def _http(self) -> httpx.AsyncClient:
         if self._client is None:
+            # Without proxies of the environment: the URL of a syncer is one of the cluster.
             limits = httpx.Limits(max_connections=self.limit, max_keepalive_connections=self.limit)
             self._client = httpx.AsyncClient(limits=limits, transport=self.transport, trust_env=False)
         return self._client

@@ -108,6 +108,7 @@ def clean_text(text: str) -> str:
         raise InvalidInputError("text is empty: remove the row or give it a headline")
     if len(line) > MAX_TEXT:
         raise InvalidInputError(f"text has {len(line)} characters, the maximum is {MAX_TEXT}: shorten it")
+    # Control characters and lone surrogates could not be stored, or would change what a terminal shows.
     control = next((c for c in line if unicodedata.category(c) in {"Cc", "Cs"}), None)
     if control is not None:
         raise InvalidInputError(f"text contains the control character U+{ord(control):04X}: remove it")
@@ -161,6 +162,7 @@ def check_rows(rows: Iterable[RawRow], zone: ZoneInfo, filing: Filing) -> tuple[
 
 def fold(rows: Sequence[CheckedRow]) -> tuple[list[CheckedRow], int]:
     """Rows without repetitions within a day (the first one stays), and the number dropped."""
+    # Reversed, so that the first of equal rows is written last and stays.
     first = {(row.date, row.text_key): row for row in reversed(rows)}
     kept = [row for row in rows if first[row.date, row.text_key] is row]
     return kept, len(rows) - len(kept)
