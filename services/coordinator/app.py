@@ -12,9 +12,11 @@ from sqlalchemy import text
 from sqlalchemy.exc import DataError, InterfaceError, OperationalError
 from starlette.types import Scope
 
+from services.coordinator.api.openapi import CoordinatorApi
+from services.coordinator.api.scopes import scope
 from services.coordinator.auth import routes as tokens
-from services.coordinator.auth.identity import Access, Callers
-from services.coordinator.auth.middleware import RULE, Gate
+from services.coordinator.auth.identity import Access, Authenticator
+from services.coordinator.auth.middleware import REQUIREMENT, AuthMiddleware
 from services.coordinator.backfills import routes as backfills
 from services.coordinator.backoff import Backoff
 from services.coordinator.checkpoints import routes as checkpoints
@@ -28,9 +30,10 @@ from services.coordinator.panels import routes as panels
 from services.coordinator.prices import routes as prices
 from services.coordinator.reports import routes as reports
 from services.coordinator.results import routes as results
+from services.coordinator.scheduling.service import mature
 from services.coordinator.serving import routes as serving
-from services.coordinator.serving.dependencies import ServingSide
-from services.coordinator.serving.limits import ServingRules
+from services.coordinator.serving.dependencies import ServingDeps
+from services.coordinator.serving.limits import ServingLimits
 from services.coordinator.steps import routes as steps
 from shared.checkpoints import CheckpointStore
 from shared.errors import InvalidInputError, UnavailableError
@@ -39,8 +42,8 @@ from shared.web.problems import install_health, install_problems, problem_respon
 
 log = logging.getLogger(__name__)
 MIB = 2**20
-MOST_SMALL_BODY = MIB
-"""Bytes of a request that brings no rows."""
+MAX_SMALL_BODY = MIB
+"""Bytes that the body of a request may have, unless it contains rows."""
 MODULES = (
     corpora,
     panels,
@@ -58,18 +61,18 @@ MODULES = (
 TAGS = {
     "corpora": "Headlines by day, with their real publication times.",
     "panels": "Headlines held out of training, the same for every checkpoint.",
-    "prices": "Daily closes that claims are settled against.",
+    "prices": "Daily closes that settle claims.",
     "backfills": "Runs: one pass over past days.",
     "days": "The days of a run.",
-    "results": "What a run produced, and what happened to it.",
-    "reports": "What a run came to.",
-    "compare": "Two checkpoints or runs side by side.",
-    "checkpoints": "Published checkpoints and the names that point to them.",
-    "serving": "What is served, which engines hold it, and forecasts by it.",
-    "imports": "Runs that were made elsewhere.",
-    "steps": "The protocol by which workers do the work.",
-    "tokens": "Who may ask for what.",
-    "health": "Whether the coordinator lives and can work.",
+    "results": "Steps, rollouts, evaluations and events of a run.",
+    "reports": "Reports of a run, and its days in the legacy layout.",
+    "compare": "Two checkpoints or runs compared, with intervals.",
+    "checkpoints": "Published checkpoints and their aliases.",
+    "serving": "The served checkpoint, engines, and forecasts on demand.",
+    "imports": "Import of runs recorded elsewhere.",
+    "steps": "The worker protocol: claim, renew, complete or fail a step.",
+    "tokens": "API tokens and their scopes.",
+    "health": "Liveness, readiness and metrics.",
 }
 
 
@@ -83,55 +86,69 @@ def create_app(
     access: Access | None = None,
     max_body: int = 64 * MIB,
     lifespan: Any = None,
-    rules: ServingRules | None = None,
+    limits: ServingLimits | None = None,
 ) -> FastAPI:
-    """The coordinator over a database and a checkpoint store.
+    """The coordinator's application over a database and a checkpoint store.
 
-    `access` is how its gate is set, and `max_body` what an import or a result may have, in bytes.
-    `ready` raises a MorrowError if something besides the database is missing; `lifespan` is FastAPI's; `rules` are
-    those of the serving side.
+    `access` configures authentication; `max_body` limits the body of an import or a result, in bytes. `ready` raises a
+    MorrowError if something besides the database is missing; `lifespan` is FastAPI's; `limits` are those of serving.
     """
-    side = ServingSide.over(sessions, rules or ServingRules())
-    app = FastAPI(
+    serving_deps = ServingDeps.over(sessions, limits or ServingLimits())
+    app = CoordinatorApi(
         title="Morrow coordinator",
-        summary="Plans backfills, hands out their steps, keeps what they produced.",
+        summary="Plans backfills, grants their steps to workers, stores the results.",
         version="1",
-        lifespan=_with(side, lifespan),
+        lifespan=_lifespan(serving_deps, lifespan),
         openapi_tags=[{"name": name, "description": about} for name, about in TAGS.items()],
     )
-    app.state.deps = Deps(sessions, store, lease_seconds, side, backoff or Backoff())
+    app.state.deps = Deps(sessions, store, lease_seconds, mature, backoff or Backoff())
+    app.state.serving = serving_deps
+    access = access or Access()
     install_problems(app)
     _install_database_errors(app)
+    _install_health(app, sessions, ready, access)
+    for module in MODULES:
+        app.include_router(module.router)
+    _install_middleware(app, sessions, access, max_body)
+    return app
 
+
+def _install_health(app: FastAPI, sessions: Sessions, ready: Callable[[], None] | None, access: Access) -> None:
     def check() -> None:
         _check_database(sessions)
         if ready:
             ready()
 
-    install_health(app, check, make_registry(sessions))
-    for module in MODULES:
-        app.include_router(module.router)
-    _install_gate(app, sessions, access or Access(), max_body)
-    return app
+    extras = {
+        # Open, since probes of an orchestrator bring no token.
+        "/healthz": scope(),
+        "/readyz": scope(raises=[UnavailableError]),
+        "/metrics": scope() if access.metrics_open else scope("read"),
+    }
+    install_health(app, check, make_registry(sessions), extras)
 
 
-def _install_gate(app: FastAPI, sessions: Sessions, access: Access, max_body: int) -> None:
-    def most(scope: Scope) -> int:
-        return max_body if scope["state"][RULE].large else min(max_body, MOST_SMALL_BODY)
+def _install_middleware(app: FastAPI, sessions: Sessions, access: Access, max_body: int) -> None:
+    def limit(scope: Scope) -> int:
+        # Only imports and results bring rows; a small limit keeps other bodies from filling memory.
+        return max_body if scope["state"][REQUIREMENT].large else min(max_body, MAX_SMALL_BODY)
 
     cure = "send it in parts, or raise MORROW_MAX_BODY_MIB for imports and results"
-    app.add_middleware(BodyLimit, most=most, cure=cure)
-    app.add_middleware(Gate, routes=app.routes, callers=Callers(sessions, access), access=access)
+    app.add_middleware(BodyLimit, most=limit, cure=cure)
+    # Added last, it stands outermost: a caller is authenticated before a byte of the body is read.
+    authenticator = Authenticator(sessions, access)
+    app.add_middleware(AuthMiddleware, routes=app.routes, authenticator=authenticator, access=access)
 
 
-def _with(side: ServingSide, lifespan: Any) -> Any:
+def _lifespan(serving_deps: ServingDeps, lifespan: Any) -> Any:
     @asynccontextmanager
-    async def whole(app: FastAPI) -> AsyncIterator[None]:
+    async def combined(app: FastAPI) -> AsyncIterator[None]:
         async with lifespan(app) if lifespan else nullcontext():
             yield
-        await side.close()
+        # After the last request: a forecast under way needs its connection.
+        await serving_deps.close()
 
-    return whole
+    return combined
 
 
 def _check_database(sessions: Sessions) -> None:
@@ -140,7 +157,7 @@ def _check_database(sessions: Sessions) -> None:
 
 
 def _install_database_errors(app: FastAPI) -> None:
-    """A database that is away, or that undid a transaction, is worth another try: workers wait for it."""
+    """503 while the database is away or undid a transaction, since workers retry it; 422 for values it cannot store."""
 
     def unavailable(_: Request, error: Exception) -> Response:
         log.warning("the database does not answer: %s", error)
@@ -148,7 +165,7 @@ def _install_database_errors(app: FastAPI) -> None:
 
     def not_storable(_: Request, error: Exception) -> Response:
         log.info("the database refuses a value: %s", error)
-        return problem_response(InvalidInputError("a value cannot be stored: it holds NUL or is out of range"))
+        return problem_response(InvalidInputError("a value cannot be stored: it contains NUL or is out of range"))
 
     app.add_exception_handler(DataError, not_storable)
     app.add_exception_handler(OperationalError, unavailable)

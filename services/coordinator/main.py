@@ -18,8 +18,8 @@ from services.coordinator.backoff import Backoff
 from services.coordinator.database import Sessions, make_engine, make_sessions, migrate
 from services.coordinator.retention import PRUNE_EVERY, prune
 from services.coordinator.scheduling.service import look_for_outcomes
-from services.coordinator.serving.engines import forget_engines
-from services.coordinator.serving.limits import ServingRules
+from services.coordinator.serving.engines import expire_engines
+from services.coordinator.serving.limits import ServingLimits
 from services.coordinator.serving.panel_promotions import decide_promotions
 from services.coordinator.settings import CoordinatorSettings
 from services.coordinator.steps.outbox import backlog_of, publish_due, sender, with_timeouts
@@ -30,7 +30,7 @@ from shared.worker.celery import make_celery
 
 
 def build_app(settings: CoordinatorSettings, engine: Engine) -> FastAPI:
-    """The application with its threads, on the servers that the settings name."""
+    """The application with its background tasks, on the servers that the settings name."""
     sessions = make_sessions(engine)
     celery = with_timeouts(make_celery(settings.broker_url))
     backoff = Backoff(settings.backoff_base, settings.backoff_cap)
@@ -45,28 +45,28 @@ def build_app(settings: CoordinatorSettings, engine: Engine) -> FastAPI:
         for repeater in repeaters:
             repeater.stop()
 
-    def broker_answers() -> None:
+    def check_broker() -> None:
         backlog_of(celery)("generate")
 
     return create_app(
         sessions,
         store,
         lease_seconds=settings.lease_seconds,
-        ready=broker_answers,
+        ready=check_broker,
         backoff=backoff,
         access=_access(settings),
         max_body=settings.max_body_mib * MIB,
         lifespan=lifespan,
-        rules=_serving_rules(settings),
+        limits=_serving_limits(settings),
     )
 
 
-def _serving_rules(settings: CoordinatorSettings) -> ServingRules:
-    return ServingRules(
+def _serving_limits(settings: CoordinatorSettings) -> ServingLimits:
+    return ServingLimits(
         stale_after=settings.engine_stale_after,
         forecast_timeout=settings.forecast_timeout,
         forecast_patience=settings.forecast_patience,
-        most_forecasts=settings.forecast_most,
+        max_forecasts=settings.forecast_max,
     )
 
 
@@ -90,13 +90,13 @@ def _serving_repeaters(settings: CoordinatorSettings, sessions: Sessions, store:
     return [
         Repeater("promoter", lambda: decide_promotions(sessions, store), settings.sweep_every),
         Repeater(
-            "engine sweeper", lambda: forget_engines(sessions, settings.engine_forget_after), settings.sweep_every
+            "engine sweeper", lambda: expire_engines(sessions, settings.engine_expire_after), settings.sweep_every
         ),
     ]
 
 
 def serve(settings: CoordinatorSettings, engine: Engine) -> None:
-    """Serve until stopped."""
+    """Serve HTTP until stopped."""
     app = build_app(settings, engine)
     uvicorn.run(
         app,
@@ -104,7 +104,7 @@ def serve(settings: CoordinatorSettings, engine: Engine) -> None:
         port=settings.port,
         log_config=None,
         access_log=False,
-        proxy_headers=False,  # else X-Forwarded-For would say who the peer is, and the gate would believe it
+        proxy_headers=False,  # else X-Forwarded-For would set the peer, and a remote caller could pass for loopback
         timeout_graceful_shutdown=10,
     )
 

@@ -1,4 +1,4 @@
-"""What Prometheus is told, counted by the database when it asks."""
+"""Prometheus metrics, counted in the database at each scrape."""
 
 from __future__ import annotations
 
@@ -23,9 +23,11 @@ class StepCollector(Collector):
         self._sessions = sessions
 
     def collect(self) -> Iterator[Metric]:
-        """Ask the database."""
+        """Count in one transaction."""
         steps = GaugeMetricFamily("morrow_steps", "Steps by kind and state.", labels=["kind", "state"])
-        age = GaugeMetricFamily("morrow_oldest_queued_seconds", "How long the oldest due step waits.", labels=["kind"])
+        age = GaugeMetricFamily(
+            "morrow_oldest_queued_seconds", "Age of the oldest due step, in seconds.", labels=["kind"]
+        )
         runs = GaugeMetricFamily("morrow_runs", "Runs by state.", labels=["state"])
         waits = func.extract("epoch", func.clock_timestamp() - func.min(Step.next_attempt_at))
         with self._sessions.begin() as session:
@@ -53,12 +55,13 @@ def _expired(session: Session) -> Metric:
 
 
 def _lags(session: Session) -> Metric:
-    """The policy lag of the newest update of each run that is not over."""
+    """The policy lag in days of the newest update of each open run."""
     family = GaugeMetricFamily("morrow_run_policy_lag_days", "Policy lag of a run's newest update.", labels=["run"])
     lag = Step.figures["policy_lag"].astext.cast(Integer)
     updates = select(Run.name, lag).join(Day, Day.run_id == Run.id).join(Step, Step.day_id == Day.id)
-    wanted = updates.where(Step.kind == "train", Step.state == "done", Run.state.not_in(ENDED_RUNS))
-    newest = {run: days for run, days in session.execute(wanted.order_by(Day.date))}  # noqa: C416
+    done = updates.where(Step.kind == "train", Step.state == "done", Run.state.not_in(ENDED_RUNS))
+    # In order of date: the last update of a run stays.
+    newest = {run: days for run, days in session.execute(done.order_by(Day.date))}  # noqa: C416
     for run, days in newest.items():
         family.add_metric([run], days)
     return family

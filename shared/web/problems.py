@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -57,21 +58,30 @@ def install_problems(app: FastAPI) -> None:
         return problem_response(MorrowError("an unexpected error occurred; the service's log has it"))
 
 
-def install_health(app: FastAPI, ready: Callable[[], None], registry: CollectorRegistry) -> None:
-    """/healthz (the process lives), /readyz (`ready` raises a MorrowError if not) and /metrics (Prometheus)."""
+def install_health(
+    app: FastAPI,
+    ready: Callable[[], None],
+    registry: CollectorRegistry,
+    extras: Mapping[str, dict[str, Any]] | None = None,
+) -> None:
+    """/healthz (the process lives), /readyz (`ready` raises a MorrowError if not) and /metrics (Prometheus).
 
-    @app.get("/healthz", tags=["health"])
+    `extras` holds what the application adds to their OpenAPI operations, by path.
+    """
+    extras = extras or {}
+
+    @app.get("/healthz", tags=["health"], openapi_extra=extras.get("/healthz"))
     def healthz() -> dict[str, str]:
         """Whether the process lives."""
         return {"status": "ok"}
 
-    @app.get("/readyz", tags=["health"])
+    @app.get("/readyz", tags=["health"], openapi_extra=extras.get("/readyz"))
     def readyz() -> dict[str, str]:
         """Whether the service can do its work."""
         ready()
         return {"status": "ready"}
 
-    @app.get("/metrics", tags=["health"])
+    @app.get("/metrics", tags=["health"], openapi_extra=extras.get("/metrics"))
     def metrics() -> Response:
         """Prometheus metrics."""
         return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)

@@ -1,4 +1,4 @@
-"""Lists are answered in pages: `items`, and in `next` the cursor that the following page is asked for with."""
+"""Pages of lists: `items`, and in `next` the cursor of the following page."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from fastapi import Query
 from shared.wire import Message
 
 T = TypeVar("T")
-Limit = Annotated[int, Query(ge=1, le=1000, description="Most items of a page.")]
-Cursor = Annotated[str | None, Query(max_length=200, description="The `next` of the page before.")]
+Limit = Annotated[int, Query(ge=1, le=1000, description="Maximum number of items of a page.")]
+Cursor = Annotated[str | None, Query(max_length=200, description="The `next` of the previous page.")]
 
 
 class Page(Message, Generic[T]):
@@ -22,6 +22,6 @@ class Page(Message, Generic[T]):
 
 
 def page_of(items: Sequence[T], limit: int, cursor: Callable[[T], str]) -> Page[T]:
-    """The first `limit` of up to limit + 1 items; the cursor is that of the last one if another follows."""
+    """A page of up to `limit` items, given up to limit + 1: the extra one shows that another page follows."""
     page = list(items[:limit])
     return Page[T](items=page, next=cursor(page[-1]) if len(items) > limit else None)

@@ -1,4 +1,4 @@
-"""Parameters that several routes take."""
+"""Path and query parameters shared by several routes."""
 
 from __future__ import annotations
 
@@ -17,19 +17,20 @@ DateQuery = Annotated[AnyDate | None, Query(description="Only of this date: YYYY
 RoleQuery = Annotated[
     Role,
     Query(
-        description="Of days of this role: `chain`, which the run learns from one after another; `panel`, which score "
+        description="Only days of this role: `chain`, the days that the run learns from in order; `panel`, which score "
         "its checkpoints (and the base, under the day before the first) on the panel; `warm_start`."
     ),
 ]
-MOST_ID = 2**63 - 1
+MAX_ID = 2**63 - 1
+"""Postgres' bigint."""
 
 
 def id_after(cursor: str | None) -> int:
-    """The id that a page begins after; raises InvalidInputError."""
+    """The id after which a page begins; raises InvalidInputError."""
     if cursor is None:
         return 0
-    if not cursor.isdecimal() or int(cursor) > MOST_ID:
-        raise InvalidInputError(f"cursor: {cursor!r} is not the `next` of a page")
+    if not cursor.isdecimal() or int(cursor) > MAX_ID:
+        raise InvalidInputError(f"cursor: {cursor!r} is not the `next` of a page; pass it unchanged")
     return int(cursor)
 
 

@@ -1,1 +1,1 @@
-"""Tokens and scopes: who may call which route, and how often."""
+"""Authentication and authorization: API tokens, rate limits, and the middleware in front of every route."""

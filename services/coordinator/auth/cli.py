@@ -1,6 +1,6 @@
-"""Tokens beside the database: `create`, `list`, `revoke`, and `mint`, which prints a fresh one and stores nothing.
+"""Manage API tokens in the database: `create`, `list`, `revoke`, and `mint`, which prints a new one and stores nothing.
 
-For the first token of a coordinator that others reach, and for whoever lost the last. It needs MORROW_DATABASE_URL.
+For the first token of a coordinator that other machines reach, or if the last one is lost. Needs MORROW_DATABASE_URL.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from pydantic import ValidationError
 from sqlalchemy.exc import OperationalError, ProgrammingError
 from sqlalchemy.orm import Session
 
+from services.coordinator.api.scopes import SCOPES
 from services.coordinator.auth import service
 from services.coordinator.auth.schemas import TokenRequest, TokenView
-from services.coordinator.auth.scopes import SCOPES
 from services.coordinator.database import make_engine, make_sessions
 from services.coordinator.settings import CoordinatorSettings
 from shared.errors import InvalidInputError, MorrowError, UnavailableError
@@ -30,35 +30,38 @@ def _parser() -> argparse.ArgumentParser:
     create = commands.add_parser("create", help="store a token and print it, once")
     create.add_argument("name")
     create.add_argument("--scope", action="append", choices=SCOPES, required=True, help="may be given several times")
-    create.add_argument("--expires", help="how long it is good for, as in 12h, 30d, 8w; for ever if not given")
+    create.add_argument("--expires", help="lifetime, as in 12h, 30d, 8w; without end if not set")
     create.add_argument(
-        "--given-in", metavar="VARIABLE", help="store the token that this variable holds, minted before; prints nothing"
+        "--given-in",
+        metavar="VARIABLE",
+        help="store the token minted before that this variable contains; prints nothing",
     )
     commands.add_parser("list", help="list the tokens")
     commands.add_parser("revoke", help="revoke a token").add_argument("token", help="its name or id")
-    commands.add_parser("mint", help="print a fresh token; nothing is stored")
+    commands.add_parser("mint", help="print a new token; stores nothing")
     return parser
 
 
-def _given(variable: str | None) -> Token:
+def _token_in(variable: str | None) -> Token:
     if variable is None:
         return new_token()
-    found = parse_token(os.environ.get(variable, "").strip())
-    if found is None:
-        raise InvalidInputError(f"{variable} holds no token: put the output of `mint` there")
-    return found
+    token = parse_token(os.environ.get(variable, "").strip())
+    if token is None:
+        raise InvalidInputError(f"{variable} contains no token: set it to the output of `mint`")
+    return token
 
 
 def _create(session: Session, arguments: argparse.Namespace) -> str:
     try:
         request = TokenRequest(name=arguments.name, scopes=arguments.scope, expires=arguments.expires)
     except ValidationError as error:
-        said = "; ".join(f"{problem['loc'][0]}: {problem['msg']}" for problem in error.errors())
-        raise InvalidInputError(said) from error
-    given = _given(arguments.given_in)
-    made = service.create(session, given, request)
-    print(f"token {made.name} ({made.id}): {', '.join(made.scopes)}", file=sys.stderr)
-    return "" if arguments.given_in else given.text
+        problems = "; ".join(f"{problem['loc'][0]}: {problem['msg']}" for problem in error.errors())
+        raise InvalidInputError(problems) from error
+    token = _token_in(arguments.given_in)
+    view = service.create(session, token, request)
+    # To stderr: stdout has the token alone, for `$(...)`.
+    print(f"token {view.name} ({view.id}): {', '.join(view.scopes)}", file=sys.stderr)
+    return "" if arguments.given_in else token.text
 
 
 def _line(view: TokenView) -> str:
@@ -79,7 +82,7 @@ def _do(session: Session, arguments: argparse.Namespace) -> str:
 
 
 def run(arguments: Sequence[str] | None = None) -> str:
-    """What a command prints. Raises MorrowError."""
+    """Run a command; returns its output. Raises MorrowError."""
     parsed = _parser().parse_args(arguments)
     if parsed.command == "mint":
         return new_token().text
@@ -98,7 +101,7 @@ def run(arguments: Sequence[str] | None = None) -> str:
 
 
 def main() -> None:
-    """Run the command that the arguments name; 1 for a failure, with one line that says why."""
+    """Run the command in the arguments; on failure exit with 1 and one line of reason."""
     try:
         printed = run()
     except MorrowError as error:

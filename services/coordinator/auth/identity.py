@@ -1,12 +1,12 @@
-"""Who asks: a peer on this machine, or the holder of a token in the service."""
+"""Identity of a caller: a peer on this machine, or the holder of a stored token."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Literal
 
+from services.coordinator.api.scopes import SCOPES
 from services.coordinator.auth import service
-from services.coordinator.auth.scopes import SCOPES
 from services.coordinator.database import Sessions
 from services.coordinator.models import ApiToken
 from shared.errors import UnauthorizedError
@@ -20,10 +20,11 @@ _FIRST = (
 
 @dataclass(frozen=True)
 class Access:
-    """How the gate is set. Requests that are no worker's are limited to `per_second`, `burst` of them at once.
+    """Configuration of authentication. Callers without scope `worker` are limited to `per_second` requests, `burst` of
+    them at once.
 
-    `mode` auto: without a token in the store, peers on loopback are served; required: nobody is without one.
-    `local_token` is good for this machine alone. `metrics_open`: /metrics needs no token.
+    `mode`: while no token is stored, `auto` admits peers on loopback, `required` nobody. `local_token` is valid on this
+    machine only. `metrics_open`: /metrics needs no token.
     """
 
     mode: Literal["auto", "required"] = "auto"
@@ -35,7 +36,7 @@ class Access:
 
 @dataclass(frozen=True)
 class Caller:
-    """Who asks. `token` is null for a peer on loopback that needs none. `key` is what its rate is counted under."""
+    """An authenticated caller. `token` is None for a peer on loopback that needs none; `key` is its bucket's key."""
 
     key: str
     scopes: frozenset[str] = frozenset(SCOPES)
@@ -46,35 +47,40 @@ class Caller:
 LOCAL = Caller("local")
 
 
-class Callers:
-    """Tells who asks, by the tokens in the service."""
+class Authenticator:
+    """Authenticates callers by the stored tokens."""
 
     def __init__(self, sessions: Sessions, access: Access) -> None:
         self._sessions, self._access = sessions, access
         self._own = parse_token(access.local_token)
         self._has_tokens = False
 
-    def of(self, text: str | None, *, local: bool) -> Caller:
-        """Who brings this token, if any, from this machine or not; raises UnauthorizedError."""
-        given = parse_token(text) if text else None
-        if local and given and self._own and given.id == self._own.id and given.fits(self._own.sha256):
+    def identify(self, text: str | None, *, local: bool) -> Caller:
+        """The caller that sends this text as its bearer token, if any; `local`: from this machine.
+
+        Raises UnauthorizedError.
+        """
+        token = parse_token(text) if text else None
+        # Checked first: the local stack's token is not stored in the database.
+        if local and token and self._own and token.id == self._own.id and token.fits(self._own.sha256):
             return LOCAL
         with self._sessions.begin() as session:
+            # Once true it stays true, so the query is saved.
             self._has_tokens = self._has_tokens or service.any_token(session)
             if not self._has_tokens:
-                return self._before_the_first(local=local)
-            if given is None:
+                return self._without_tokens(local=local)
+            if token is None:
                 raise UnauthorizedError(
-                    "this is no token of Morrow's: they begin with mrw_"
+                    "this is not a token of Morrow: those begin with mrw_"
                     if text
-                    else "send a token, as a bearer in the Authorization header; `morrow` sends what MORROW_TOKEN holds"
+                    else "send a token, as a bearer in the Authorization header; `morrow` sends that of MORROW_TOKEN"
                 )
-            row = service.known(session, given)
+            row = service.authenticate(session, token)
             scopes = frozenset(row.scopes)
             return Caller(row.id, scopes, row, limited="worker" not in scopes)
 
-    def _before_the_first(self, *, local: bool) -> Caller:
+    def _without_tokens(self, *, local: bool) -> Caller:
         if local and self._access.mode == "auto":
             return LOCAL
-        whom = "only this machine is" if self._access.mode == "auto" else "nobody is"
-        raise UnauthorizedError(f"there is no token yet, and {whom} served without: {_FIRST}")
+        admitted = "only this machine is" if self._access.mode == "auto" else "nobody is"
+        raise UnauthorizedError(f"there is no token yet, and {admitted} served without: {_FIRST}")

@@ -1,18 +1,18 @@
-"""Token buckets: how often somebody may ask. Pure; `now` is in seconds. Each process counts for itself."""
+"""Rate limit by token bucket. Pure; `now` is in seconds. Each process counts for itself."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass, field
 
-MOST_KEYS = 10_000
+MAX_KEYS = 10_000
 
 
 @dataclass
-class Buckets:
-    """A bucket per key, of `burst` requests, filled with `per_second`; a rate of 0 is no limit.
+class TokenBucket:
+    """A bucket per key, of `burst` requests, filled at `per_second`; a rate of 0 is no limit.
 
-    Those that asked longest ago are forgotten beyond MOST_KEYS, which fills their buckets.
+    Beyond MAX_KEYS the least recently used ones are dropped: a dropped key starts again with a full bucket.
     """
 
     per_second: float
@@ -27,6 +27,7 @@ class Buckets:
         left = min(left + (now - since) * self.per_second, float(self.burst))
         passes = left >= 1
         self._left[key] = (left - passes, now)
-        while len(self._left) > MOST_KEYS:
+        # Bounded: keys of refused peers are addresses, which a caller can vary at will.
+        while len(self._left) > MAX_KEYS:
             self._left.popitem(last=False)
         return 0.0 if passes else (1 - left) / self.per_second

@@ -1,4 +1,4 @@
-"""The tokens that requests are served by."""
+"""REST: create, list and revoke API tokens."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ import logging
 from fastapi import APIRouter, Request, Response
 
 from services.coordinator.api.pagination import Cursor, Limit, Page, page_of
+from services.coordinator.api.scopes import scope
 from services.coordinator.auth import service
 from services.coordinator.auth.identity import Caller
 from services.coordinator.auth.middleware import CALLER
 from services.coordinator.auth.schemas import TokenCreated, TokenRequest, TokenView
 from services.coordinator.dependencies import DepsDep
-from shared.errors import InvalidInputError
+from shared.errors import ConflictError, InvalidInputError, NotFoundError
 from shared.tokens import new_token
 
 router = APIRouter(prefix="/v1/tokens", tags=["tokens"])
@@ -24,32 +25,33 @@ def _caller(request: Request) -> Caller:
     return caller
 
 
-@router.post("", status_code=201)
+@router.post("", status_code=201, openapi_extra=scope("operate", raises=[ConflictError]))
 def create_token(body: TokenRequest, request: Request, response: Response, deps: DepsDep) -> TokenCreated:
-    """Make a token. Its text is in this answer and nowhere else; the first one must be able to operate."""
+    """Create a token. Only this response contains its text; the first token must have scope `operate`."""
     by, fresh = _caller(request).token, new_token()
     with deps.sessions.begin() as session:
         if "operate" not in body.scopes and not service.any_token(session):
             raise InvalidInputError(
-                "scopes: the first token must have operate; from then on a token is needed to make others"
+                "scopes: the first token must have operate, since from then on it takes a token to create others"
             )
-        made = service.create(session, fresh, body, by)
-    log.info("token %s (%s) is made for %s", made.name, made.id, ", ".join(made.scopes))
+        view = service.create(session, fresh, body, by)
+    log.info("token %s (%s) is created for %s", view.name, view.id, ", ".join(view.scopes))
+    # The response contains the secret.
     response.headers["Cache-Control"] = "no-store"
-    return TokenCreated(**made.model_dump(), token=fresh.text)
+    return TokenCreated(**view.model_dump(), token=fresh.text)
 
 
-@router.get("")
+@router.get("", openapi_extra=scope("operate"))
 def list_tokens(deps: DepsDep, limit: Limit = 100, cursor: Cursor = None) -> Page[TokenView]:
-    """The tokens in order of id, revoked ones too; none with its secret."""
+    """Tokens in order of id, revoked ones too, without their secrets."""
     with deps.sessions.begin() as session:
-        found = service.listed(session, cursor or "", limit + 1)
-    return page_of(found, limit, lambda view: view.id)
+        views = service.listed(session, cursor or "", limit + 1)
+    return page_of(views, limit, lambda view: view.id)
 
 
-@router.delete("/{token_id}")
+@router.delete("/{token_id}", openapi_extra=scope("operate", raises=[NotFoundError, ConflictError]))
 def revoke_token(token_id: str, request: Request, deps: DepsDep) -> TokenView:
-    """Revoke a token: the next request that bears it is refused. Again changes nothing; not the one that asks (409)."""
+    """Revoke a token: later requests with it get 401. Again changes nothing; 409 for the token of this request."""
     with deps.sessions.begin() as session:
         revoked = service.revoke(session, token_id, _caller(request).token)
     log.info("token %s (%s) is revoked", revoked.name, revoked.id)

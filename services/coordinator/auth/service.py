@@ -1,4 +1,4 @@
-"""The tokens in the database: made, found, listed, revoked."""
+"""API tokens: create, authenticate, list, revoke."""
 
 from __future__ import annotations
 
@@ -11,24 +11,23 @@ from sqlalchemy.orm import Session
 from services.coordinator.auth.schemas import TokenRequest, TokenView
 from services.coordinator.database import database_now
 from services.coordinator.models import ApiToken
-from services.coordinator.results.queries import fields_of
 from shared.errors import ConflictError, InvalidInputError, NotFoundError, UnauthorizedError
 from shared.tokens import Token
 
-USE_NOTED_EVERY = dt.timedelta(minutes=1)
+USE_RECORDED_EVERY = dt.timedelta(minutes=1)
 _UNITS = {"h": "hours", "d": "days", "w": "weeks"}
 
 
 def any_token(session: Session) -> bool:
-    """Whether a token was ever made, be it revoked by now: once there was one, nobody is served without."""
+    """True once any token exists (even revoked); from then on authentication is mandatory."""
     return bool(session.execute(select(exists().select_from(ApiToken))).scalar_one())
 
 
-def known(session: Session, token: Token) -> ApiToken:
-    """The stored row of a token that is good now, its use noted; raises UnauthorizedError."""
+def authenticate(session: Session, token: Token) -> ApiToken:
+    """The stored row of a token that is valid now; records its use. Raises UnauthorizedError."""
     row = session.get(ApiToken, token.id)
     if row is None or not token.fits(row.secret_sha256):
-        raise UnauthorizedError("this token is not known here; `morrow token create` makes one")
+        raise UnauthorizedError("this token is unknown here; `morrow token create` makes one")
     now = database_now(session)
     if row.revoked_at is not None:
         raise UnauthorizedError(f"the token {row.name} was revoked; ask for another one")
@@ -36,27 +35,34 @@ def known(session: Session, token: Token) -> ApiToken:
         raise UnauthorizedError(
             f"the token {row.name} expired at {row.expires_at:%Y-%m-%d %H:%M} UTC; make another one"
         )
-    if row.last_used_at is None or now - row.last_used_at >= USE_NOTED_EVERY:
-        _note_use(session, row, now)
+    # At most once a minute, so that not every read of the API costs a write.
+    if row.last_used_at is None or now - row.last_used_at >= USE_RECORDED_EVERY:
+        _record_use(session, row, now)
     return row
 
 
-def _note_use(session: Session, row: ApiToken, now: dt.datetime) -> None:
-    stale = or_(ApiToken.last_used_at.is_(None), ApiToken.last_used_at <= now - USE_NOTED_EVERY)
+def _record_use(session: Session, row: ApiToken, now: dt.datetime) -> None:
+    stale = or_(ApiToken.last_used_at.is_(None), ApiToken.last_used_at <= now - USE_RECORDED_EVERY)
+    # Conditional, so that of many requests in the same minute one writes.
     session.execute(update(ApiToken).where(ApiToken.id == row.id, stale).values(last_used_at=now))
 
 
 def create(session: Session, token: Token, request: TokenRequest, by: ApiToken | None = None) -> TokenView:
-    """Store a token; one that `by` asks for lives no longer than it. Raises ConflictError for a name in use.
+    """Store a token; it expires no later than `by`, the token that requests it.
 
-    The very same token again, under the same name, is the one that is there.
+    The same token again, under the same name and scopes, changes nothing. Raises ConflictError for a name in use,
+    InvalidInputError for an expiry beyond that of `by`.
     """
     live = select(ApiToken).where(ApiToken.name == request.name, ApiToken.revoked_at.is_(None))
-    there = session.scalars(live).one_or_none()
-    if there is not None:
-        if there.id == token.id and token.fits(there.secret_sha256) and set(there.scopes) == set(request.scopes):
-            return view(there)
-        raise ConflictError(f"name: a token {request.name} is there; revoke it first, or take another name")
+    existing = session.scalars(live).one_or_none()
+    if existing is not None:
+        if (
+            existing.id == token.id
+            and token.fits(existing.secret_sha256)
+            and set(existing.scopes) == set(request.scopes)
+        ):
+            return view(existing)
+        raise ConflictError(f"name: there is a token {request.name} already; revoke it first, or take another name")
     if session.get(ApiToken, token.id) is not None:
         raise ConflictError("this token was stored before, under another name or revoked; make a fresh one")
     row = ApiToken(
@@ -68,10 +74,14 @@ def create(session: Session, token: Token, request: TokenRequest, by: ApiToken |
         expires_at=_expiry(session, request, by),
     )
     session.add(row)
+    # The unique index decides between two requests for one name at the same time.
     try:
         session.flush()
     except IntegrityError as error:
-        raise ConflictError(f"name: a token {request.name} was made at the same moment; take another name") from error
+        raise ConflictError(
+            f"name: a token {request.name} was created at the same moment; take another name"
+        ) from error
+    # `created_at` is set by the database.
     session.refresh(row)
     return view(row)
 
@@ -80,21 +90,24 @@ def _expiry(session: Session, request: TokenRequest, by: ApiToken | None) -> dt.
     bound = by.expires_at if by else None
     if request.expires is None:
         return bound
-    asked = database_now(session) + dt.timedelta(**{_UNITS[request.expires[-1]]: int(request.expires[:-1])})
-    if bound is not None and asked > bound:
+    expiry = database_now(session) + dt.timedelta(**{_UNITS[request.expires[-1]]: int(request.expires[:-1])})
+    if bound is not None and expiry > bound:
         raise InvalidInputError(
-            f"expires: a token makes none that outlives it; yours ends at {bound:%Y-%m-%d %H:%M} UTC"
+            f"expires: a token creates none that outlives it; yours expires at {bound:%Y-%m-%d %H:%M} UTC"
         )
-    return asked
+    return expiry
 
 
 def revoke(session: Session, token_id: str, by: ApiToken | None = None) -> TokenView:
-    """Revoke a token by its id; again changes nothing. Raises NotFoundError, ConflictError if it is `by` itself."""
+    """Revoke a token by its id; again changes nothing.
+
+    Raises NotFoundError, and ConflictError if it is `by` itself.
+    """
     row = session.get(ApiToken, token_id, with_for_update=True)
     if row is None:
         raise NotFoundError(f"there is no token {token_id}")
     if by is not None and by.id == row.id:
-        raise ConflictError("a token does not revoke itself, so that nobody locks themselves out: use another one")
+        raise ConflictError("a token cannot revoke itself, since that could lock out its last holder; use another one")
     if row.revoked_at is None:
         row.revoked_at = database_now(session)
         session.flush()
@@ -102,17 +115,17 @@ def revoke(session: Session, token_id: str, by: ApiToken | None = None) -> Token
 
 
 def listed(session: Session, after: str, limit: int) -> list[TokenView]:
-    """Tokens in order of id, revoked ones too."""
+    """Tokens in order of id, revoked ones too: the first `limit` after `after`."""
     rows = session.scalars(select(ApiToken).where(ApiToken.id > after).order_by(ApiToken.id).limit(limit))
     return [view(row) for row in rows]
 
 
 def live_id(session: Session, name_or_id: str) -> str:
-    """The id of the live token of that name, or the id itself."""
+    """The id of the live token of that name, or else the text itself, as an id."""
     named = select(ApiToken.id).where(ApiToken.name == name_or_id, ApiToken.revoked_at.is_(None))
     return session.scalars(named).one_or_none() or name_or_id
 
 
 def view(row: ApiToken) -> TokenView:
-    """A row as it is shown."""
-    return TokenView(**fields_of(row, TokenView))
+    """A token as the API returns it."""
+    return TokenView.model_validate(row, from_attributes=True)

@@ -11,6 +11,7 @@ from sqlalchemy import select
 from services.coordinator.api.idempotency import once
 from services.coordinator.api.pagination import Cursor, Limit, Page, page_of
 from services.coordinator.api.params import DatePath, RoleQuery, RunName, id_after
+from services.coordinator.api.scopes import scope
 from services.coordinator.backfills.planner import plan_backfill, view_of_plan
 from services.coordinator.backfills.queries import day_views_of, run_view, run_views
 from services.coordinator.backfills.schemas import BackfillRequest, PlanView, RetryRequest, RunDayView, RunView
@@ -21,6 +22,7 @@ from services.coordinator.results.queries import day_log
 from services.coordinator.runs.days import find_day
 from services.coordinator.runs.queries import find_run
 from shared.dates import parse_date
+from shared.errors import ConflictError, NotFoundError
 
 router = APIRouter()
 runs = APIRouter(prefix="/v1/backfills", tags=["backfills"])
@@ -35,6 +37,7 @@ Key = Annotated[
 @runs.post(
     "",
     status_code=201,
+    openapi_extra=scope("operate", raises=[NotFoundError, ConflictError]),
     response_model=RunView,
     responses={200: {"model": PlanView, "description": "The plan, if `dry_run`."}},
 )
@@ -52,7 +55,7 @@ def create_run(request: BackfillRequest, deps: DepsDep, dry_run: DryRun = False,
     return JSONResponse(answer, 201, headers={"Idempotency-Replayed": "true"} if replayed else None)
 
 
-@runs.get("")
+@runs.get("", openapi_extra=scope("read"))
 def list_runs(deps: DepsDep, limit: Limit = 100, cursor: Cursor = None) -> Page[RunView]:
     """The runs in order of creation, imported ones included."""
     with deps.sessions.begin() as session:
@@ -63,42 +66,42 @@ def list_runs(deps: DepsDep, limit: Limit = 100, cursor: Cursor = None) -> Page[
     return page_of(views, limit, lambda view: str(ids[view.name]))
 
 
-@runs.get("/{run}")
+@runs.get("/{run}", openapi_extra=scope("read", raises=[NotFoundError]))
 def show_run(run: RunName, deps: DepsDep) -> RunView:
     """One run with its progress."""
     with deps.sessions.begin() as session:
         return run_view(session, find_run(session, run))
 
 
-@runs.post("/{run}/pause")
+@runs.post("/{run}/pause", openapi_extra=scope("operate", raises=[NotFoundError, ConflictError]))
 def pause_run(run: RunName, deps: DepsDep) -> RunView:
     """Hand out nothing more of this run; what is being worked on is finished."""
     with deps.sessions.begin() as session:
         return run_view(session, pause(session, run))
 
 
-@runs.post("/{run}/resume")
+@runs.post("/{run}/resume", openapi_extra=scope("operate", raises=[NotFoundError, ConflictError]))
 def resume_run(run: RunName, deps: DepsDep) -> RunView:
     """Go on with a paused run."""
     with deps.sessions.begin() as session:
         return run_view(session, resume(session, run))
 
 
-@runs.post("/{run}/cancel")
+@runs.post("/{run}/cancel", openapi_extra=scope("operate", raises=[NotFoundError, ConflictError]))
 def cancel_run(run: RunName, deps: DepsDep) -> RunView:
     """Cancel a run for good. Nothing of it starts afterwards; workers are told with their next renewal."""
     with deps.sessions.begin() as session:
         return run_view(session, cancel(session, run))
 
 
-@runs.post("/{run}/retry")
+@runs.post("/{run}/retry", openapi_extra=scope("operate", raises=[NotFoundError, ConflictError]))
 def retry_run(run: RunName, deps: DepsDep, request: RetryRequest | None = None) -> RunView:
     """Try the failed days again, or the one of `date`: only what failed of them is done anew."""
     with deps.sessions.begin() as session:
         return run_view(session, retry(session, run, request.date if request else None))
 
 
-@days.get("")
+@days.get("", openapi_extra=scope("read", raises=[NotFoundError]))
 def list_days(
     run: RunName, deps: DepsDep, role: RoleQuery = "chain", limit: Limit = 100, cursor: Cursor = None
 ) -> Page[RunDayView]:
@@ -109,7 +112,7 @@ def list_days(
     return page_of(views, limit, lambda view: view.date.isoformat())
 
 
-@days.get("/{date}")
+@days.get("/{date}", openapi_extra=scope("read", raises=[NotFoundError]))
 def show_day(run: RunName, date: DatePath, deps: DepsDep, role: RoleQuery = "chain") -> RunDayView:
     """One day of a run."""
     with deps.sessions.begin() as session:
@@ -118,7 +121,7 @@ def show_day(run: RunName, date: DatePath, deps: DepsDep, role: RoleQuery = "cha
         return day_views_of(session, found, Day.id == day.id)[0]
 
 
-@days.get("/{date}/logs", response_class=PlainTextResponse)
+@days.get("/{date}/logs", openapi_extra=scope("read", raises=[NotFoundError]), response_class=PlainTextResponse)
 def show_logs(run: RunName, date: DatePath, deps: DepsDep, role: RoleQuery = "chain") -> str:
     """What every attempt at the day's steps logged, in order, each behind a line that names it."""
     with deps.sessions.begin() as session:

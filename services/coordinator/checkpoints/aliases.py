@@ -20,14 +20,14 @@ that could be locked."""
 
 @dataclass(frozen=True)
 class Move:
-    """`served` as it was found: what it pointed to before, and since when it points elsewhere (None: it was there)."""
+    """A move of `served`: the checkpoint before, and the time of the move (None: it was served already)."""
 
     before: str | None
     at: dt.datetime | None
 
 
 def named(session: Session) -> dict[str, str]:
-    """What `served` and `previous` point to, as far as they do."""
+    """The checkpoints of `served` and `previous`, by name; absent while they point to none."""
     names = select(Alias.name, Alias.checkpoint_id).where(Alias.scope == "", Alias.name.in_([SERVED, PREVIOUS]))
     return dict(session.execute(names).all())
 

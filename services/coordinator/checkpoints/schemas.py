@@ -9,7 +9,7 @@ from shared.wire import Message
 
 
 class CheckpointView(Message):
-    """A published checkpoint. `trained_until` is the newest publication its lineage has learned from."""
+    """A published checkpoint. `trained_until`: newest publication time that its lineage has learned from."""
 
     id: str
     run: str

@@ -1,4 +1,4 @@
-"""Records an accepted checkpoint, names it, and serves it if the run says so."""
+"""Publish an accepted checkpoint: record it, point the run's aliases to it, serve it under promote=always."""
 
 from __future__ import annotations
 
@@ -17,12 +17,9 @@ from services.coordinator.states import day_name
 from shared.checkpoints import MANIFEST, CheckpointStore, Manifest
 from shared.errors import InvalidInputError
 from shared.run_config import RunConfig
-from shared.wire import (
-    CheckpointRecord,
-    TrainResult,
-)
+from shared.wire import CheckpointRecord, TrainResult
 
-UNSERVED = {"never": "not served (promote=never)", "panel": "served if its panel bears it out (promote=panel)"}
+UNSERVED = {"never": "not served (promote=never)", "panel": "served if the panel gate passes (promote=panel)"}
 
 
 def publish(
@@ -47,6 +44,7 @@ def publish(
         )
     )
     session.flush()
+    # After the insert: an alias refers to the stored checkpoint.
     for name in ("final_model", f"final_model_{day.date:%Y%m%d}"):
         point(session, run.name, name, record.ref.id)
     before = serve(session, record.ref.id).before if config.promote == "always" else None
@@ -59,9 +57,10 @@ def publish(
 def trained_until(
     session: Session, run: Run, config: RunConfig, day: Day, parent: Checkpoint | None
 ) -> dt.datetime | None:
-    """The newest moment that a checkpoint of this day has learned from, lineage included: a prompt, an outcome, or the
-    end of the day whose closes settled a claim. A warm start learns from no outcome.
+    """The newest time that a checkpoint of this day has learned from, lineage included: of a prompt, of an outcome, or
+    the end of the day whose closes settled a claim. A warm start learns from no outcome.
     """
+    # Its parent's newest time counts too: the weights start from there.
     moments = [parent.trained_until] if parent and parent.trained_until else []
     prompts = select(func.max(Headline.published_at)).where(Headline.id.in_(day.headline_ids))
     moments += [moment for moment in [session.execute(prompts).scalar_one()] if moment is not None]
@@ -75,18 +74,23 @@ def trained_until(
 def _closes(session: Session, corpus_id: int, day: Day) -> list[dt.datetime]:
     """The end of the last day that settled a claim, in the corpus' time zone."""
     last = select(func.max(Evaluation.settlement["end_date"].astext)).join(Rollout).join(Group)
-    found = session.execute(last.where(Group.day_id == day.id)).scalar_one()
-    if found is None:
+    end = session.execute(last.where(Group.day_id == day.id)).scalar_one()
+    if end is None:
         return []
     zone = parse_zone(session.get_one(Corpus, corpus_id).timezone)
-    return [day_begin(dt.date.fromisoformat(found) + dt.timedelta(days=1), zone)]
+    return [day_begin(dt.date.fromisoformat(end) + dt.timedelta(days=1), zone)]
 
 
 def verify_files(store: CheckpointStore, record: CheckpointRecord) -> None:
-    """Check every file of a checkpoint against its hash, and its manifest and names against what was said of it."""
+    """Check every file of a checkpoint against its hash, and its manifest and names against the record.
+
+    Raises InvalidInputError, CheckpointCorruptError.
+    """
     name = f"{record.date:%Y%m%d}-{record.ref.sha256[:12]}"
     if (record.ref.id, record.ref.uri) != (f"{record.run}-{name}", f"{record.run}/{name}"):
-        raise InvalidInputError(f"checkpoint.ref: {record.ref.id!r} is not what this checkpoint is called")
+        raise InvalidInputError(
+            f"checkpoint.ref: {record.ref.id!r} is not the name of this checkpoint; expected {record.run}-{name}"
+        )
     manifest = Manifest.model_validate_json((store.verified(record.ref) / MANIFEST).read_text("utf8"))
     if manifest.model_dump() != record.model_dump(exclude={"ref"}):
-        raise InvalidInputError(f"checkpoint: {record.ref.id} is not what its manifest says; post the published record")
+        raise InvalidInputError(f"checkpoint: {record.ref.id} differs from its manifest; post the published record")

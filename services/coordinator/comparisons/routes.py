@@ -6,9 +6,11 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
+from services.coordinator.api.scopes import scope
 from services.coordinator.comparisons.schemas import Comparison
 from services.coordinator.comparisons.service import compare, read_sides
 from services.coordinator.dependencies import DepsDep
+from shared.errors import ConflictError, NotFoundError
 from shared.wire import NAME_PATTERN
 
 router = APIRouter(prefix="/v1/compare", tags=["compare"])
@@ -20,7 +22,7 @@ Resamples = Annotated[int, Query(ge=100, le=20_000, description="Resamples of th
 Seed = Annotated[int, Query(ge=0, le=2**31 - 1, description="Seed of the resamples.")]
 
 
-@router.get("")
+@router.get("", openapi_extra=scope("read", raises=[NotFoundError, ConflictError]))
 def compare_sides(
     a: SideQuery, b: SideQuery, deps: DepsDep, panel: PanelQuery = None, resamples: Resamples = 2_000, seed: Seed = 0
 ) -> Comparison:

@@ -9,10 +9,7 @@ from collections.abc import Collection
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
-from services.coordinator.corpora.rules.headlines import (
-    DatedHeadline,
-    DayCount,
-)
+from services.coordinator.corpora.rules.headlines import DatedHeadline, DayCount
 from services.coordinator.corpora.schemas import CorpusView, Flagged
 from services.coordinator.models import Corpus, Headline
 from shared.errors import NotFoundError
@@ -35,12 +32,12 @@ def find_corpus(session: Session, name: str) -> Corpus:
     """The corpus of that name; raises NotFoundError."""
     corpus = session.scalars(select(Corpus).where(Corpus.name == name)).one_or_none()
     if corpus is None:
-        raise NotFoundError(f"there is no corpus {name!r}; `morrow corpus list` shows those there are")
+        raise NotFoundError(f"there is no corpus {name!r}; `morrow corpus list` shows all")
     return corpus
 
 
 def corpus_views(session: Session, *, name: str | None = None, after: str = "", limit: int = 1) -> list[CorpusView]:
-    """Corpora in order of name: the one named, or the first `limit` after `after`."""
+    """Corpora in order of name: the one of that name, or the first `limit` after `after`."""
     query = select(
         Corpus,
         func.count(func.distinct(Headline.date)),
@@ -79,19 +76,20 @@ def dated_headlines(
         .where(Headline.corpus_id == corpus_id, Headline.date.between(first, last))
         .order_by(Headline.date, Headline.position)
     )
-    found: dict[dt.date, list[DatedHeadline]] = defaultdict(list)
+    by_day: dict[dt.date, list[DatedHeadline]] = defaultdict(list)
     for date, headline_id, flag, published_at in session.execute(query):
-        found[date].append(DatedHeadline(headline_id, flag, published_at))
-    return found
+        by_day[date].append(DatedHeadline(headline_id, flag, published_at))
+    return by_day
 
 
 def _usable(corpus_id: int | None, config: RunConfig) -> list[ColumnElement[bool]]:
+    # dates=warn keeps the flagged ones and counts the look-ahead.
     sound = [Headline.flag.is_(None)] if config.dates == "enforce" else []
     return [Headline.corpus_id == corpus_id, *sound]
 
 
 def calendar(session: Session, corpus_id: int | None, config: RunConfig, first: dt.date) -> list[dt.date]:
-    """The days from `first` on of which a run may use headlines, in order."""
+    """The days from `first` on with headlines that a run may use, in order."""
     query = select(Headline.date).where(*_usable(corpus_id, config), Headline.date >= first).distinct()
     return list(session.scalars(query.order_by(Headline.date)))
 
@@ -101,10 +99,10 @@ def texts_on(
 ) -> dict[dt.date, list[str]]:
     """The headlines that a run may use of each of these days, in the day's order."""
     query = select(Headline.date, Headline.text).where(*_usable(corpus_id, config), Headline.date.in_(dates))
-    found: dict[dt.date, list[str]] = defaultdict(list)
+    by_day: dict[dt.date, list[str]] = defaultdict(list)
     for date, text in session.execute(query.order_by(Headline.date, Headline.position)):
-        found[date].append(text)
-    return found
+        by_day[date].append(text)
+    return by_day
 
 
 def dates_of(session: Session, headline_ids: Collection[int]) -> dict[int, dt.date]:

@@ -1,4 +1,4 @@
-"""The headlines: what corpora there are, and how one is filled."""
+"""REST: list corpora, show one, import headlines."""
 
 from __future__ import annotations
 
@@ -8,17 +8,18 @@ from fastapi import APIRouter
 
 from services.coordinator.api.pagination import Cursor, Limit, Page, page_of
 from services.coordinator.api.params import CorpusName
+from services.coordinator.api.scopes import scope
 from services.coordinator.corpora.queries import corpus_views, day_counts, find_corpus
 from services.coordinator.corpora.schemas import CorpusDay, CorpusImport, CorpusImported, CorpusView
 from services.coordinator.corpora.service import import_rows
 from services.coordinator.dependencies import DepsDep
-from services.coordinator.scheduling.service import mature
 from shared.dates import parse_date
+from shared.errors import ConflictError, NotFoundError
 
 router = APIRouter(prefix="/v1/corpora", tags=["corpora"])
 
 
-@router.get("")
+@router.get("", openapi_extra=scope("read"))
 def list_corpora(deps: DepsDep, limit: Limit = 100, cursor: Cursor = None) -> Page[CorpusView]:
     """The corpora in order of name."""
     with deps.sessions.begin() as session:
@@ -26,7 +27,7 @@ def list_corpora(deps: DepsDep, limit: Limit = 100, cursor: Cursor = None) -> Pa
     return page_of(views, limit, lambda view: view.name)
 
 
-@router.get("/{name}")
+@router.get("/{name}", openapi_extra=scope("read", raises=[NotFoundError]))
 def show_corpus(name: CorpusName, deps: DepsDep) -> CorpusView:
     """One corpus with its counts."""
     with deps.sessions.begin() as session:
@@ -34,9 +35,9 @@ def show_corpus(name: CorpusName, deps: DepsDep) -> CorpusView:
         return corpus_views(session, name=name)[0]
 
 
-@router.get("/{name}/days")
+@router.get("/{name}/days", openapi_extra=scope("read", raises=[NotFoundError]))
 def list_corpus_days(name: CorpusName, deps: DepsDep, limit: Limit = 100, cursor: Cursor = None) -> Page[CorpusDay]:
-    """The days of a corpus in order, with how many of their headlines have a false date."""
+    """The days of a corpus in order, with the numbers of headlines that have a false date."""
     after = parse_date(cursor) if cursor else dt.date.min
     with deps.sessions.begin() as session:
         counts = [count for count in day_counts(session, find_corpus(session, name).id) if count.date > after]
@@ -44,15 +45,16 @@ def list_corpus_days(name: CorpusName, deps: DepsDep, limit: Limit = 100, cursor
     return page_of(days[: limit + 1], limit, lambda day: day.date.isoformat())
 
 
-@router.post("/{name}/imports")
+@router.post("/{name}/imports", openapi_extra=scope("operate", raises=[ConflictError], large=True))
 def import_corpus(name: CorpusName, request: CorpusImport, deps: DepsDep) -> CorpusImported:
     """Import headlines: all of them or none, unless `skip_bad`. The same rows again add nothing.
 
-    A corpus that a run has used takes only headlines of days after those in use (409); forecasts that waited for them
-    are settled next.
+    A corpus that a run has used takes only headlines of days after those in use (409). Runs that waited for outcomes
+    are resumed next.
     """
     with deps.sessions.begin() as session:
         imported = import_rows(session, name, request)
+    # A second transaction: the import stays if a run cannot be resumed, and the corpus is not locked meanwhile.
     with deps.sessions.begin() as session:
-        mature(session)
+        deps.after_import(session)
     return imported

@@ -1,4 +1,4 @@
-"""What the corpora routes take and answer."""
+"""Corpora as the API takes and returns them."""
 
 from __future__ import annotations
 
@@ -6,42 +6,46 @@ import datetime as dt
 
 from pydantic import Field
 
-from services.coordinator.corpora.rules.headlines import BadRow, Filing, RawRow
+from services.coordinator.api.imports import BadRow
+from services.coordinator.corpora.rules.headlines import Filing, RawRow
 from shared.wire import Message
 
-MOST_ROWS = 200_000
+MAX_ROWS = 200_000
 
 
 class ImportRow(Message):
-    """A row of an import: what `RawRow` holds. Times carry their zone; dates are YYYYMMDD or YYYY-MM-DD."""
+    """A row of an import, see `RawRow`. Times have a zone; dates are YYYYMMDD or YYYY-MM-DD."""
 
-    origin: str = Field(max_length=500, description="Where the row stands, such as headlines.jsonl:12.")
+    origin: str = Field(max_length=500, description="Place of the row in its file, such as headlines.jsonl:12.")
     text: str | None = None
-    published_at: str | None = Field(None, description="When the headline appeared: ISO 8601 with an offset or Z.")
-    date: str | None = Field(None, description="The day it is filed under; its day of publication when absent.")
+    published_at: str | None = Field(None, description="Publication time: ISO 8601 with an offset or Z.")
+    date: str | None = Field(None, description="The day it is filed under; by default its day of publication.")
     source: str | None = None
     link: str | None = None
-    problem: str | None = Field(None, description="Why a reader could not make a headline of it.")
+    problem: str | None = Field(None, description="Why the client could not parse it.")
 
     def raw(self) -> RawRow:
-        """The row as pure code takes it."""
+        """The row for the rules."""
         return RawRow(**self.model_dump())
 
 
 class CorpusImport(Message):
     """An import: all or nothing unless `skip_bad`."""
 
-    timezone: str = Field("UTC", description="IANA time zone in which the corpus' days begin and end.")
+    timezone: str = Field("UTC", description="IANA time zone of the corpus' days.")
     stale_after_days: float = Field(
-        3.0, ge=0, le=3650, description="A headline published longer before its day's beginning is flagged stale."
+        3.0,
+        ge=0,
+        le=3650,
+        description="A headline published more days than this before its day began is flagged stale.",
     )
-    dates: Filing = Field("keep", description="`regroup` files headlines under the day of their publication.")
+    dates: Filing = Field("keep", description="`regroup` files each headline under its day of publication.")
     skip_bad: bool = Field(False, description="Import the sound rows and report the bad ones.")
-    rows: list[ImportRow] = Field(max_length=MOST_ROWS)
+    rows: list[ImportRow] = Field(max_length=MAX_ROWS)
 
 
 class CorpusDay(Message):
-    """A day of a corpus: its headlines and how many of them were published late or long before."""
+    """A day of a corpus: numbers of its headlines, of the late and of the stale ones."""
 
     date: dt.date
     headlines: int
@@ -50,7 +54,7 @@ class CorpusDay(Message):
 
 
 class CorpusImported(Message):
-    """What an import did. `days` are those of the rows; `unchanged` rows were there before, word for word."""
+    """Result of an import. `days` are those of the rows; `unchanged` rows were stored before, word for word."""
 
     corpus: str
     added: int
@@ -62,14 +66,14 @@ class CorpusImported(Message):
 
 
 class Flagged(Message):
-    """Headlines whose date is false."""
+    """Numbers of headlines with a false date."""
 
     late: int
     stale: int
 
 
 class CorpusView(Message):
-    """A corpus. `used` says that a run was made over it: it takes only headlines of days after those in use."""
+    """A corpus. `used`: a run was made over it, so it takes only headlines of days after those in use."""
 
     name: str
     timezone: str

@@ -1,4 +1,4 @@
-"""Corpora in the database: import headlines, say what is there."""
+"""Import headlines into a corpus."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from services.coordinator.api.imports import refuse_bad_rows
 from services.coordinator.corpora.queries import day_counts
 from services.coordinator.corpora.rules.advice import advice
 from services.coordinator.corpora.rules.headlines import (
-    BadRow,
     CheckedRow,
     check_rows,
     flag_of,
@@ -24,19 +24,23 @@ from services.coordinator.corpora.schemas import CorpusDay, CorpusImport, Corpus
 from services.coordinator.models import Corpus, Day, Headline, Run
 from shared.errors import ConflictError, InvalidInputError
 
-MOST_ERRORS = 1_000
-"""Bad rows that a refusal lists; its detail says how many there are."""
-INSERT_AT_ONCE = 1_000
+INSERT_SIZE = 1_000
+"""Rows of one insert statement."""
 
 
 def import_rows(session: Session, name: str, request: CorpusImport) -> CorpusImported:
-    """Add rows to a corpus, making it if it is new. The same rows again add nothing."""
+    """Add rows to a corpus, creating it if it is new. The same rows again add nothing.
+
+    Raises InvalidInputError for bad rows unless `skip_bad`, ConflictError for other settings than the corpus has and
+    for days in use.
+    """
     zone = parse_zone(request.timezone)
     checked, bad = check_rows((row.raw() for row in request.rows), zone, request.dates)
-    _refuse_bad(bad, request.skip_bad)
+    refuse_bad_rows(bad, request.skip_bad)
     if not checked:
         raise InvalidInputError("rows: there is no headline to import; check the path and the format")
     rows, duplicates = fold(checked)
+    # Locked before the stored rows are read: two imports of the same file at once must not both find them missing.
     corpus = _locked_corpus(session, name, request)
     fresh, unchanged, folded = _against_stored(session, corpus, rows)
     _refuse_days_in_use(session, corpus, fresh)
@@ -53,17 +57,8 @@ def import_rows(session: Session, name: str, request: CorpusImport) -> CorpusImp
     )
 
 
-def _refuse_bad(bad: Sequence[BadRow], skip_bad: bool) -> None:
-    if bad and not skip_bad:
-        raise InvalidInputError(
-            f"{len(bad)} of the rows are bad and nothing was imported; mend them or import with skip_bad. "
-            f"The first is {bad[0].origin}: {bad[0].reason}",
-            errors=[{"field": row.origin, "message": row.reason} for row in bad[:MOST_ERRORS]],
-        )
-
-
 def _refuse_days_in_use(session: Session, corpus: Corpus, fresh: Sequence[CheckedRow]) -> None:
-    """What a run was planned over must stay as it was; headlines of later days let what waits for them mature."""
+    """Days that a run was planned over never change; headlines of later days settle its forecasts."""
     if corpus.used_at is None:
         return
     in_runs = select(func.greatest(func.max(Day.date), func.max(Day.outcome_date))).join(Run)
@@ -73,7 +68,7 @@ def _refuse_days_in_use(session: Session, corpus: Corpus, fresh: Sequence[Checke
     if early:
         raise ConflictError(
             f"corpus {corpus.name!r} has been used by a run and takes only headlines of days after {last}; "
-            f"{len(early)} of these are new and of earlier days: import them under another name"
+            f"{len(early)} of these are new and of earlier days; import them under another name"
         )
 
 
@@ -82,16 +77,16 @@ def _locked_corpus(session: Session, name: str, request: CorpusImport) -> Corpus
     session.execute(insert(Corpus).values(values).on_conflict_do_nothing())
     corpus = session.scalars(select(Corpus).where(Corpus.name == name).with_for_update()).one()
     for field in ("timezone", "stale_after_days"):
-        stored, wanted = getattr(corpus, field), getattr(request, field)
-        if stored != wanted:
+        stored, requested = getattr(corpus, field), getattr(request, field)
+        if stored != requested:
             raise ConflictError(
-                f"{field}: corpus {name!r} has {stored}, not {wanted}; import with {stored} or under another name"
+                f"{field}: corpus {name!r} has {stored}, not {requested}; import with {stored} or under another name"
             )
     return corpus
 
 
 def _against_stored(session: Session, corpus: Corpus, rows: Sequence[CheckedRow]) -> tuple[list[CheckedRow], int, int]:
-    """The rows that are new, how many are stored already, and how many fold into a stored one of another time."""
+    """The new rows, and the numbers of stored ones and of those that fold into a stored one of another time."""
     stored = session.execute(
         select(Headline.date, Headline.text_key, Headline.published_at, Headline.filed_under).where(
             Headline.corpus_id == corpus.id
@@ -99,6 +94,7 @@ def _against_stored(session: Session, corpus: Corpus, rows: Sequence[CheckedRow]
     ).all()
     published = {(h.date, h.text_key): h.published_at for h in stored}
     filed = {(h.filed_under, h.text_key, h.published_at): h.date for h in stored}
+    # Kept and regrouped headlines in one corpus would store the same headline twice, on different days.
     for row in rows:
         if filed.get((row.filed_under, row.text_key, row.published_at), row.date) != row.date:
             raise ConflictError(
@@ -106,9 +102,9 @@ def _against_stored(session: Session, corpus: Corpus, rows: Sequence[CheckedRow]
                 "under another day); import under another name"
             )
     fresh = [row for row in rows if (row.date, row.text_key) not in published]
-    known = [row for row in rows if (row.date, row.text_key) in published]
-    unchanged = sum(published[row.date, row.text_key] == row.published_at for row in known)
-    return fresh, unchanged, len(known) - unchanged
+    repeated = [row for row in rows if (row.date, row.text_key) in published]
+    unchanged = sum(published[row.date, row.text_key] == row.published_at for row in repeated)
+    return fresh, unchanged, len(repeated) - unchanged
 
 
 def _store(session: Session, corpus: Corpus, rows: Sequence[CheckedRow]) -> None:
@@ -120,5 +116,5 @@ def _store(session: Session, corpus: Corpus, rows: Sequence[CheckedRow]) -> None
         positions[row.date] = positions.get(row.date, -1) + 1
         flag = flag_of(row.published_at, row.date, zone, stale_after)
         values.append(asdict(row) | {"corpus_id": corpus.id, "position": positions[row.date], "flag": flag})
-    for start in range(0, len(values), INSERT_AT_ONCE):
-        session.execute(insert(Headline), values[start : start + INSERT_AT_ONCE])
+    for start in range(0, len(values), INSERT_SIZE):
+        session.execute(insert(Headline), values[start : start + INSERT_SIZE])

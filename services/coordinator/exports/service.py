@@ -18,6 +18,7 @@ from services.coordinator.exports.documents import (
 )
 from services.coordinator.exports.scored_documents import evaluations_document, training_document
 from services.coordinator.models import Alias, Attempt, Checkpoint, Corpus, Day, Group, Headline, Rollout, Run, Step
+from services.coordinator.results.queries import attempt_header
 from services.coordinator.runs.days import checkpoint_of, find_day
 from services.coordinator.runs.queries import find_run
 
@@ -74,7 +75,7 @@ def _logs(session: Session, day: Day) -> dict[str, str]:
     query = select(Step, Attempt).join(Attempt, Attempt.step_id == Step.id).where(Step.day_id == day.id)
     logs: dict[str, list[str]] = defaultdict(list)
     for step, attempt in session.execute(query.order_by(Step.kind, Step.chunk, Attempt.attempt)):
-        head = f"== {step.kind} {step.chunk} attempt {attempt.attempt} {attempt.worker} {attempt.outcome}"
+        head = attempt_header(step.kind, step.chunk, attempt)
         said = [line for line in (attempt.log.rstrip("\n"), (attempt.error or "").rstrip("\n")) if line]
         logs[step.kind].append("\n".join([head, *said]))
     return {kind: "\n".join(parts) + "\n" for kind, parts in logs.items()}

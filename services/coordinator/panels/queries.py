@@ -1,4 +1,4 @@
-"""Queries of panels and of the headlines that they hold out."""
+"""Queries of panels and of their held-out headlines."""
 
 from __future__ import annotations
 
@@ -15,24 +15,25 @@ from shared.errors import NotFoundError
 
 def find_panel(session: Session, corpus: Corpus, name: str) -> Panel:
     """The corpus' panel of that name; raises NotFoundError."""
-    found = session.scalars(select(Panel).where(Panel.corpus_id == corpus.id, Panel.name == name)).one_or_none()
-    if found is None:
+    panel = session.scalars(select(Panel).where(Panel.corpus_id == corpus.id, Panel.name == name)).one_or_none()
+    if panel is None:
         raise NotFoundError(
-            f"corpus {corpus.name!r} has no panel {name!r}; `morrow panel create {corpus.name} {name}` makes it, "
-            f"`morrow panel list {corpus.name}` shows those there are"
+            f"corpus {corpus.name!r} has no panel {name!r}; `morrow panel create {corpus.name} {name}` creates it, "
+            f"`morrow panel list {corpus.name}` shows all"
         )
-    return found
+    return panel
 
 
 def held_out(session: Session, panel: Panel) -> set[int]:
-    """Ids of the headlines that nothing may be trained on: the panel's, and those of the same text on other days."""
+    """Ids of the headlines excluded from training: the panel's, and those of the same text on other days."""
+    # By text: a repeated headline on another day would teach the panel's prompt.
     texts = select(Headline.text_key).where(Headline.id.in_(panel.headline_ids))
     same = select(Headline.id).where(Headline.corpus_id == panel.corpus_id, Headline.text_key.in_(texts))
     return set(session.scalars(same))
 
 
-def _calendar(session: Session, corpus_id: int) -> list[dt.date]:
-    """The corpus' days that hold a headline with a sound date."""
+def sound_days(session: Session, corpus_id: int) -> list[dt.date]:
+    """The corpus' days that have a headline with a sound date."""
     dates = select(Headline.date).where(Headline.corpus_id == corpus_id, Headline.flag.is_(None)).distinct()
     return list(session.scalars(dates.order_by(Headline.date)))
 
@@ -74,7 +75,7 @@ def panel_detail(session: Session, corpus: Corpus, name: str) -> PanelDetail:
     panel = find_panel(session, corpus, name)
     rows = session.scalars(select(Headline).where(Headline.id.in_(panel.headline_ids)))
     headlines = sorted(rows, key=lambda headline: (headline.date, headline.position))
-    days = _calendar(session, corpus.id)
+    days = sound_days(session, corpus.id)
     items = [
         PanelHeadline(
             id=headline.id,
@@ -90,7 +91,7 @@ def panel_detail(session: Session, corpus: Corpus, name: str) -> PanelDetail:
 
 
 def look_ahead_note(items: Sequence[PanelHeadline]) -> str:
-    """When figures on a panel are of foresight and when they are not, for its own dates."""
+    """Which checkpoints show foresight on a panel, and which look ahead, by its dates."""
     first, last = items[0].date, items[-1].date
     settled = max(item.outcome_date or item.date for item in items)
     return (

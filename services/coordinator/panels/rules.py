@@ -1,4 +1,4 @@
-"""Which headlines make a panel. Pure: a choice that depends on what the headlines are, not on how they are stored."""
+"""Selection of a panel's headlines. Pure: it depends on dates and texts, not on stored ids."""
 
 from __future__ import annotations
 
@@ -18,14 +18,15 @@ class Candidate:
     text_key: str
 
 
-def lot(seed: int, candidate: Candidate) -> str:
-    """A headline's lot: SHA-256 over seed, date and text, the same in whatever database it lies."""
+def hash_key(seed: int, candidate: Candidate) -> str:
+    """The sampling key: SHA-256 over seed, date and text, the same in every database."""
     return hashlib.sha256(f"{seed}\n{candidate.date}\n{candidate.text_key}".encode()).hexdigest()
 
 
-def draw(candidates: Sequence[Candidate], number: int, seed: int) -> list[Candidate]:
-    """The `number` candidates with the lowest lots, one of each text, in order of date and place."""
-    lots = sorted(candidates, key=lambda candidate: (lot(seed, candidate), candidate.position))
-    of_text = {candidate.text_key: candidate for candidate in reversed(lots)}
-    chosen = [candidate for candidate in lots if of_text[candidate.text_key] is candidate][:number]
+def seeded_sample(candidates: Sequence[Candidate], number: int, seed: int) -> list[Candidate]:
+    """The `number` candidates with the lowest keys, one of each text, in order of date and position."""
+    ordered = sorted(candidates, key=lambda candidate: (hash_key(seed, candidate), candidate.position))
+    # Reversed, so that of equal texts the one with the lowest key stays.
+    of_text = {candidate.text_key: candidate for candidate in reversed(ordered)}
+    chosen = [candidate for candidate in ordered if of_text[candidate.text_key] is candidate][:number]
     return sorted(chosen, key=lambda candidate: (candidate.date, candidate.position))

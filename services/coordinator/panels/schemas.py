@@ -1,4 +1,4 @@
-"""What the panel routes take and answer."""
+"""Panels as the API takes and returns them."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from shared.wire import NAME_PATTERN, Message
 
 
 class PanelRequest(Message):
-    """A panel to make: how many headlines, from which days (both ends included), by which seed."""
+    """A panel to create: number of headlines, range of days (both ends included), random seed."""
 
     model_config = ConfigDict(validate_by_name=True, validate_by_alias=True)
 
     name: str = Field(pattern=NAME_PATTERN, description="Name of the panel within its corpus.")
-    first: AnyDate | None = Field(None, alias="from", description="First day; the corpus' first when absent.")
-    last: AnyDate | None = Field(None, alias="to", description="Last day; the corpus' last when absent.")
-    headlines: int = Field(12, ge=1, le=10_000, description="How many headlines.")
-    seed: int = Field(0, ge=0, le=2**31 - 1, description="Another seed chooses other headlines.")
+    first: AnyDate | None = Field(None, alias="from", description="First day; by default the corpus' first.")
+    last: AnyDate | None = Field(None, alias="to", description="Last day; by default the corpus' last.")
+    headlines: int = Field(12, ge=1, le=10_000, description="Number of headlines.")
+    seed: int = Field(0, ge=0, le=2**31 - 1, description="Random seed of the selection.")
 
 
 class PanelHeadline(Message):
@@ -33,7 +33,7 @@ class PanelHeadline(Message):
 
 
 class PanelView(Message):
-    """A panel. `first` and `last` are the range that its headlines were chosen from; `runs` are scored on it."""
+    """A panel. Its headlines were selected from `first` to `last`; `runs` are scored on it."""
 
     corpus: str
     name: str
@@ -46,7 +46,7 @@ class PanelView(Message):
 
 
 class PanelDetail(PanelView):
-    """A panel with its headlines in order of date. `look_ahead` says when figures on it are of foresight."""
+    """A panel with its headlines in order of date. `look_ahead` says which checkpoints show foresight on it."""
 
     items: list[PanelHeadline]
     look_ahead: str

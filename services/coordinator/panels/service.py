@@ -1,4 +1,4 @@
-"""Panels as they are stored: make one, find one, say what it holds."""
+"""Create a panel."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from services.coordinator.models import Corpus, Headline, Panel
-from services.coordinator.panels.queries import _calendar, find_panel
-from services.coordinator.panels.rules import Candidate, draw
+from services.coordinator.panels.queries import find_panel, sound_days
+from services.coordinator.panels.rules import Candidate, seeded_sample
 from services.coordinator.panels.schemas import PanelRequest
 from shared.errors import ConflictError, InvalidInputError
 
 
 def create_panel(session: Session, corpus: Corpus, request: PanelRequest) -> tuple[Panel, bool]:
-    """Make a panel, and whether it is new: the same request again answers the panel that it made.
+    """Create a panel; returns it, and whether it is new: the same request again gets the panel that it created.
 
-    Raises ConflictError if the name stands for another one, InvalidInputError if there are too few headlines.
+    Raises ConflictError if the name is taken by another one, InvalidInputError if there are too few headlines.
     """
     stored = session.scalars(select(Panel).where(Panel.corpus_id == corpus.id, Panel.name == request.name))
     if (panel := stored.one_or_none()) is not None:
         _refuse_another(corpus, panel, request)
         return panel, False
     candidates = _candidates(session, corpus, request)
-    chosen = draw(candidates, request.headlines, request.seed)
+    chosen = seeded_sample(candidates, request.headlines, request.seed)
     if len(chosen) < request.headlines:
         raise InvalidInputError(_too_few(session, corpus, request, len(chosen)))
     values = {
@@ -33,20 +33,22 @@ def create_panel(session: Session, corpus: Corpus, request: PanelRequest) -> tup
         "first": request.first or min(candidate.date for candidate in candidates),
         "last": request.last or max(candidate.date for candidate in candidates),
         "seed": request.seed,
-        "asked": _asked(request),
+        "asked": _request_fields(request),
     }
-    made = session.scalar(insert(Panel).values(values).on_conflict_do_nothing().returning(Panel.id))
+    inserted = session.scalar(insert(Panel).values(values).on_conflict_do_nothing().returning(Panel.id))
+    # Read again: a request at the same time may have inserted the panel, then this one must equal it.
     panel = find_panel(session, corpus, request.name)
     _refuse_another(corpus, panel, request)
-    return panel, made is not None
+    return panel, inserted is not None
 
 
-def _asked(request: PanelRequest) -> dict[str, object]:
+def _request_fields(request: PanelRequest) -> dict[str, object]:
     return request.model_dump(mode="json", by_alias=True, exclude={"name"})
 
 
 def _refuse_another(corpus: Corpus, panel: Panel, request: PanelRequest) -> None:
-    wanted = _asked(request)
+    requested = _request_fields(request)
+    # Panels from before requests were stored are compared by what they became.
     stored = panel.asked or {
         "from": str(panel.first),
         "to": str(panel.last),
@@ -54,21 +56,22 @@ def _refuse_another(corpus: Corpus, panel: Panel, request: PanelRequest) -> None
         "seed": panel.seed,
     }
     differing = [
-        f"{key} {'open' if stored[key] is None else stored[key]}, not {'open' if asked is None else asked}"
-        for key, asked in wanted.items()
-        if stored[key] != asked
+        f"{key} {'open' if stored[key] is None else stored[key]}, not {'open' if value is None else value}"
+        for key, value in requested.items()
+        if stored[key] != value
     ]
     if differing:
         raise ConflictError(
-            f"name: panel {panel.name!r} of corpus {corpus.name!r} was made with {'; '.join(differing)}, and a panel "
-            "never changes; choose another name"
+            f"name: panel {panel.name!r} of corpus {corpus.name!r} was created with {'; '.join(differing)}, and a "
+            "panel never changes; choose another name"
         )
 
 
 def _candidates(session: Session, corpus: Corpus, request: PanelRequest) -> list[Candidate]:
-    """The sound headlines of the range that a later day of the corpus can settle."""
+    """The headlines of the range with a sound date and a later day of the corpus that settles them."""
     if request.first and request.last and request.first > request.last:
         raise InvalidInputError(f"from: {request.first} lies after to ({request.last}); swap them")
+    # The corpus' last day has no later one that would settle a forecast.
     last_day = select(func.max(Headline.date)).where(Headline.corpus_id == corpus.id, Headline.flag.is_(None))
     query = select(Headline.id, Headline.date, Headline.position, Headline.text_key).where(
         Headline.corpus_id == corpus.id, Headline.flag.is_(None), Headline.date < last_day.scalar_subquery()
@@ -80,11 +83,11 @@ def _candidates(session: Session, corpus: Corpus, request: PanelRequest) -> list
     return [Candidate(*row) for row in session.execute(query.order_by(Headline.date, Headline.position))]
 
 
-def _too_few(session: Session, corpus: Corpus, request: PanelRequest, found: int) -> str:
-    days = _calendar(session, corpus.id)
+def _too_few(session: Session, corpus: Corpus, request: PanelRequest, number: int) -> str:
+    days = sound_days(session, corpus.id)
     span = f"its days with sound dates lie from {days[0]} to {days[-1]}" if days else "it has no day with sound dates"
     return (
-        f"headlines: corpus {corpus.name!r} has {found} different headlines with a sound date and an outcome day from "
+        f"headlines: corpus {corpus.name!r} has {number} different headlines with a sound date and an outcome day from "
         f"{request.first or 'its start'} to {request.last or 'its end'}, not {request.headlines}: ask for fewer or "
         f"widen from and to; {span}, and the last of them has no outcome day"
     )

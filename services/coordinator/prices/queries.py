@@ -1,4 +1,4 @@
-"""Price sets as they are stored: what they hold, how far they reach, and the closes that claims are settled against."""
+"""Queries of price sets: instruments, spans, coverage, and the closes that settle claims."""
 
 from __future__ import annotations
 
@@ -18,30 +18,30 @@ from shared.wire import PriceSeries
 
 def price_set(session: Session, name: str) -> PriceSet:
     """The price set of that name; raises NotFoundError."""
-    found = session.scalars(select(PriceSet).where(PriceSet.name == name)).one_or_none()
-    if found is None:
+    row = session.scalars(select(PriceSet).where(PriceSet.name == name)).one_or_none()
+    if row is None:
         raise NotFoundError(
-            f"there is no price set {name!r}; `morrow prices import PATH --name {name}` makes it, "
-            "`morrow prices list` shows those there are"
+            f"there is no price set {name!r}; `morrow prices import PATH --name {name}` creates it, "
+            "`morrow prices list` shows all"
         )
-    return found
+    return row
 
 
 def covered_until(session: Session, set_name: str) -> dt.date | None:
-    """The last date of which every instrument of a set has a close or a later one: the earliest of their last dates.
+    """The last date up to which every instrument of a set has closes: the earliest of their last dates.
 
     None if the set is empty; raises NotFoundError.
     """
     last = select(func.max(Close.date).label("last")).join(Instrument).group_by(Instrument.id)
     of_set = last.where(Instrument.set_id == price_set(session, set_name).id).subquery()
-    found: dt.date | None = session.scalar(select(func.min(of_set.c.last)))
-    return found
+    earliest: dt.date | None = session.scalar(select(func.min(of_set.c.last)))
+    return earliest
 
 
 def series(session: Session, set_name: str, first: dt.date, last: dt.date) -> list[PriceSeries]:
-    """The closes of a set from `first` to `last`, both included, in order of symbol; raises NotFoundError.
+    """The closes of a set from `first` to `last`, both included, by symbol in order; raises NotFoundError.
 
-    An instrument without a close in the range has an empty series: its name is known, its claims cannot be settled.
+    An instrument without a close in the range has an empty series: claims name it, but cannot be settled.
     """
     set_id = price_set(session, set_name).id
     query = select(Close).join(Instrument).where(Instrument.set_id == set_id, Close.date.between(first, last))
@@ -80,22 +80,22 @@ def price_set_views(session: Session, *, after: str = "", limit: int = 100) -> l
     )
     return [
         PriceSetView(
-            name=found.name,
+            name=row.name,
             instruments=instruments,
             closes=closes,
             first=first,
             last=last,
-            covered_until=covered_until(session, found.name),
-            created_at=found.created_at,
+            covered_until=covered_until(session, row.name),
+            created_at=row.created_at,
         )
-        for found, instruments, closes, first, last in session.execute(
+        for row, instruments, closes, first, last in session.execute(
             query.group_by(PriceSet.id).order_by(PriceSet.name).limit(limit)
         ).all()
     ]
 
 
 def instrument_views(session: Session, set_id: int, ids: Collection[int] | None = None) -> list[InstrumentView]:
-    """The instruments of a set, or those among `ids`, in order of symbol, with how far their closes reach."""
+    """The instruments of a set, or those among `ids`, in order of symbol, with number and range of their closes."""
     query = select(Instrument, func.count(Close.date), func.min(Close.date), func.max(Close.date))
     query = query.outerjoin(Close, Close.instrument_id == Instrument.id).where(Instrument.set_id == set_id)
     if ids is not None:
@@ -112,17 +112,17 @@ def instrument_views(session: Session, set_id: int, ids: Collection[int] | None 
 
 def price_set_detail(session: Session, name: str) -> PriceSetDetail:
     """One set with its instruments; raises NotFoundError."""
-    found = price_set(session, name)
+    row = price_set(session, name)
     return PriceSetDetail(
-        name=found.name,
+        name=row.name,
         covered_until=covered_until(session, name),
-        created_at=found.created_at,
-        instruments=instrument_views(session, found.id),
+        created_at=row.created_at,
+        instruments=instrument_views(session, row.id),
     )
 
 
 def spans(session: Session, set_name: str) -> list[Span]:
-    """The span of each instrument of a set that has closes, in order of symbol; none if there is no such set."""
+    """The spans of a set's instruments that have closes, in order of symbol; empty for an unknown set."""
     query = select(Instrument.symbol, func.min(Close.date), func.max(Close.date))
     query = query.join(PriceSet, PriceSet.id == Instrument.set_id).join(Close, Close.instrument_id == Instrument.id)
     query = query.where(PriceSet.name == set_name).group_by(Instrument.id).order_by(Instrument.symbol)

@@ -1,4 +1,4 @@
-"""What a price set accepts. Pure: rows in, checked closes and what is wrong with the others out."""
+"""Validation of closes, and names of instruments. Pure."""
 
 from __future__ import annotations
 
@@ -8,18 +8,19 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from services.coordinator.corpora.rules.headlines import BadRow, clean_text
+from services.coordinator.api.imports import BadRow
+from services.coordinator.corpora.rules.headlines import clean_text
 from shared.dates import parse_date
 from shared.errors import InvalidInputError
 
-MOST_NAME = 64
-"""Characters a symbol or an alias may have."""
+MAX_NAME = 64
+"""Maximum length of a symbol or an alias, in characters."""
 _TIME_OF_DAY = re.compile(r"[ T]\d{2}:\d{2}.*")
 
 
 @dataclass(frozen=True)
 class RawPrice:
-    """A close as it was handed in. `origin` says where it stands (file:line); `problem` what a reader found."""
+    """A close as imported. `origin`: its place (file:line); `problem`: why the client could not parse it."""
 
     origin: str
     symbol: str | None = None
@@ -31,7 +32,7 @@ class RawPrice:
 
 @dataclass(frozen=True)
 class CheckedPrice:
-    """A sound close, above 0."""
+    """A valid close, above 0."""
 
     origin: str
     symbol: str
@@ -41,7 +42,7 @@ class CheckedPrice:
 
 
 def name_key(name: str) -> str:
-    """What makes two names of instruments the same: case and white space do not."""
+    """The key by which names of instruments are equal: regardless of case and white space."""
     return " ".join(name.split()).casefold()
 
 
@@ -52,8 +53,8 @@ def _clean_name(field: str, text: str | None) -> str:
         name = clean_text(text)
     except InvalidInputError as error:
         raise InvalidInputError(error.detail.replace("text", field, 1)) from error
-    if len(name) > MOST_NAME:
-        raise InvalidInputError(f"{field} has {len(name)} characters, the most is {MOST_NAME}: shorten it")
+    if len(name) > MAX_NAME:
+        raise InvalidInputError(f"{field} has {len(name)} characters, the maximum is {MAX_NAME}: shorten it")
     return name
 
 
@@ -65,13 +66,14 @@ def parse_close(text: str | None) -> float:
         close = float(text)
     except ValueError as error:
         raise InvalidInputError(f"close {text!r} is not a number: write it like 6449.8") from error
+    # float() also parses nan and inf.
     if not math.isfinite(close) or close <= 0:
-        raise InvalidInputError(f"close {text!r} is not above 0: changes in per cent need one that is")
+        raise InvalidInputError(f"close {text!r} is not above 0: a change in per cent needs a close above 0")
     return close
 
 
 def check_price(row: RawPrice) -> CheckedPrice:
-    """A row as a close; a time of day behind the date counts for nothing. Raises InvalidInputError."""
+    """A row as a close; a time of day after the date is ignored. Raises InvalidInputError."""
     if row.problem:
         raise InvalidInputError(row.problem)
     symbol = _clean_name("symbol", row.symbol)
@@ -88,9 +90,9 @@ def check_price(row: RawPrice) -> CheckedPrice:
 
 
 def check_prices(rows: Iterable[RawPrice]) -> tuple[list[CheckedPrice], list[BadRow], int]:
-    """The sound rows without repetitions, the bad ones, and how many repeated a row before them.
+    """The valid rows without repetitions, the bad ones, and the number of repetitions.
 
-    A row is bad, too, if a row before it gives the same symbol another close on the same date.
+    A row that contradicts an earlier close of the same symbol and date is bad, too.
     """
     good: dict[tuple[str, dt.date], CheckedPrice] = {}
     bad: list[BadRow] = []
@@ -117,7 +119,7 @@ def _refuse_other_close(row: CheckedPrice, first: CheckedPrice) -> None:
 
 @dataclass(frozen=True)
 class Names:
-    """An instrument's symbol and its aliases, in the order in which they were given."""
+    """An instrument's symbol and its aliases, in their order."""
 
     symbol: str
     aliases: tuple[str, ...] = ()
@@ -126,22 +128,23 @@ class Names:
 def merge_names(stored: Sequence[Names], rows: Sequence[CheckedPrice]) -> list[Names]:
     """All instruments after an import: the stored ones, then the new ones, each with the aliases of both.
 
-    Raises InvalidInputError if a name would stand for two instruments: no claim could tell which one is meant.
+    Raises InvalidInputError if a name would mean two instruments: a claim that uses it would be ambiguous.
     """
     merged = {name_key(names.symbol): names for names in stored}
     for row in rows:
-        known = merged.setdefault(name_key(row.symbol), Names(row.symbol))
+        stored_names = merged.setdefault(name_key(row.symbol), Names(row.symbol))
         if row.aliases:
-            merged[name_key(row.symbol)] = Names(known.symbol, _united(known, row.aliases))
+            merged[name_key(row.symbol)] = Names(stored_names.symbol, _united(stored_names, row.aliases))
     _refuse_shared(list(merged.values()))
     return list(merged.values())
 
 
-def _united(known: Names, aliases: Sequence[str]) -> tuple[str, ...]:
+def _united(instrument: Names, aliases: Sequence[str]) -> tuple[str, ...]:
     names: dict[str, str] = {}
-    for name in (*known.aliases, *aliases):
+    for name in (*instrument.aliases, *aliases):
+        # The first spelling of a name stays.
         names.setdefault(name_key(name), name)
-    names.pop(name_key(known.symbol), None)
+    names.pop(name_key(instrument.symbol), None)
     return tuple(names.values())
 
 

@@ -1,4 +1,4 @@
-"""What the prices routes take and answer."""
+"""Price sets as the API takes and returns them."""
 
 from __future__ import annotations
 
@@ -6,25 +6,25 @@ import datetime as dt
 
 from pydantic import Field
 
-from services.coordinator.corpora.rules.headlines import BadRow
+from services.coordinator.api.imports import BadRow
 from services.coordinator.prices.rules import RawPrice
 from shared.wire import Message
 
-MOST_CLOSES = 500_000
+MAX_ROWS = 500_000
 
 
 class PriceRow(Message):
-    """A row of an import as it stands in a file: text, whatever it should be."""
+    """A row of an import, all fields as text, see `RawPrice`."""
 
-    origin: str = Field(max_length=500, description="Where the row stands, such as closes.csv:12.")
+    origin: str = Field(max_length=500, description="Place of the row in its file, such as closes.csv:12.")
     symbol: str | None = None
     date: str | None = Field(None, description="YYYYMMDD or YYYY-MM-DD, in the time zone of the exchange.")
     close: str | None = Field(None, description="A number above 0.")
     aliases: str | None = Field(None, description="Other names of the instrument, separated by |.")
-    problem: str | None = Field(None, description="Why a reader could not make a row of it.")
+    problem: str | None = Field(None, description="Why the client could not parse it.")
 
     def raw(self) -> RawPrice:
-        """The row as pure code takes it."""
+        """The row for the rules."""
         return RawPrice(**self.model_dump())
 
 
@@ -32,12 +32,12 @@ class PricesImport(Message):
     """An import: all or nothing unless `skip_bad`."""
 
     skip_bad: bool = Field(False, description="Import the sound rows and report the bad ones.")
-    replace: bool = Field(False, description="Let a close replace another one of the same symbol and date.")
-    rows: list[PriceRow] = Field(max_length=MOST_CLOSES)
+    replace: bool = Field(False, description="Replace stored closes that differ.")
+    rows: list[PriceRow] = Field(max_length=MAX_ROWS)
 
 
 class InstrumentView(Message):
-    """An instrument: its names, how many closes it has, the first and the last of them."""
+    """An instrument: its names, and the number, first and last date of its closes."""
 
     symbol: str
     aliases: list[str]
@@ -47,7 +47,7 @@ class InstrumentView(Message):
 
 
 class PricesImported(Message):
-    """What an import did. `duplicates` repeat a row of the import, `unchanged` rows were there before."""
+    """Result of an import. `duplicates` repeat a row of the import, `unchanged` rows were stored before."""
 
     name: str
     added: int
@@ -60,7 +60,7 @@ class PricesImported(Message):
 
 
 class PriceSetView(Message):
-    """A price set. Up to `covered_until` claims about every one of its instruments can be settled."""
+    """A price set. Claims about any of its instruments can be settled up to `covered_until`."""
 
     name: str
     instruments: int
@@ -72,7 +72,7 @@ class PriceSetView(Message):
 
 
 class PriceSetDetail(Message):
-    """A price set, instrument by instrument."""
+    """A price set with its instruments."""
 
     name: str
     covered_until: dt.date | None

@@ -9,70 +9,61 @@ from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from services.coordinator.corpora.rules.headlines import BadRow
+from services.coordinator.api.imports import MAX_ERRORS, refuse_bad_rows
 from services.coordinator.models import Close, Instrument, PriceSet
 from services.coordinator.prices.queries import covered_until, instrument_views
 from services.coordinator.prices.rules import CheckedPrice, Names, check_prices, merge_names, name_key
 from services.coordinator.prices.schemas import PricesImport, PricesImported
 from shared.errors import ConflictError, InvalidInputError
 
-MOST_ERRORS = 1_000
-"""Rows that a refusal lists; its detail says how many there are."""
-AT_ONCE = 10_000
+INSERT_SIZE = 10_000
+"""Rows of one insert statement: three parameters each, and Postgres takes 65,535."""
 
 Key = tuple[int, dt.date]
 
 
 def import_prices(session: Session, name: str, request: PricesImport) -> PricesImported:
-    """Add closes to a set, making it if it is new. The same rows again add nothing.
+    """Add closes to a set, creating it if it is new. The same rows again add nothing.
 
-    Raises InvalidInputError for bad rows unless `skip_bad`, ConflictError for other closes than the stored ones unless
-    `replace`.
+    Raises InvalidInputError for bad rows unless `skip_bad`, ConflictError for closes that differ from stored ones
+    unless `replace`.
     """
     checked, bad, duplicates = check_prices(row.raw() for row in request.rows)
-    _refuse_bad(bad, request.skip_bad)
+    refuse_bad_rows(bad, request.skip_bad)
     if not checked:
         raise InvalidInputError("rows: there is no close to import; check the path and the format")
-    found = _locked_set(session, name)
-    ids = _store_names(session, found, checked)
-    wanted = {(ids[name_key(row.symbol)], row.date): row for row in checked}
-    stored = _stored(session, found, wanted)
-    others = {key: row for key, row in wanted.items() if stored.get(key, row.close) != row.close}
+    # Locked before the stored closes are read, so that imports at the same time see those of one another.
+    price_set = _locked_set(session, name)
+    ids = _store_names(session, price_set, checked)
+    imported = {(ids[name_key(row.symbol)], row.date): row for row in checked}
+    stored = _stored(session, price_set, imported)
+    others = {key: row for key, row in imported.items() if stored.get(key, row.close) != row.close}
     if others and not request.replace:
         raise _contradiction(name, [(row, stored[key]) for key, row in others.items()])
-    fresh = {key: row for key, row in wanted.items() if key not in stored}
+    fresh = {key: row for key, row in imported.items() if key not in stored}
     _store(session, fresh | others)
-    touched = {instrument_id for instrument_id, _ in wanted}
+    touched = {instrument_id for instrument_id, _ in imported}
     return PricesImported(
         name=name,
         added=len(fresh),
         replaced=len(others),
-        unchanged=len(wanted) - len(fresh) - len(others),
+        unchanged=len(imported) - len(fresh) - len(others),
         duplicates=duplicates,
         bad=bad,
         covered_until=covered_until(session, name),
-        instruments=instrument_views(session, found.id, touched),
+        instruments=instrument_views(session, price_set.id, touched),
     )
 
 
-def _refuse_bad(bad: Sequence[BadRow], skip_bad: bool) -> None:
-    if bad and not skip_bad:
-        raise InvalidInputError(
-            f"{len(bad)} of the rows are bad and nothing was imported; mend them or import with skip_bad. "
-            f"The first is {bad[0].origin}: {bad[0].reason}",
-            errors=[{"field": row.origin, "message": row.reason} for row in bad[:MOST_ERRORS]],
-        )
-
-
 def _contradiction(name: str, rows: Sequence[tuple[CheckedPrice, float]]) -> ConflictError:
-    said = [
+    errors = [
         {"field": row.origin, "message": f"{row.symbol} on {row.date} is {close}, not {row.close}"}
         for row, close in rows
     ]
     return ConflictError(
-        f"{len(rows)} closes differ from those that price set {name!r} has, and nothing was imported; mend them or "
-        f"import with replace. The first is {said[0]['field']}: {said[0]['message']}",
-        errors=said[:MOST_ERRORS],
+        f"{len(rows)} closes differ from those of price set {name!r}, and nothing was imported; mend them or "
+        f"import with replace. The first is {errors[0]['field']}: {errors[0]['message']}",
+        errors=errors[:MAX_ERRORS],
     )
 
 
@@ -81,24 +72,26 @@ def _locked_set(session: Session, name: str) -> PriceSet:
     return session.scalars(select(PriceSet).where(PriceSet.name == name).with_for_update()).one()
 
 
-def _store_names(session: Session, found: PriceSet, rows: Sequence[CheckedPrice]) -> dict[str, int]:
+def _store_names(session: Session, price_set: PriceSet, rows: Sequence[CheckedPrice]) -> dict[str, int]:
     """Store the instruments with their aliases; their ids by the key of their symbol."""
-    known = {name_key(i.symbol): i for i in session.scalars(select(Instrument).where(Instrument.set_id == found.id))}
-    before = [Names(instrument.symbol, tuple(instrument.aliases)) for instrument in known.values()]
+    by_key = {
+        name_key(i.symbol): i for i in session.scalars(select(Instrument).where(Instrument.set_id == price_set.id))
+    }
+    before = [Names(instrument.symbol, tuple(instrument.aliases)) for instrument in by_key.values()]
     for names in merge_names(before, rows):
         key = name_key(names.symbol)
-        if key not in known:
-            known[key] = Instrument(set_id=found.id, symbol=names.symbol)
-            session.add(known[key])
-        known[key].aliases = list(names.aliases)
+        if key not in by_key:
+            by_key[key] = Instrument(set_id=price_set.id, symbol=names.symbol)
+            session.add(by_key[key])
+        by_key[key].aliases = list(names.aliases)
     session.flush()
-    return {key: instrument.id for key, instrument in known.items()}
+    return {key: instrument.id for key, instrument in by_key.items()}
 
 
-def _stored(session: Session, found: PriceSet, wanted: dict[Key, CheckedPrice]) -> dict[Key, float]:
+def _stored(session: Session, price_set: PriceSet, imported: dict[Key, CheckedPrice]) -> dict[Key, float]:
     """The closes that the set has on the dates of the rows."""
-    dates = [date for _, date in wanted]
-    query = select(Close).join(Instrument).where(Instrument.set_id == found.id)
+    dates = [date for _, date in imported]
+    query = select(Close).join(Instrument).where(Instrument.set_id == price_set.id)
     rows = session.scalars(query.where(Close.date.between(min(dates), max(dates))))
     return {(row.instrument_id, row.date): row.close for row in rows}
 
@@ -108,8 +101,8 @@ def _store(session: Session, rows: dict[Key, CheckedPrice]) -> None:
         {"instrument_id": instrument_id, "date": date, "close": row.close}
         for (instrument_id, date), row in rows.items()
     ]
-    for start in range(0, len(values), AT_ONCE):
-        statement = insert(Close).values(values[start : start + AT_ONCE])
+    for start in range(0, len(values), INSERT_SIZE):
+        statement = insert(Close).values(values[start : start + INSERT_SIZE])
         session.execute(
             statement.on_conflict_do_update(
                 index_elements=[Close.instrument_id, Close.date], set_={"close": statement.excluded.close}

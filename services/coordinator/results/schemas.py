@@ -1,4 +1,4 @@
-"""What the routes answer about steps, rollouts, evaluations, checkpoints, aliases and events."""
+"""Steps, rollouts, evaluations and events as the API returns them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class AttemptView(Message):
 
 
 class StepView(Message):
-    """A piece of a day's work. `attempt` is the fence; `items` are headline ids (generate) or group ids (evaluate)."""
+    """A step of a day. `attempt` is the fence; `items` are headline ids (generate) or group ids (evaluate)."""
 
     id: int
     run: str
@@ -58,7 +58,7 @@ class Sampled(Message):
 
 
 class RolloutView(Message):
-    """A sampled forecast. `tokens` is set when asked for."""
+    """A sampled forecast. `tokens` is set if the request asks for tokens."""
 
     id: int
     date: dt.date
@@ -84,7 +84,7 @@ class RolloutView(Message):
 
 
 class EvaluationView(EvaluationRecord):
-    """Everything scored about a rollout, with the day and group it belongs to."""
+    """The scores of a rollout, with its day and group."""
 
     date: dt.date
     group_id: int
@@ -92,7 +92,7 @@ class EvaluationView(EvaluationRecord):
 
 
 class EventView(Message):
-    """What happened, in words."""
+    """An event of a run; `message` is one sentence."""
 
     id: int
     at: dt.datetime

@@ -1,52 +1,53 @@
-"""What the routes of the serving side share for as long as the coordinator runs."""
+"""Collaborators that the serving routes share for as long as the coordinator runs."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Annotated
 
-from fastapi.concurrency import run_in_threadpool
+from fastapi import Depends, Request
 
 from services.coordinator.database import Sessions
 from services.coordinator.serving.forecasts import Forecaster
-from services.coordinator.serving.limits import ServingRules
-from services.coordinator.serving.polling import Watch
-from services.coordinator.serving.promotions import Standing, Waiters, standing_of
-from services.coordinator.serving.queries import wanted
-from services.coordinator.serving.syncer_client import Forwarder
+from services.coordinator.serving.limits import ServingLimits
+from services.coordinator.serving.polling import CachedPoll
+from services.coordinator.serving.promotions import PromotionWaiter
+from services.coordinator.serving.queries import desired_checkpoints
+from services.coordinator.serving.syncer_client import SyncerClient
 from shared.wire import WantedCheckpoints
 
 
 @dataclass(frozen=True)
-class ServingSide:
-    """The collaborators of the serving routes."""
+class ServingDeps:
+    """The collaborators of the serving routes. `desired` polls the checkpoints that engines should load."""
 
-    sessions: Sessions
-    rules: ServingRules
+    limits: ServingLimits
     forecaster: Forecaster
-    watch: Watch[WantedCheckpoints]
-    waiters: Waiters
+    desired: CachedPoll[WantedCheckpoints]
+    waiter: PromotionWaiter
 
     @classmethod
-    def over(cls, sessions: Sessions, rules: ServingRules) -> ServingSide:
-        """The serving side over a database."""
+    def over(cls, sessions: Sessions, limits: ServingLimits) -> ServingDeps:
+        """Serving over a database."""
 
         def read() -> WantedCheckpoints:
             with sessions.begin() as session:
-                return wanted(session)
+                return desired_checkpoints(session)
 
-        forecaster = Forecaster(sessions, rules, Forwarder(rules.most_forecasts))
-        return cls(sessions, rules, forecaster, Watch(read), Waiters(rules.most_waiting))
-
-    def standing(self, checkpoint: str) -> Callable[[], Awaitable[Standing]]:
-        """A look at how the engines stand to a checkpoint."""
-
-        def look() -> Standing:
-            with self.sessions.begin() as session:
-                return standing_of(session, checkpoint, self.rules.stale_after)
-
-        return lambda: run_in_threadpool(look)
+        forecaster = Forecaster(sessions, limits, SyncerClient(limits.max_forecasts))
+        waiter = PromotionWaiter(sessions, limits.stale_after, limits.max_waiting)
+        return cls(limits, forecaster, CachedPoll(read), waiter)
 
     async def close(self) -> None:
         """Close the connections to syncers."""
-        await self.forecaster.forwarder.close()
+        await self.forecaster.client.close()
+
+
+def get_serving(request: Request) -> ServingDeps:
+    """The application's serving collaborators."""
+    serving = request.app.state.serving
+    assert isinstance(serving, ServingDeps)  # noqa: S101 - create_app sets it; narrows the type
+    return serving
+
+
+ServingDep = Annotated[ServingDeps, Depends(get_serving)]

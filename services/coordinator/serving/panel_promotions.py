@@ -1,7 +1,7 @@
-"""promote=panel: once the panel's day of a checkpoint is scored, serves it if its figures bear it out.
+"""promote=panel: once the panel day of a checkpoint is scored, serves it if the panel gate passes.
 
-What is decided is stored in that day's decisions with the figures that decided it. Files are hashed between two
-transactions; if something else is served by the second, it is decided anew.
+The verdict is stored in that day's decisions with its figures. Files are hashed between two transactions; if another
+checkpoint is served by the second one, the verdict is reached anew.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from services.coordinator.models import Checkpoint, Day, Evaluation, Group, Roll
 from services.coordinator.runs.days import checkpoint_of
 from services.coordinator.runs.queries import note
 from services.coordinator.serving.promotions import promote_now
-from services.coordinator.serving.rules import Units, compared
+from services.coordinator.serving.rules import Units, non_inferior
 from services.coordinator.states import OPEN_DAYS
 from shared.checkpoints import CheckpointStore
 from shared.errors import CheckpointCorruptError
@@ -30,7 +30,7 @@ DECISION = "promote"
 
 @dataclass(frozen=True)
 class Verdict:
-    """What is to become of a checkpoint, why, and by which figures. `served` is what was served at the time."""
+    """Whether to promote a checkpoint, with reason and figures. `served` is the checkpoint served at the time."""
 
     ref: CheckpointRef
     served: str | None
@@ -40,8 +40,8 @@ class Verdict:
     figures: dict[str, Any]
 
 
-def decide_promotions(sessions: Sessions, store: CheckpointStore, most: int = 100) -> int:
-    """Decide about up to `most` scored checkpoints, the earliest first; answers how many were decided."""
+def decide_promotions(sessions: Sessions, store: CheckpointStore, limit: int = 100) -> int:
+    """Decide on up to `limit` scored checkpoints, the earliest first; returns the number decided."""
     with sessions.begin() as session:
         day_ids = session.scalars(
             select(Day.id)
@@ -50,7 +50,7 @@ def decide_promotions(sessions: Sessions, store: CheckpointStore, most: int = 10
             .where(Day.role == "panel", Day.state == "scored", Day.policy_day_id.is_not(None))
             .where(~Day.decisions.has_key(DECISION))
             .order_by(Day.date, Day.id)
-            .limit(most)
+            .limit(limit)
         ).all()
     return sum(_decide(sessions, store, day_id) for day_id in day_ids)
 
@@ -61,6 +61,7 @@ def _decide(sessions: Sessions, store: CheckpointStore, day_id: int) -> bool:
     if verdict is None:
         return False
     if verdict.promote:
+        # Outside of a transaction: hashing takes seconds, and locks would wait for it.
         try:
             store.verified(verdict.ref)
         except CheckpointCorruptError as error:
@@ -70,7 +71,7 @@ def _decide(sessions: Sessions, store: CheckpointStore, day_id: int) -> bool:
 
 
 def _verdict(session: Session, day: Day) -> Verdict | None:
-    """What the figures say; None as long as those of the served checkpoint are still to come."""
+    """The verdict by the figures; None while those of the served checkpoint are pending."""
     checkpoint = checkpoint_of(session, day.policy_day_id)
     ref = reference(checkpoint)
     if checkpoint is None or ref is None:
@@ -103,18 +104,20 @@ def _place(session: Session, checkpoint: Checkpoint) -> int:
 
 def _weigh(ref: CheckpointRef, served: str | None, against: str, mine: PanelScores, other: PanelScores) -> Verdict:
     figures = {
-        "raw_validity": compared(mine.raw_validity, other.raw_validity),
-        "composite": compared(mine.composite, other.composite),
+        "raw_validity": non_inferior(mine.raw_validity, other.raw_validity),
+        "composite": non_inferior(mine.composite, other.composite),
     }
-    worse = [name.replace("_", " ") for name, found in figures.items() if not found.holds]
-    said = ", ".join(
-        f"{name.replace('_', ' ')} {_brief(found.candidate)} against {_brief(found.other)} (margin {found.margin:.3f})"
-        for name, found in figures.items()
+    worse = [name.replace("_", " ") for name, test in figures.items() if not test.passes]
+    summary = ", ".join(
+        f"{name.replace('_', ' ')} {_brief(test.candidate)} against {_brief(test.other)} (margin {test.margin:.3f})"
+        for name, test in figures.items()
     )
     reason = (
-        f"{' and '.join(worse)} {'is' if len(worse) == 1 else 'are'} worse: {said}" if worse else f"no worse: {said}"
+        f"{' and '.join(worse)} {'is' if len(worse) == 1 else 'are'} worse: {summary}"
+        if worse
+        else f"no worse: {summary}"
     )
-    return Verdict(ref, served, not worse, reason, against, {name: asdict(found) for name, found in figures.items()})
+    return Verdict(ref, served, not worse, reason, against, {name: asdict(test) for name, test in figures.items()})
 
 
 def _brief(value: float | None) -> str:
@@ -127,8 +130,13 @@ def _carry_out(session: Session, day_id: int, verdict: Verdict) -> bool:
     ).one()
     if DECISION in day.decisions or lock_served(session) != verdict.served:
         return False
-    said = {"value": verdict.promote, "reason": verdict.reason, "against": verdict.against, "figures": verdict.figures}
-    day.decisions = {**day.decisions, DECISION: said | {"day": day.date.isoformat()}}
+    decision = {
+        "value": verdict.promote,
+        "reason": verdict.reason,
+        "against": verdict.against,
+        "figures": verdict.figures,
+    }
+    day.decisions = {**day.decisions, DECISION: decision | {"day": day.date.isoformat()}}
     if verdict.promote:
         why = f"by the panel's figures against {verdict.against} ({verdict.reason})"
         promote_now(session, session.get_one(Checkpoint, verdict.ref.id), why)
@@ -142,22 +150,23 @@ def _carry_out(session: Session, day_id: int, verdict: Verdict) -> bool:
 
 
 LIKE = ("panel", "panel_rollouts", "panel_profile", "base_model", "format", "ranker", "horizon", "max_tokens", "prices")
-"""Settings that must be equal for figures of two runs on a panel to be comparable."""
+"""Settings in which two runs must agree for their figures on a panel to be comparable."""
 
 
 @dataclass(frozen=True)
 class PanelScores:
-    """By headline: raw validity of all lines, composite of the valid ones."""
+    """Sums by headline: raw validity of all lines, composite of the valid ones."""
 
     raw_validity: Units
     composite: Units
 
 
 def scores_of(session: Session, day_id: int) -> PanelScores:
-    """The figures of a scored day of a panel."""
+    """The figures of a scored panel day."""
     valid = Evaluation.valid
     query = (
         select(
+            # Groups of imported runs have no headline id: each is a unit of its own.
             func.coalesce(Group.headline_id, -Group.id).label("unit"),
             func.sum(cast(Rollout.raw_strict, Integer)).label("strict"),
             func.count().label("lines"),
@@ -177,9 +186,9 @@ def scores_of(session: Session, day_id: int) -> PanelScores:
 
 
 def other_side(session: Session, day: Day, served: Checkpoint | None) -> int | Literal["pending"] | None:
-    """The id of the panel's day of the served checkpoint, or of the base if none is served.
+    """The id of the panel day of the served checkpoint, or of the base if none is served.
 
-    None if there is none under the same settings; "pending" while one of the same run is still to be scored.
+    None without one under the same settings; "pending" while one of the same run is not scored yet.
     """
     run = session.get_one(Run, day.run_id)
     of_policy = Day.policy_day_id == served.day_id if served else Day.policy_day_id.is_(None)

@@ -1,4 +1,4 @@
-"""What many wait for is looked up for all at once: a coordinator asks its database now and then, not each of them."""
+"""Long polling with one shared database query per interval."""
 
 from __future__ import annotations
 
@@ -12,31 +12,32 @@ from fastapi.concurrency import run_in_threadpool
 T = TypeVar("T")
 
 
-class Watch(Generic[T]):
-    """The newest value of `read`, at most `every` seconds old. Nobody who waits here occupies a thread."""
+class CachedPoll(Generic[T]):
+    """The value of `read`, cached for `interval` seconds. A request that waits here occupies no thread."""
 
-    def __init__(self, read: Callable[[], T], every: float = 0.05) -> None:
+    def __init__(self, read: Callable[[], T], interval: float = 0.05) -> None:
         self._read = read
-        self._every = every
+        self._interval = interval
         self._lock = asyncio.Lock()
-        self._seen: tuple[float, T] | None = None
+        self._cached: tuple[float, T] | None = None
 
-    async def look(self) -> T:
-        """The value as it was `every` seconds ago or later."""
+    async def latest(self) -> T:
+        """The value, at most `interval` seconds old."""
+        # Under the lock, so that those who wait for a stale value share the one query that renews it.
         async with self._lock:
-            if self._seen is None or time.monotonic() - self._seen[0] >= self._every:
-                self._seen = time.monotonic(), await run_in_threadpool(self._read)
-            return self._seen[1]
+            if self._cached is None or time.monotonic() - self._cached[0] >= self._interval:
+                self._cached = time.monotonic(), await run_in_threadpool(self._read)
+            return self._cached[1]
 
-    async def read(self) -> T:
-        """The value as it is now."""
+    async def now(self) -> T:
+        """The value, read anew."""
         return await run_in_threadpool(self._read)
 
     async def until(self, ended: Callable[[T], bool], seconds: float) -> T:
-        """The first value that `ended` takes, or the last one before `seconds` have passed."""
+        """The first value for which `ended` is true, or the last one before `seconds` have passed."""
         deadline = time.monotonic() + seconds
-        value = await self.look()
+        value = await self.latest()
         while not ended(value) and time.monotonic() < deadline:
-            await asyncio.sleep(min(self._every, max(deadline - time.monotonic(), 0.0)))
-            value = await self.look()
+            await asyncio.sleep(min(self._interval, max(deadline - time.monotonic(), 0.0)))
+            value = await self.latest()
         return value

@@ -1,4 +1,4 @@
-"""Promotes a checkpoint: looks it up, and, once its files are verified, makes it the served one."""
+"""Promotions: look a checkpoint up, verify its files, serve it, and wait until live engines have loaded it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
+from fastapi.concurrency import run_in_threadpool
 from sqlalchemy.orm import Session
 
 from services.coordinator.checkpoints.aliases import PREVIOUS, SERVED, Move, lock_served, named, serve
@@ -14,24 +15,24 @@ from services.coordinator.database import Sessions
 from services.coordinator.models import Alias, Checkpoint, Run
 from services.coordinator.runs.queries import note
 from services.coordinator.serving.queries import engines
-from services.coordinator.serving.schemas import EngineStanding, EngineView, PromoteRequest, PromotionView
+from services.coordinator.serving.schemas import EngineStatus, EngineView, PromoteRequest, PromotionView
 from shared.checkpoints import CheckpointStore
 from shared.errors import ConflictError, NotFoundError, NotInTimeError, UnavailableError
 from shared.wire import CheckpointRef
 
 
 @dataclass(frozen=True)
-class Standing:
-    """What is served, and how the engines stand to it."""
+class PromotionStatus:
+    """What is served, and which engines have loaded the promoted checkpoint."""
 
     served: str | None
-    engines: Sequence[EngineStanding]
+    engines: Sequence[EngineStatus]
 
     @property
     def done(self) -> bool:
-        """Whether an engine is heard of, and all that are hold what is served."""
-        heard = [engine for engine in self.engines if engine.state != "stale"]
-        return bool(heard) and all(engine.state == "ready" for engine in heard)
+        """Whether all live engines have loaded the checkpoint, and there is one."""
+        live = [engine for engine in self.engines if engine.state != "stale"]
+        return bool(live) and all(engine.state == "ready" for engine in live)
 
 
 def promote(
@@ -52,19 +53,19 @@ def promote(
             previous = named(session).get(PREVIOUS)
         break
     with sessions.begin() as session:
-        standing = standing_of(session, ref.id, stale_after)
+        status = promotion_status(session, ref.id, stale_after)
     view = PromotionView(
         served=ref.id,
         previous=previous,
         changed=move.at is not None,
         promoted_at=move.at,
-        engines=list(standing.engines),
+        engines=list(status.engines),
     )
     return view, ref
 
 
 def promote_now(session: Session, checkpoint: Checkpoint, why: str) -> Move:
-    """Make a checkpoint whose files were verified the served one, and note it."""
+    """Serve a checkpoint whose files were verified, and record an event."""
     move = serve(session, checkpoint.id)
     if move.at is not None:
         run = session.get_one(Run, checkpoint.run_id)
@@ -73,22 +74,22 @@ def promote_now(session: Session, checkpoint: Checkpoint, why: str) -> Move:
     return move
 
 
-def standing_of(session: Session, checkpoint: str, stale_after: float) -> Standing:
-    """How every engine stands to a checkpoint, and what is served by now."""
+def promotion_status(session: Session, checkpoint: str, stale_after: float) -> PromotionStatus:
+    """The status of a checkpoint at every engine, and what is served by now."""
     promoted_at = session.get_one(Checkpoint, checkpoint).promoted_at
     since = promoted_at.timestamp() if promoted_at else None
-    found = [_standing(engine, checkpoint, since) for engine in engines(session, stale_after)]
-    return Standing(named(session).get(SERVED), found)
+    statuses = [_engine_status(engine, checkpoint, since) for engine in engines(session, stale_after)]
+    return PromotionStatus(named(session).get(SERVED), statuses)
 
 
-def _standing(engine: EngineView, checkpoint: str, since: float | None) -> EngineStanding:
-    holds = checkpoint in engine.loaded
-    verified = engine.verified_at.get(checkpoint) if holds else None
-    return EngineStanding(
+def _engine_status(engine: EngineView, checkpoint: str, since: float | None) -> EngineStatus:
+    loaded = checkpoint in engine.loaded
+    verified = engine.verified_at.get(checkpoint) if loaded else None
+    return EngineStatus(
         engine=engine.url,
-        state="stale" if engine.stale else "ready" if holds and engine.ready else "lacking",
+        state="stale" if engine.stale else "ready" if loaded and engine.ready else "lacking",
         seconds=max(verified.timestamp() - since, 0.0) if verified and since is not None else None,
-        load_seconds=engine.load_seconds.get(checkpoint) if holds else None,
+        load_seconds=engine.load_seconds.get(checkpoint) if loaded else None,
         error=engine.error,
         seen_at=engine.seen_at,
     )
@@ -133,70 +134,74 @@ def _named(session: Session, name: str) -> Checkpoint:
 
 
 def _check_base(session: Session, checkpoint: Checkpoint, stale_after: float) -> None:
-    """Refuse what engines cannot load: those that hold the served checkpoint run its base model."""
+    """Refuse what engines cannot load: those that have loaded the served checkpoint run its base model."""
     served = session.get(Checkpoint, named(session).get(SERVED, ""))
     if served is None or served.base_model == checkpoint.base_model:
         return
-    holding = [
+    serving = [
         engine.url for engine in engines(session, stale_after) if not engine.stale and served.id in engine.loaded
     ]
-    if holding:
+    if serving:
         raise ConflictError(
-            f"checkpoint: {checkpoint.id} was trained on {checkpoint.base_model}, but {', '.join(holding)} run "
-            f"{served.base_model}, of which {served.id} is; stop these and start engines of {checkpoint.base_model}"
+            f"checkpoint: {checkpoint.id} was trained on {checkpoint.base_model}, but {', '.join(serving)} run "
+            f"{served.base_model}, the base of {served.id}; stop these and start engines of {checkpoint.base_model}"
         )
 
 
-EVERY = 0.1
-"""Seconds between two looks."""
+POLL_SECONDS = 0.1
 
 
 @dataclass
-class Waiters:
-    """How many wait at this coordinator, and how many may."""
+class PromotionWaiter:
+    """Waits for a promotion to reach every live engine, without holding a thread or a session.
 
-    most: int
-    now: int = 0
-
-
-async def wait_for_engines(
-    waiters: Waiters,
-    checkpoint: str,
-    look: Callable[[], Awaitable[Standing]],
-    seconds: float,
-    gone: Callable[[], Awaitable[bool]],
-) -> Standing:
-    """How engines stand once all that are heard of hold `checkpoint`, or as soon as whoever asked is `gone`.
-
-    Raises NotInTimeError after `seconds`, ConflictError if something else is served by then, UnavailableError if too
-    many wait already. The promotion stands in any case.
+    `limit` promotions may wait at this coordinator at once; `waiting` do.
     """
-    if waiters.now >= waiters.most:
-        raise UnavailableError(
-            f"{checkpoint} is promoted, but {waiters.most} wait for engines already: see GET /v1/engines"
-        )
-    waiters.now += 1
-    deadline = time.monotonic() + seconds
-    try:
-        while True:
-            standing = await look()
-            if standing.served != checkpoint:
-                raise ConflictError(f"{checkpoint} was promoted, but {standing.served} is served by now")
-            if standing.done or await gone():
-                return standing
-            if time.monotonic() >= deadline:
-                raise _late(checkpoint, standing, seconds)
-            await asyncio.sleep(EVERY)
-    finally:
-        waiters.now -= 1
+
+    sessions: Sessions
+    stale_after: float
+    limit: int
+    waiting: int = 0
+
+    async def wait_until_ready(
+        self, checkpoint: str, seconds: float, disconnected: Callable[[], Awaitable[bool]]
+    ) -> PromotionStatus:
+        """The status once all live engines have loaded `checkpoint`, or as soon as the client has `disconnected`.
+
+        Raises NotInTimeError after `seconds`, ConflictError if something else is served by then, UnavailableError if
+        too many wait already. The promotion stands in any case.
+        """
+        if self.waiting >= self.limit:
+            raise UnavailableError(
+                f"{checkpoint} is promoted, but {self.limit} wait for engines already: see GET /v1/engines"
+            )
+        self.waiting += 1
+        deadline = time.monotonic() + seconds
+        try:
+            while True:
+                status = await run_in_threadpool(self._status, checkpoint)
+                if status.served != checkpoint:
+                    raise ConflictError(f"{checkpoint} was promoted, but {status.served} is served by now")
+                # A client that went away must not keep its place among those that may wait.
+                if status.done or await disconnected():
+                    return status
+                if time.monotonic() >= deadline:
+                    raise _late(checkpoint, status, seconds)
+                await asyncio.sleep(POLL_SECONDS)
+        finally:
+            self.waiting -= 1
+
+    def _status(self, checkpoint: str) -> PromotionStatus:
+        with self.sessions.begin() as session:
+            return promotion_status(session, checkpoint, self.stale_after)
 
 
-def _late(checkpoint: str, standing: Standing, seconds: float) -> NotInTimeError:
-    lacking = [engine for engine in standing.engines if engine.state == "lacking"]
+def _late(checkpoint: str, status: PromotionStatus, seconds: float) -> NotInTimeError:
+    lacking = [engine for engine in status.engines if engine.state == "lacking"]
     errors = [{"field": engine.engine, "message": engine.error or "it has not verified it yet"} for engine in lacking]
-    who = ", ".join(engine.engine for engine in lacking) or "no engine is heard of"
+    names = ", ".join(engine.engine for engine in lacking) or "no engine is live"
     return NotInTimeError(
-        f"{checkpoint} is promoted, but not all engines hold it after {seconds:g} s: {who}; "
-        "`morrow serving` shows how they go on",
+        f"{checkpoint} is promoted, but not loaded by every live engine after {seconds:g} s: {names}; "
+        "`morrow serving` shows their progress",
         errors=errors,
     )

@@ -1,8 +1,9 @@
-"""Whether a checkpoint is no worse than another on a panel: the rule of promote=panel. Pure.
+"""Rules of serving: non-inferiority of a checkpoint on a panel, and the engines that answer a forecast. Pure.
 
-For raw validity (of all lines) and for the composite (of valid lines) the difference over the panel's headlines may be
-below 0 by its margin at most. The margin is one standard error of the paired difference, as the bootstrap over
-headlines gives it, but never more than `MOST`: a small panel's noise must not excuse a loss that anybody would see.
+Non-inferiority is the rule of promote=panel. For raw validity (of all lines) and for the composite (of valid lines) the
+difference over the panel's headlines may be below 0 by its margin at most. The margin is one standard error of the
+paired difference, as the bootstrap over headlines gives it, but never more than `MAX_MARGIN`: a small panel's noise
+must not excuse a loss that anybody would see.
 """
 
 from __future__ import annotations
@@ -15,18 +16,18 @@ from services.coordinator.stats import bootstrap
 from services.coordinator.stats.bootstrap import Unit
 from shared.wire import BASE_POLICY
 
-MOST = 0.05
+MAX_MARGIN = 0.05
 SEED = 20250802
 WIDTH = 2 * 1.96
-"""Standard errors from the one end of a 95 % interval to the other."""
+"""Standard errors from one end of a 95 % interval to the other."""
 TOLERANCE = 1e-9
 Units = Mapping[Hashable, Unit]
-"""Of each headline, a figure's sum over its lines and how many lines these are."""
+"""Of each headline: the sum of a figure over its lines, and the number of these lines."""
 
 
 @dataclass(frozen=True)
-class Compared:
-    """A figure of both, None where nothing is counted; `difference` is candidate less other, which may be -`margin`."""
+class NonInferiority:
+    """A figure of both, None where no line counts. `difference` is candidate less other and may be -`margin`."""
 
     candidate: float | None
     other: float | None
@@ -34,53 +35,56 @@ class Compared:
     margin: float
 
     @property
-    def holds(self) -> bool:
-        """Whether the candidate is no worse. Where the other has nothing to be worse than, it is not."""
+    def passes(self) -> bool:
+        """Whether the candidate is no worse; true where the other has no figure."""
         if self.other is None:
             return True
         return self.difference is not None and self.difference >= -self.margin - TOLERANCE
 
 
-def compared(candidate: Units, other: Units) -> Compared:
-    """A figure of the candidate beside the other's, headline by headline."""
+def non_inferior(candidate: Units, other: Units) -> NonInferiority:
+    """The test of one figure, paired by headline."""
     nothing: Unit = (0.0, 0)
+    # Sorted, so that the seeded bootstrap draws the same units in every process.
     keys = sorted(candidate.keys() | other.keys(), key=str)
     pairs = [(other.get(key, nothing), candidate.get(key, nothing)) for key in keys]
     mine, its = bootstrap.mean([second for _, second in pairs]), bootstrap.mean([first for first, _ in pairs])
-    found = bootstrap.paired_difference(pairs, seed=SEED)
-    margin = min((found.high - found.low) / WIDTH, MOST) if found else 0.0
-    return Compared(mine, its, mine - its if mine is not None and its is not None else None, margin)
+    interval = bootstrap.paired_difference(pairs, seed=SEED)
+    margin = min((interval.high - interval.low) / WIDTH, MAX_MARGIN) if interval else 0.0
+    return NonInferiority(mine, its, mine - its if mine is not None and its is not None else None, margin)
 
 
 SERVED_NOW = "served"
-"""The word by which a request asks for whatever is served."""
+"""The word by which a request names the policy that is served at the moment."""
 
 
 @dataclass(frozen=True)
-class Choice:
-    """A policy and the engines that hold it."""
+class PolicyChoice:
+    """A policy, and the engines that can answer by it."""
 
     policy: str
     engines: Sequence[EngineView]
 
 
-def choose(asked: str, served: str | None, previous: str | None, engines: Sequence[EngineView]) -> Choice:
-    """The policy that a request is answered by, and who can: engines that are heard of, whose syncer can be asked.
+def choose_policy(
+    requested: str, served: str | None, previous: str | None, engines: Sequence[EngineView]
+) -> PolicyChoice:
+    """The policy that answers a request, with the live engines that have loaded it and whose syncer has a URL.
 
-    `served` means the served checkpoint (the base model if none is); as long as no engine holds it, what was served
+    `served` means the served checkpoint (the base model if none is); until an engine has loaded it, the one served
     before it.
     """
-    wished = [served or BASE_POLICY] if asked == SERVED_NOW else [asked]
-    if asked == SERVED_NOW and served is not None:
-        wished.append(previous or BASE_POLICY)
-    choices = [Choice(policy, _holders(policy, engines)) for policy in wished]
+    candidates = [served or BASE_POLICY] if requested == SERVED_NOW else [requested]
+    if requested == SERVED_NOW and served is not None:
+        candidates.append(previous or BASE_POLICY)
+    choices = [PolicyChoice(policy, _able(policy, engines)) for policy in candidates]
     return next((choice for choice in choices if choice.engines), choices[0])
 
 
-def _holders(policy: str, engines: Sequence[EngineView]) -> list[EngineView]:
+def _able(policy: str, engines: Sequence[EngineView]) -> list[EngineView]:
     return [engine for engine in engines if not engine.stale and engine.syncer_url and policy in engine.loaded]
 
 
-def in_order(engines: Sequence[EngineView], busy: Mapping[str, int], lot: Callable[[], float]) -> list[EngineView]:
-    """The ready ones first, then those with the fewest requests under way; `lot` decides among equals."""
-    return sorted(engines, key=lambda engine: (not engine.ready, busy.get(engine.url, 0), lot()))
+def by_load(engines: Sequence[EngineView], busy: Mapping[str, int], tie_break: Callable[[], float]) -> list[EngineView]:
+    """Ready engines first, then those with the fewest requests under way; `tie_break` orders equals."""
+    return sorted(engines, key=lambda engine: (not engine.ready, busy.get(engine.url, 0), tie_break()))

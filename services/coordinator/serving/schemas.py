@@ -1,4 +1,4 @@
-"""What the routes of the serving side take and answer."""
+"""Serving as the API takes and returns it."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ Named = Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^[A-Za
 
 
 class EngineView(Message):
-    """An engine as its syncer last reported it. `loaded` are the policies that answered a probe, each with the seconds
-    its load took and since when it is verified.
+    """An engine as its syncer last reported it. `loaded`: policies that passed a probe; `load_seconds` and
+    `verified_at`: the duration of each load and the time of its probe.
 
-    `ready`: it holds what is served now and is heard of. `stale`: it was not heard of for longer than
-    MORROW_ENGINE_STALE_AFTER; `age_seconds` ago it was.
+    `ready`: it has loaded what is served now and is not stale. `stale`: without a report for longer than
+    MORROW_ENGINE_STALE_AFTER; `age_seconds`: since the last report.
     """
 
     url: str
@@ -37,10 +37,10 @@ class EngineView(Message):
 
 
 class SwapView(Message):
-    """A checkpoint that came to be held by an engine. `wanted_at` is when it was promoted, or published if it was not.
+    """A swap: an engine loaded a checkpoint. `wanted_at`: its promotion, or its publication if it was not promoted.
 
-    `seconds` lie between that and the probe that verified it: 0 where the engine held it already, null where the engine
-    came later. The engine's host tells the time of the probe.
+    `seconds` lie between that and the probe that verified it: 0 if it was loaded already, null if the engine came
+    later. The time of the probe is by the clock of the engine's host.
     """
 
     id: int
@@ -56,24 +56,24 @@ class SwapView(Message):
 
 
 class PromoteRequest(Message):
-    """What is to be served. With `wait`, the answer comes when every engine that is heard of holds it."""
+    """A checkpoint to serve. With `wait`, the response comes once every live engine has loaded it."""
 
     checkpoint: Named = Field(
         description="A checkpoint's id, RUN:ALIAS such as RUN:final_model, or `previous` to roll back."
     )
-    wait: bool = Field(False, description="Whether to wait for all engines that are heard of.")
-    timeout_seconds: float = Field(60.0, gt=0, le=600, description="Longest wait; the promotion stands after it.")
+    wait: bool = Field(False, description="Whether to wait for all live engines.")
+    timeout_seconds: float = Field(60.0, gt=0, le=600, description="Maximum wait; the promotion stands after it.")
     expected: str | None = Field(
         None,
         max_length=200,
-        description="Promote only if this is served now; an empty text stands for nothing being served.",
+        description="Promote only if this checkpoint is served now; empty: only if none is.",
     )
 
 
-class EngineStanding(Message):
-    """Whether an engine holds the promoted checkpoint: `ready`, `lacking`, or `stale` (not heard of, not waited for).
+class EngineStatus(Message):
+    """The promoted checkpoint at an engine: `ready` (loaded), `lacking`, or `stale` (no report, not waited for).
 
-    `seconds` lie between the promotion and the probe that verified it; 0 where it was held before.
+    `seconds` lie between the promotion and the probe that verified it; 0 if it was loaded before.
     """
 
     engine: str
@@ -85,31 +85,31 @@ class EngineStanding(Message):
 
 
 class PromotionView(Message):
-    """What is served after a promotion; `changed` is false if it was served already."""
+    """The served checkpoint after a promotion; `changed` is false if it was served already."""
 
     served: str
     previous: str | None
     changed: bool
     promoted_at: dt.datetime | None
-    engines: list[EngineStanding]
+    engines: list[EngineStatus]
 
 
 class ForecastRequest(Message):
-    """A headline to forecast from. `date` is today's (UTC) when absent, `seed` drawn anew."""
+    """A headline to forecast from. Without `date`, today's (UTC) is used; without `seed`, a random one."""
 
     headline: Headline
-    date: AnyDate | None = Field(None, description="The day that the forecast is made on.")
-    lines: int = Field(1, ge=1, le=64, description="How many forecasts.")
+    date: AnyDate | None = Field(None, description="Date of the forecast.")
+    lines: int = Field(1, ge=1, le=64, description="Number of forecasts.")
     profile: ProfileName = Field("default", description="Sampler profile: tight, default or loose.")
-    format: Annotated[str, StringConstraints(max_length=32)] = Field("one_line", description="Form of a forecast.")
-    policy: Named = Field("served", description="`served`, `base`, or the id of a checkpoint that engines hold.")
-    max_tokens: int = Field(160, ge=16, le=1024, description="Longest answer, in tokens.")
-    seed: int | None = Field(None, ge=0, le=2**31 - 1, description="Seed of the samples.")
+    format: Annotated[str, StringConstraints(max_length=32)] = Field("one_line", description="Format of a forecast.")
+    policy: Named = Field("served", description="`served`, `base`, or the id of a loaded checkpoint.")
+    max_tokens: int = Field(160, ge=16, le=1024, description="Maximum length of a line, in tokens.")
+    seed: int | None = Field(None, ge=0, le=2**31 - 1, description="Random seed of the samples.")
 
 
 class ForecastAnswer(Message):
-    """Forecasts. All lines were spoken by `policy`: a checkpoint's id, or `base`. `served` is the checkpoint that was
-    served when the request came in; another policy answers only while no engine holds that one yet."""
+    """Forecasts. All lines were generated by `policy`: a checkpoint's id, or `base`. `served` is the checkpoint served
+    when the request came in; another policy answers only while no engine has loaded that one."""
 
     policy: str
     served: str | None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
+from services.coordinator.api.scopes import scope
 from services.coordinator.checkpoints.service import verify_files
 from services.coordinator.dependencies import Deps, DepsDep
 from services.coordinator.results.queries import step_detail
@@ -11,6 +12,7 @@ from services.coordinator.results.schemas import StepDetail
 from services.coordinator.runs.steps import locked_step
 from services.coordinator.steps.leases import FailAnswer, claim, fail, renew, standing
 from services.coordinator.steps.results import accept
+from shared.errors import CheckpointCorruptError, NotFoundError, StaleFenceError
 from shared.wire import (
     ClaimAnswer,
     ClaimRequest,
@@ -25,28 +27,31 @@ from shared.wire import (
 router = APIRouter(prefix="/v1/steps", tags=["steps"])
 
 
-@router.get("/{step_id}")
+@router.get("/{step_id}", openapi_extra=scope("read", raises=[NotFoundError]))
 def show_step(step_id: int, deps: DepsDep) -> StepDetail:
     """One step with its attempts."""
     with deps.sessions.begin() as session:
         return step_detail(session, step_id)
 
 
-@router.post("/{step_id}/claim")
+@router.post("/{step_id}/claim", openapi_extra=scope("worker", raises=[NotFoundError]))
 def claim_step(step_id: int, request: ClaimRequest, deps: DepsDep) -> ClaimAnswer:
     """Ask for a step. If it is granted, `task` is the work and `task.fence` goes with every further call."""
     with deps.sessions.begin() as session:
         return claim(session, step_id, request.worker, deps.lease_seconds)
 
 
-@router.post("/{step_id}/renew")
+@router.post("/{step_id}/renew", openapi_extra=scope("worker", raises=[NotFoundError, StaleFenceError]))
 def renew_step(step_id: int, request: RenewRequest, deps: DepsDep) -> RenewAnswer:
     """Say that the step is still worked on. 409 if another attempt has begun; `go_on` false means: stop."""
     with deps.sessions.begin() as session:
         return renew(session, step_id, request.fence, deps.lease_seconds)
 
 
-@router.post("/{step_id}/complete")
+@router.post(
+    "/{step_id}/complete",
+    openapi_extra=scope("worker", raises=[NotFoundError, StaleFenceError, CheckpointCorruptError], large=True),
+)
 def complete_step(step_id: int, request: CompleteRequest, deps: DepsDep) -> CompleteAnswer:
     """Post a step's result. The same result again changes nothing; an old fence is refused with 409."""
     _verify(step_id, request, deps)
@@ -64,7 +69,7 @@ def _verify(step_id: int, request: CompleteRequest, deps: Deps) -> None:
         verify_files(deps.store, request.result.checkpoint)
 
 
-@router.post("/{step_id}/fail")
+@router.post("/{step_id}/fail", openapi_extra=scope("worker", raises=[NotFoundError, StaleFenceError]))
 def fail_step(step_id: int, request: FailRequest, deps: DepsDep) -> FailAnswer:
     """Say that an attempt failed. The step is tried again after a while, as long as that may help."""
     with deps.sessions.begin() as session:

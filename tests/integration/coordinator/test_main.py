@@ -16,7 +16,7 @@ from tests.factories import day, make_corpus
 from tests.local import local_client
 
 
-def test_a_run_that_is_made_reaches_the_workers_queue(database_url: str, broker_url: str, tmp_path: Path) -> None:
+def test_a_created_run_reaches_the_workers_queue(database_url: str, broker_url: str, tmp_path: Path) -> None:
     settings = CoordinatorSettings(
         database_url=database_url, broker_url=broker_url, store=str(tmp_path), publish_every=0.05
     )

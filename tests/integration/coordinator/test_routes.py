@@ -1,4 +1,4 @@
-"""What the API shows of a run that was made, and of the coordinator itself."""
+"""The API of a created run, and of the coordinator itself."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def done(sessions: Sessions, worker: FakeWorker, start: Start) -> str:
 
 
 def pages(client: TestClient, path: str) -> list[Any]:
-    """All items of a list, asked for two at a time."""
+    """All items of a list, read two at a time."""
     found: list[Any] = []
     cursor: str | None = None
     while True:
@@ -47,7 +47,7 @@ def pages(client: TestClient, path: str) -> list[Any]:
             return found
 
 
-def test_lists_are_read_page_by_page(client: TestClient, done: str, get: Get) -> None:
+def test_lists_are_paginated(client: TestClient, done: str, get: Get) -> None:
     expected = {"days": 2, "steps": 6, "rollouts": 8, "evaluations": 8, "checkpoints": 2}
     counts = {f"/backfills/RUN/{name}": count for name, count in expected.items()}
     counts |= {"/backfills": 1, "/aliases": 5, "/aliases?scope=RUN": 3, "/aliases?scope=": 2}
@@ -57,7 +57,7 @@ def test_lists_are_read_page_by_page(client: TestClient, done: str, get: Get) ->
         assert found == get(path)
 
 
-def test_events_are_read_on_from_a_known_one(client: TestClient, done: str, get: Get) -> None:
+def test_events_continue_after_an_id(client: TestClient, done: str, get: Get) -> None:
     events = pages(client, "/backfills/RUN/events")
     assert [event["kind"] for event in events[:3]] == ["run.created", "day.generating", "day.generating"]
     assert events[-1]["kind"] == "run.completed"
@@ -98,7 +98,7 @@ def test_steps_are_filtered_by_date_kind_and_state(done: str, get: Get) -> None:
     assert get("/backfills/RUN/steps?state=failed") == []
 
 
-def test_rollouts_come_with_their_tokens_when_asked_for(done: str, get: Get) -> None:
+def test_rollouts_have_tokens_by_request(done: str, get: Get) -> None:
     bare, full = get("/backfills/RUN/rollouts"), get("/backfills/RUN/rollouts?tokens=true")
     assert bare[0]["tokens"] is None
     assert full[0]["tokens"] == {"token_ids": [7, 8], "logprobs": [-0.5, -0.25], "forced": [False, True]}
@@ -123,13 +123,13 @@ def test_a_checkpoint_and_its_files_are_served(client: TestClient, done: str, ge
         assert hashlib.sha256(body).hexdigest() == digest
 
 
-def test_a_file_that_is_not_the_checkpoints_is_not_found(client: TestClient, done: str, get: Get) -> None:
+def test_a_file_of_no_checkpoint_is_not_found(client: TestClient, done: str, get: Get) -> None:
     checkpoint = get("/backfills/RUN/checkpoints")[0]["id"]
     for name in ("other.json", "..%2F..%2Fmanifest.json", ".staging"):
         assert client.get(f"/v1/checkpoints/{checkpoint}/files/{name}").status_code == 404
 
 
-def test_what_is_not_there_or_not_meant_is_a_problem(client: TestClient, done: str) -> None:
+def test_unknown_things_and_invalid_requests_get_problems(client: TestClient, done: str) -> None:
     expected = {
         "/backfills/NOBODY": 404,
         "/backfills/RUN/days/20300101": 404,
@@ -148,7 +148,7 @@ def test_what_is_not_there_or_not_meant_is_a_problem(client: TestClient, done: s
         assert answer.headers["content-type"] == "application/problem+json"
 
 
-def test_an_engine_is_remembered_by_its_newest_report(client: TestClient, get: Get) -> None:
+def test_an_engine_is_registered_by_its_newest_report(client: TestClient, get: Get) -> None:
     for loaded in (["a"], ["a", "b"]):
         report = EngineReport(url="http://engine:8000", loaded=loaded, load_seconds={"a": 0.5})
         assert client.put("/v1/engines", json=report.model_dump()).status_code == 204
@@ -160,7 +160,7 @@ def test_nothing_is_served_before_the_first_checkpoint(get: Get) -> None:
     assert get("/serving") == {"served": None, "previous": None, "checkpoints": [], "served_since": None}
 
 
-def test_the_time_left_is_told_from_the_steps_done(
+def test_the_eta_is_estimated_from_done_steps(
     sessions: Sessions, worker: FakeWorker, start: Start, get: Get, sql: Sql
 ) -> None:
     make_corpus(sessions, dates=5, per_day=1)
@@ -176,7 +176,7 @@ def test_the_time_left_is_told_from_the_steps_done(
     assert 0 < progress["eta_seconds"] <= left * 10
 
 
-def test_prometheus_is_told_what_waits(
+def test_metrics_count_queued_steps(
     client: TestClient, sessions: Sessions, start: Start, worker: FakeWorker, sql: Sql
 ) -> None:
     make_corpus(sessions, dates=3, per_day=1)
@@ -194,7 +194,7 @@ def test_prometheus_is_told_what_waits(
         assert line in text
 
 
-def test_prometheus_is_told_of_leases_that_ran_out_and_of_the_newest_updates_lag(
+def test_metrics_count_expired_leases_and_the_newest_policy_lag(
     client: TestClient, sessions: Sessions, start: Start, worker: FakeWorker, sql: Sql
 ) -> None:
     make_corpus(sessions, dates=5, per_day=1)
@@ -214,7 +214,7 @@ def test_the_coordinator_is_ready_with_its_database(client: TestClient) -> None:
     assert client.get("/readyz").json() == {"status": "ready"}
 
 
-def test_without_its_database_it_lives_but_is_unavailable(store: CheckpointStore) -> None:
+def test_without_its_database_it_is_live_but_not_ready(store: CheckpointStore) -> None:
     engine = make_engine("postgresql://nobody@127.0.0.1:1/none")
     with local_client(create_app(make_sessions(engine), store), raise_server_exceptions=False) as client:
         assert client.get("/healthz").status_code == 200
@@ -232,7 +232,7 @@ def test_without_its_broker_it_is_not_ready(sessions: Sessions, store: Checkpoin
         assert client.get("/readyz").status_code == 503
 
 
-def test_every_route_is_described(client: TestClient) -> None:
+def test_every_route_has_a_description(client: TestClient) -> None:
     document = client.get("/openapi.json").json()
     assert document["info"]["title"] == "Morrow coordinator"
     operations = [operation for path in document["paths"].values() for operation in path.values()]

@@ -1,4 +1,4 @@
-"""What an import says about false dates, in words. Pure."""
+"""Advice on false dates after an import. Pure."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ CURES = (
 
 @dataclass
 class _Stretch:
-    """Neighbouring days that have the same to be said of them."""
+    """Neighbouring days with the same finding."""
 
     finding: str
     days: list[DayCount] = field(default_factory=list)
 
-    def takes(self, day: DayCount, finding: str) -> bool:
+    def extends_to(self, day: DayCount, finding: str) -> bool:
         return finding == self.finding and day.date - self.days[-1].date == dt.timedelta(days=1)
 
-    def words(self, stale_after_days: float) -> str:
+    def sentence(self, stale_after_days: float) -> str:
         first, last = self.days[0].date, self.days[-1].date
         when = f"{first}" if first == last else f"{first} to {last}"
         headlines, late, stale = (sum(getattr(d, name) for d in self.days) for name in ("headlines", "late", "stale"))
@@ -48,13 +48,13 @@ def _finding(day: DayCount) -> str | None:
 
 
 def advice(days: Sequence[DayCount], stale_after_days: float) -> list[str]:
-    """One line per stretch of neighbouring days with false dates, then what to do; nothing for sound days."""
+    """One line per stretch of neighbouring days with false dates, then the cures; empty for sound days."""
     stretches: list[_Stretch] = []
     for day in sorted(days, key=lambda d: d.date):
         finding = _finding(day) if day.headlines else None
         if finding is None:
             continue
-        if not (stretches and stretches[-1].takes(day, finding)):
+        if not (stretches and stretches[-1].extends_to(day, finding)):
             stretches.append(_Stretch(finding))
         stretches[-1].days.append(day)
-    return [stretch.words(stale_after_days) for stretch in stretches] + ([CURES] if stretches else [])
+    return [stretch.sentence(stale_after_days) for stretch in stretches] + ([CURES] if stretches else [])

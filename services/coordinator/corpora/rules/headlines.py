@@ -1,4 +1,4 @@
-"""What a corpus accepts and when its days begin and end. Pure: rows in, checked headlines and their flags out."""
+"""Validation and flags of headlines, and the bounds of a corpus' days. Pure."""
 
 from __future__ import annotations
 
@@ -10,18 +10,19 @@ from email.utils import parsedate_to_datetime
 from typing import Literal
 from zoneinfo import ZoneInfo
 
+from services.coordinator.api.imports import BadRow
 from shared.dates import YEARS, parse_date
 from shared.errors import InvalidInputError
 
-MOST_TEXT = 2_000
-"""Characters a headline, its source or its link may have."""
+MAX_TEXT = 2_000
+"""Maximum length of a headline, its source or its link, in characters."""
 Flag = Literal["late", "stale"]
 Filing = Literal["keep", "regroup"]
 
 
 @dataclass(frozen=True)
 class RawRow:
-    """A headline as it was handed in. `origin` says where it stands (file:line); `problem` what a reader found."""
+    """A headline as imported. `origin`: its place (file:line); `problem`: why the client could not parse it."""
 
     origin: str
     text: str | None = None
@@ -33,16 +34,8 @@ class RawRow:
 
 
 @dataclass(frozen=True)
-class BadRow:
-    """A row that cannot be a headline, and what would cure it."""
-
-    origin: str
-    reason: str
-
-
-@dataclass(frozen=True)
 class CheckedRow:
-    """A sound headline. `date` is the day it is filed under, `filed_under` the day that the file gave."""
+    """A valid headline. `date` is the day it is filed under, `filed_under` the day in the file."""
 
     origin: str
     text: str
@@ -56,7 +49,7 @@ class CheckedRow:
 
 @dataclass(frozen=True)
 class DayCount:
-    """How many headlines a day holds, and how many of them have a false date."""
+    """Numbers of a day's headlines, and of those with a false date."""
 
     date: dt.date
     headlines: int
@@ -74,7 +67,7 @@ def parse_zone(name: str) -> ZoneInfo:
 
 
 def parse_time(text: str) -> dt.datetime:
-    """A time with its zone, ISO 8601 or RFC 2822, in UTC; a time without one is refused with InvalidInputError."""
+    """A time with its zone, ISO 8601 or RFC 2822, in UTC. Raises InvalidInputError, also for one without a zone."""
     moment = _iso_time(text.strip()) or _mail_time(text.strip())
     if moment is None:
         raise InvalidInputError(
@@ -104,20 +97,21 @@ def _mail_time(text: str) -> dt.datetime | None:
 
 
 def text_key(text: str) -> str:
-    """What makes two headlines the same: NFKC, case folded, white space collapsed."""
+    """The key by which headlines are equal: NFKC, case folded, white space collapsed."""
     return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
 
 
 def clean_text(text: str) -> str:
-    """One line: white space collapsed; raises InvalidInputError for empty, overlong or unprintable text."""
+    """One line, white space collapsed. Raises InvalidInputError for empty, overlong or unprintable text."""
     line = " ".join(text.split())
     if not line:
         raise InvalidInputError("text is empty: remove the row or give it a headline")
-    if len(line) > MOST_TEXT:
-        raise InvalidInputError(f"text has {len(line)} characters, the most is {MOST_TEXT}: shorten it")
+    if len(line) > MAX_TEXT:
+        raise InvalidInputError(f"text has {len(line)} characters, the maximum is {MAX_TEXT}: shorten it")
+    # Control characters and lone surrogates could not be stored, or would change what a terminal shows.
     control = next((c for c in line if unicodedata.category(c) in {"Cc", "Cs"}), None)
     if control is not None:
-        raise InvalidInputError(f"text holds the control character U+{ord(control):04X}: remove it")
+        raise InvalidInputError(f"text contains the control character U+{ord(control):04X}: remove it")
     return line
 
 
@@ -131,28 +125,31 @@ def _clean_extra(name: str, text: str | None) -> str | None:
 
 
 def check_row(row: RawRow, zone: ZoneInfo, filing: Filing) -> CheckedRow:
-    """A row as a headline of a corpus in `zone`; without a date it belongs to its day of publication."""
+    """A row as a headline of a corpus in `zone`; without a date it is filed under its day of publication.
+
+    Raises InvalidInputError.
+    """
     if row.problem:
         raise InvalidInputError(row.problem)
     if row.published_at is None or not row.published_at.strip():
-        raise InvalidInputError("published_at is missing: a headline needs the time at which it appeared")
+        raise InvalidInputError("published_at is missing: a headline needs its publication time")
     text, published = clean_text(row.text or ""), parse_time(row.published_at)
     published_on = day_of(published, zone)
-    given = parse_date(row.date) if row.date and row.date.strip() else published_on
+    filed_under = parse_date(row.date) if row.date and row.date.strip() else published_on
     return CheckedRow(
         origin=row.origin,
         text=text,
         text_key=text_key(text),
         published_at=published,
-        date=published_on if filing == "regroup" else given,
-        filed_under=given,
+        date=published_on if filing == "regroup" else filed_under,
+        filed_under=filed_under,
         source=_clean_extra("source", row.source),
         link=_clean_extra("link", row.link),
     )
 
 
 def check_rows(rows: Iterable[RawRow], zone: ZoneInfo, filing: Filing) -> tuple[list[CheckedRow], list[BadRow]]:
-    """The sound rows and the bad ones, each in the order given."""
+    """The valid rows and the bad ones, each in their order."""
     good: list[CheckedRow] = []
     bad: list[BadRow] = []
     for row in rows:
@@ -164,7 +161,8 @@ def check_rows(rows: Iterable[RawRow], zone: ZoneInfo, filing: Filing) -> tuple[
 
 
 def fold(rows: Sequence[CheckedRow]) -> tuple[list[CheckedRow], int]:
-    """Rows without the repetitions within a day (the first one stays), and how many were folded."""
+    """Rows without repetitions within a day (the first one stays), and the number dropped."""
+    # Reversed, so that the first of equal rows is written last and stays.
     first = {(row.date, row.text_key): row for row in reversed(rows)}
     kept = [row for row in rows if first[row.date, row.text_key] is row]
     return kept, len(rows) - len(kept)
@@ -176,14 +174,14 @@ def day_of(moment: dt.datetime, zone: ZoneInfo) -> dt.date:
 
 
 def day_begin(date: dt.date, zone: ZoneInfo) -> dt.datetime:
-    """The moment, in UTC, at which a date begins in `zone`: its wall-clock midnight, summer time regarded."""
+    """The start of a date in `zone`, in UTC: its wall-clock midnight, with summer time."""
     return dt.datetime.combine(date, dt.time.min, zone).astimezone(dt.UTC)
 
 
 def flag_of(published: dt.datetime, date: dt.date, zone: ZoneInfo, stale_after: dt.timedelta) -> Flag | None:
     """`late` if published after the date's end, `stale` if more than `stale_after` before its beginning, else None.
 
-    The rule is learning.md's "Headline dates are checked". A date ends with the first moment of the next one.
+    Source: learning.md, "Headline dates are checked". A date ends with the first moment of the next one.
     """
     if published >= day_begin(date + dt.timedelta(days=1), zone):
         return "late"
@@ -192,7 +190,7 @@ def flag_of(published: dt.datetime, date: dt.date, zone: ZoneInfo, stale_after: 
 
 @dataclass(frozen=True)
 class DatedHeadline:
-    """A headline as the choice sees it. `flag`: late, stale, or None if its date is sound."""
+    """A headline for selection. `flag`: late, stale, or None if its date is sound."""
 
     id: int
     flag: str | None

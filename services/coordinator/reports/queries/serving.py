@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from services.coordinator.models import Checkpoint, Day, Group, Rollout, Run, Swap
 from services.coordinator.reports.figures.serving import Decision, PolicyFigures, Serving, SwapFigures, serving_of
+from services.coordinator.results.queries import swap_query
 from shared.wire import BASE_POLICY
 
 
@@ -19,21 +20,19 @@ def read_serving(session: Session, run: Run) -> Serving:
 
 
 def _swaps(session: Session, run: Run) -> list[SwapFigures]:
-    query = select(Swap, Day.date).join(Checkpoint, Checkpoint.id == Swap.checkpoint_id)
-    query = query.join(Day, Day.id == Checkpoint.day_id).where(Checkpoint.run_id == run.id)
-    rows = session.execute(query.order_by(Day.date, Swap.wanted_at, Swap.engine))
+    rows = session.execute(swap_query(Run.id == run.id).order_by(Day.date, Swap.wanted_at, Swap.engine))
     return [
         SwapFigures(
-            checkpoint=found.checkpoint_id,
-            date=date,
-            engine=found.engine,
-            promoted=found.promoted,
-            wanted_at=found.wanted_at.astimezone(dt.UTC),
-            verified_at=found.verified_at.astimezone(dt.UTC),
-            load_seconds=found.load_seconds,
-            seconds=found.seconds,
+            checkpoint=row.checkpoint,
+            date=row.date,
+            engine=row.engine,
+            promoted=row.promoted,
+            wanted_at=row.wanted_at.astimezone(dt.UTC),
+            verified_at=row.verified_at.astimezone(dt.UTC),
+            load_seconds=row.load_seconds,
+            seconds=row.seconds,
         )
-        for found, date in rows
+        for row in rows
     ]
 
 

@@ -1,4 +1,4 @@
-"""Who is served: by where the peer is, by the token it brings, and by what that token may do."""
+"""Authentication by place and token, and authorization by scope."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.factories import make_corpus
 from tests.integration.coordinator.conftest import Counts, Sql
 from tests.local import local_client
 
-Made = Callable[..., dict[str, str]]
+Bearer = Callable[..., dict[str, str]]
 RUN = {"name": "RUN", "corpus": "sample"}
 
 
@@ -45,8 +45,8 @@ def near(app: FastAPI) -> TestClient:
 
 
 @pytest.fixture
-def made(sessions: Sessions) -> Made:
-    """Stores a token of these scopes; answers the header that bears it."""
+def bearer(sessions: Sessions) -> Bearer:
+    """Stores a token of these scopes; returns its Authorization header."""
 
     def make(*scopes: Any, name: str = "", expires: str | None = None) -> dict[str, str]:
         fresh = new_token()
@@ -58,17 +58,17 @@ def made(sessions: Sessions) -> Made:
     return make
 
 
-def test_a_route_without_a_rule_is_served_to_nobody(app: FastAPI, made: Made) -> None:
+def test_a_route_without_a_scope_is_refused_to_every_token(app: FastAPI, bearer: Bearer) -> None:
     @app.get("/v1/forgotten")
     def forgotten() -> str:
         return "secret"
 
-    answer = local_client(app).get("/v1/forgotten", headers=made("read", "operate", "worker"))
+    answer = local_client(app).get("/v1/forgotten", headers=bearer("read", "operate", "worker"))
     assert answer.status_code == 403
     assert "no scope is declared" in answer.json()["detail"]
 
 
-def test_without_a_token_in_the_store_only_this_machine_is_served(far: TestClient, near: TestClient) -> None:
+def test_without_tokens_only_this_machine_is_admitted(far: TestClient, near: TestClient) -> None:
     assert near.get("/v1/backfills").status_code == 200
     answer = far.get("/v1/backfills")
     assert answer.status_code == 401
@@ -77,37 +77,37 @@ def test_without_a_token_in_the_store_only_this_machine_is_served(far: TestClien
     assert "morrow token create NAME --scope operate" in answer.json()["detail"]
 
 
-def test_once_there_is_a_token_this_machine_needs_one_too(near: TestClient, made: Made) -> None:
-    bearing = made("read")
+def test_once_there_is_a_token_this_machine_needs_one_too(near: TestClient, bearer: Bearer) -> None:
+    bearing = bearer("read")
     answer = near.get("/v1/backfills")
     assert answer.status_code == 401
-    assert answer.json()["detail"].endswith("`morrow` sends what MORROW_TOKEN holds")
+    assert answer.json()["detail"].endswith("`morrow` sends that of MORROW_TOKEN")
     assert "***" not in answer.text
     assert near.get("/v1/backfills", headers=bearing).status_code == 200
 
 
-def test_health_is_told_to_everybody_and_figures_to_those_who_may_read(far: TestClient, made: Made) -> None:
-    bearing = made("read")
+def test_health_is_open_and_metrics_need_scope_read(far: TestClient, bearer: Bearer) -> None:
+    bearing = bearer("read")
     assert [far.get(path).status_code for path in ("/healthz", "/readyz", "/metrics")] == [200, 200, 401]
     assert far.get("/metrics", headers=bearing).status_code == 200
 
 
-def test_figures_are_open_where_the_setting_says_so(sessions: Sessions, store: CheckpointStore) -> None:
+def test_metrics_are_open_where_the_setting_says_so(sessions: Sessions, store: CheckpointStore) -> None:
     app = create_app(sessions, store, access=Access(metrics_open=True))
     with TestClient(app, client=("192.0.2.7", 4_000)) as client:
         assert [client.get(path).status_code for path in ("/metrics", "/v1/backfills")] == [200, 401]
 
 
-def test_where_tokens_are_required_loopback_is_no_exception(sessions: Sessions, store: CheckpointStore) -> None:
+def test_required_authentication_includes_loopback(sessions: Sessions, store: CheckpointStore) -> None:
     with local_client(create_app(sessions, store, access=Access("required"))) as client:
         assert client.get("/v1/backfills").status_code == 401
 
 
-def test_the_token_of_the_local_stack_is_good_on_this_machine_alone(
-    sessions: Sessions, store: CheckpointStore, made: Made
+def test_the_local_stacks_token_is_valid_on_this_machine_only(
+    sessions: Sessions, store: CheckpointStore, bearer: Bearer
 ) -> None:
     own = new_token()
-    made("operate")
+    bearer("operate")
     app = create_app(sessions, store, access=Access(local_token=own.text))
     bearing = {"Authorization": f"Bearer {own.text}"}
     assert local_client(app).get("/v1/backfills", headers=bearing).status_code == 200
@@ -133,8 +133,8 @@ ADMITTED = [
 ]
 
 
-def test_a_scope_admits_to_its_routes_alone(far: TestClient, made: Made) -> None:
-    bearing = {scope: made(scope) for scope in ("read", "operate", "worker")}
+def test_a_scope_admits_to_its_routes_only(far: TestClient, bearer: Bearer) -> None:
+    bearing = {scope: bearer(scope) for scope in ("read", "operate", "worker")}
     answers = [
         (scope, method, path, far.request(method, path, headers=bearing[scope]).status_code)
         for scope, method, path, _ in ADMITTED
@@ -142,31 +142,31 @@ def test_a_scope_admits_to_its_routes_alone(far: TestClient, made: Made) -> None
     assert answers == ADMITTED
 
 
-def test_a_refusal_names_the_scope_that_is_needed(far: TestClient, made: Made) -> None:
-    answer = far.post("/v1/backfills", json=RUN, headers=made("worker"))
+def test_a_refusal_names_the_scope_that_is_needed(far: TestClient, bearer: Bearer) -> None:
+    answer = far.post("/v1/backfills", json=RUN, headers=bearer("worker"))
     assert answer.headers["www-authenticate"] == 'Bearer realm="morrow", error="insufficient_scope", scope="operate"'
     assert answer.json()["type"] == "urn:morrow:problem:forbidden"
     assert "operate" in answer.json()["detail"]
 
 
-def test_a_token_that_is_not_quite_right_is_no_token(far: TestClient, made: Made) -> None:
-    right = made("read")["Authorization"].removeprefix("Bearer ")
+def test_a_malformed_token_is_refused(far: TestClient, bearer: Bearer) -> None:
+    right = bearer("read")["Authorization"].removeprefix("Bearer ")
     for wrong in (right[:-1] + "!", right[:-4] + "AAAA", right.upper(), "Basic", "mrw_", right + right):
         answer = far.get("/v1/backfills", headers={"Authorization": f"Bearer {wrong}"})
         assert answer.status_code == 401
         assert 'error="invalid_token"' in answer.headers["www-authenticate"]
 
 
-def test_an_expired_and_a_revoked_token_are_told_apart(far: TestClient, made: Made, sql: Sql) -> None:
-    gone, late = made("read", name="gone"), made("read", name="late", expires="1h")
+def test_an_expired_and_a_revoked_token_get_different_reasons(far: TestClient, bearer: Bearer, sql: Sql) -> None:
+    gone, late = bearer("read", name="gone"), bearer("read", name="late", expires="1h")
     sql("update tokens set revoked_at = now() where name = 'gone'")
     sql("update tokens set expires_at = now() - interval '1 second' where name = 'late'")
     assert "gone was revoked" in far.get("/v1/backfills", headers=gone).json()["detail"]
     assert "late expired" in far.get("/v1/backfills", headers=late).json()["detail"]
 
 
-def test_a_use_is_noted_once_a_minute(far: TestClient, made: Made, sql: Sql) -> None:
-    bearing = made("read")
+def test_the_use_of_a_token_is_recorded_once_a_minute(far: TestClient, bearer: Bearer, sql: Sql) -> None:
+    bearing = bearer("read")
     used = "select last_used_at from tokens"
     far.get("/v1/backfills", headers=bearing)
     first = sql(used)[0][0]
@@ -177,10 +177,10 @@ def test_a_use_is_noted_once_a_minute(far: TestClient, made: Made, sql: Sql) -> 
     assert sql(used)[0][0] > first - dt.timedelta(seconds=1)
 
 
-def test_who_asks_too_often_is_told_when_to_come_again(sessions: Sessions, store: CheckpointStore, made: Made) -> None:
+def test_rate_limited_request_gets_retry_after(sessions: Sessions, store: CheckpointStore, bearer: Bearer) -> None:
     app = create_app(sessions, store, access=Access(per_second=0.01, burst=2))
     client = TestClient(app, client=("192.0.2.7", 4_000))
-    reader, worker = made("read"), made("worker")
+    reader, worker = bearer("read"), bearer("worker")
     answers = [client.get("/v1/backfills", headers=reader) for _ in range(3)]
     assert [answer.status_code for answer in answers] == [200, 200, 429]
     assert 1 <= int(answers[-1].headers["retry-after"]) <= 100
@@ -188,7 +188,7 @@ def test_who_asks_too_often_is_told_when_to_come_again(sessions: Sessions, store
     assert [client.get("/v1/backfills").status_code for _ in range(3)] == [401, 401, 429]
 
 
-def test_without_its_database_nobody_is_let_in(store: CheckpointStore) -> None:
+def test_without_its_database_every_request_is_refused(store: CheckpointStore) -> None:
     engine = make_engine("postgresql://nobody:hunter2@127.0.0.1:1/none")
     with local_client(create_app(make_sessions(engine), store), raise_server_exceptions=False) as client:
         answer = client.get("/v1/backfills")
@@ -207,9 +207,9 @@ CHANGES: list[tuple[str, str, object]] = [
 ]
 
 
-def test_who_may_not_changes_nothing(far: TestClient, sessions: Sessions, made: Made, counts: Counts) -> None:
+def test_a_refused_request_changes_nothing(far: TestClient, sessions: Sessions, bearer: Bearer, counts: Counts) -> None:
     make_corpus(sessions, dates=2, per_day=1)
-    bearing = made("read")
+    bearing = bearer("read")
     before = counts()
     for method, path, body in CHANGES:
         assert far.request(method, path, json=body).status_code == 401

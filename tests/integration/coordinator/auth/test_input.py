@@ -12,7 +12,7 @@ import httpx
 import pytest
 from fastapi.testclient import TestClient
 
-from services.coordinator.app import MOST_SMALL_BODY, create_app
+from services.coordinator.app import MAX_SMALL_BODY, create_app
 from services.coordinator.auth import service as tokens
 from services.coordinator.auth.schemas import TokenRequest
 from services.coordinator.database import Sessions
@@ -30,18 +30,18 @@ UP = ["../up", "..", "/etc/passwd", "a/../../b", "a\\b", ".hidden", "a\x00b", "a
 ROWS = [{"date": "2025-08-18", "text": "x" * 200, "published_at": "2025-08-18T09:00:00Z", "origin": "a:1"}]
 
 
-def test_a_name_that_leads_elsewhere_is_refused_wherever_it_is_given(client: TestClient, counts: Counts) -> None:
+def test_a_path_traversal_in_any_name_is_refused(client: TestClient, counts: Counts) -> None:
     before = counts()
-    asked: list[tuple[str, str, dict[str, Any]]] = []
+    requests: list[tuple[str, str, dict[str, Any]]] = []
     for name in UP:
-        asked += [
+        requests += [
             ("POST", "/v1/backfills", {"name": name, "corpus": "sample"}),
             ("POST", "/v1/backfills", {"name": "RUN", "corpus": name}),
             ("POST", "/v1/imports/runs", {"name": name, "days": [{"date": "2025-08-18"}]}),
             ("POST", "/v1/corpora/sample/panels", {"name": name}),
             ("POST", "/v1/serving", {"checkpoint": name}),
         ]
-    for method, path, body in asked:
+    for method, path, body in requests:
         answer = client.request(method, path, json=body)
         assert answer.status_code in (404, 422), (path, body, answer.text)
         assert answer.headers["content-type"] == "application/problem+json"
@@ -49,7 +49,7 @@ def test_a_name_that_leads_elsewhere_is_refused_wherever_it_is_given(client: Tes
 
 
 @pytest.mark.parametrize("path", ["/v1/corpora/{}/imports", "/v1/prices/{}", "/v1/backfills/{}/cancel"])
-def test_a_path_that_leads_elsewhere_is_refused(client: TestClient, counts: Counts, path: str) -> None:
+def test_a_path_traversal_in_a_path_is_refused(client: TestClient, counts: Counts, path: str) -> None:
     before = counts()
     for name in ("..%2f..%2fup", "%2e%2e", "%2fetc%2fpasswd", "a%00b", ".hidden"):
         answer = client.post(path.format(name), json={"rows": ROWS})
@@ -57,7 +57,7 @@ def test_a_path_that_leads_elsewhere_is_refused(client: TestClient, counts: Coun
     assert counts() == before
 
 
-def test_what_the_database_cannot_hold_is_no_fault_of_the_service(client: TestClient) -> None:
+def test_a_value_that_postgres_cannot_store_gets_422(client: TestClient) -> None:
     for path in (
         "/v1/checkpoints/a%00b",
         "/v1/corpora?cursor=a%00b",
@@ -67,7 +67,7 @@ def test_what_the_database_cannot_hold_is_no_fault_of_the_service(client: TestCl
         assert client.get(path).status_code == 422, path
 
 
-def test_no_file_outside_a_checkpoint_is_told(client: TestClient, worker: FakeWorker, start: Start) -> None:
+def test_no_file_outside_a_checkpoint_is_served(client: TestClient, worker: FakeWorker, start: Start) -> None:
     make_corpus(worker.sessions, dates=2, per_day=1)
     start(last=day(0))
     worker.do_all("RUN")
@@ -77,16 +77,14 @@ def test_no_file_outside_a_checkpoint_is_told(client: TestClient, worker: FakeWo
     assert client.get("/v1/checkpoints/..%2f..%2fRUN/files/manifest.json").status_code == 404
 
 
-def test_a_body_over_the_limit_is_refused_by_what_the_route_takes(
-    sessions: Sessions, store: CheckpointStore, counts: Counts
-) -> None:
+def test_the_body_limit_depends_on_the_route(sessions: Sessions, store: CheckpointStore, counts: Counts) -> None:
     before = counts()
-    body = b'{"name": "' + b"x" * MOST_SMALL_BODY + b'"}'
+    body = b'{"name": "' + b"x" * MAX_SMALL_BODY + b'"}'
 
     def pieces() -> Iterator[bytes]:
         yield from (body[at : at + 65_536] for at in range(0, len(body), 65_536))
 
-    with local_client(create_app(sessions, store, max_body=2 * MOST_SMALL_BODY)) as client:
+    with local_client(create_app(sessions, store, max_body=2 * MAX_SMALL_BODY)) as client:
         for content in (body, pieces()):
             answer = client.post("/v1/backfills", content=content, headers={"Content-Type": "application/json"})
             assert (answer.status_code, answer.json()["type"]) == (413, "urn:morrow:problem:too-large")
@@ -95,7 +93,7 @@ def test_a_body_over_the_limit_is_refused_by_what_the_route_takes(
     assert counts() == before
 
 
-def test_nothing_of_a_body_is_read_before_its_sender_is_known(server: httpx.Client, sessions: Sessions) -> None:
+def test_the_body_is_read_only_after_authentication(server: httpx.Client, sessions: Sessions) -> None:
     def endless() -> Iterator[bytes]:
         while True:
             yield b"x" * 65_536
@@ -122,7 +120,7 @@ def _train_task(worker: FakeWorker, start: Start) -> TrainTask:
 PICKLE = pickle.dumps({"weights": [0.5]})
 
 
-def test_a_pickle_is_not_published_whatever_it_is_called(store: CheckpointStore) -> None:
+def test_a_renamed_pickle_is_not_published(store: CheckpointStore) -> None:
     for fence, name in enumerate(("adapter_model.bin", "adapter_model.pt", "adapter_model.safetensors")):
         staged = store.stage("RUN", day(0), fence)
         (staged / name).write_bytes(PICKLE)
@@ -159,7 +157,7 @@ def _rehashed(store: CheckpointStore, result: TrainResult) -> TrainResult:
     return result.model_copy(update={"checkpoint": record.model_copy(update={"files": files, "ref": ref})})
 
 
-def test_a_worker_that_posts_a_checkpoint_of_elsewhere_is_refused(
+def test_a_checkpoint_outside_the_store_is_refused(
     worker: FakeWorker, start: Start, store: CheckpointStore, counts: Counts
 ) -> None:
     task = _train_task(worker, start)

@@ -1,4 +1,4 @@
-"""Tokens are made, listed and revoked over REST and beside the database."""
+"""Tokens are created, listed and revoked over REST and by the command."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from shared.tokens import parse_token
 from tests.integration.coordinator.conftest import Sql
 
 
-def create(client: TestClient, by: str = "", status: int = 201, **asked: Any) -> dict[str, Any]:
-    answer = client.post("/v1/tokens", json={"name": "mine", "scopes": ["operate"]} | asked, headers=bearing(by))
+def create(client: TestClient, by: str = "", status: int = 201, **fields: Any) -> dict[str, Any]:
+    answer = client.post("/v1/tokens", json={"name": "mine", "scopes": ["operate"]} | fields, headers=bearing(by))
     assert answer.status_code == status, answer.text
     body: dict[str, Any] = answer.json()
     return body
@@ -27,25 +27,25 @@ def bearing(text: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {text}"} if text else {}
 
 
-def test_a_token_is_told_once_and_kept_as_a_hash(client: TestClient, sql: Sql) -> None:
+def test_a_token_is_returned_once_and_stored_as_a_hash(client: TestClient, sql: Sql) -> None:
     answer = client.post("/v1/tokens", json={"name": "mine", "scopes": ["operate"]})
     assert answer.headers["cache-control"] == "no-store"
-    made = answer.json()
-    found = parse_token(made["token"])
+    created = answer.json()
+    found = parse_token(created["token"])
     assert found is not None
     assert sql("select secret_sha256 from tokens")[0][0] == hashlib.sha256(found.secret.encode()).hexdigest()
     rows = str(sql("select * from tokens"))
     assert found.secret not in rows
-    listed = client.get("/v1/tokens", headers=bearing(made["token"])).json()["items"]
+    listed = client.get("/v1/tokens", headers=bearing(created["token"])).json()["items"]
     assert [(one["name"], one["scopes"], "token" in one) for one in listed] == [("mine", ["operate"], False)]
 
 
-def test_the_first_token_must_be_able_to_make_the_second(client: TestClient, sql: Sql) -> None:
+def test_the_first_token_needs_scope_operate(client: TestClient, sql: Sql) -> None:
     assert "operate" in create(client, scopes=["worker"], status=422)["detail"]
     assert sql("select count(*) from tokens")[0][0] == 0
 
 
-def test_a_token_makes_none_that_outlives_it(client: TestClient) -> None:
+def test_a_token_creates_none_that_outlives_it(client: TestClient) -> None:
     mine = create(client, expires="1d")
     assert "outlives" in create(client, mine["token"], name="longer", expires="2d", status=422)["detail"]
     other = create(client, mine["token"], name="other")
@@ -68,7 +68,7 @@ def test_a_token_does_not_revoke_itself(client: TestClient) -> None:
     assert client.delete("/v1/tokens/0123456789abcdef", headers=bearing(mine["token"])).status_code == 404
 
 
-def test_what_is_asked_wrongly_makes_no_token(client: TestClient, sql: Sql) -> None:
+def test_an_invalid_request_creates_no_token(client: TestClient, sql: Sql) -> None:
     wrong: list[dict[str, Any]] = [
         {"name": "../up"},
         {"scopes": []},
@@ -76,18 +76,18 @@ def test_what_is_asked_wrongly_makes_no_token(client: TestClient, sql: Sql) -> N
         {"expires": "soon"},
         {"expires": "0d"},
     ]
-    for asked in wrong:
-        create(client, status=422, **asked)
+    for fields in wrong:
+        create(client, status=422, **fields)
     assert sql("select count(*) from tokens")[0][0] == 0
 
 
 def test_no_log_has_a_secret(client: TestClient, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
-    made = create(client)
-    client.get("/v1/backfills", headers=bearing(made["token"]))
-    client.get("/v1/backfills", headers=bearing(made["token"][:-2] + "xx"))
-    assert made["token"][:-2] not in caplog.text
-    assert made["id"] in caplog.text
+    created = create(client)
+    client.get("/v1/backfills", headers=bearing(created["token"]))
+    client.get("/v1/backfills", headers=bearing(created["token"][:-2] + "xx"))
+    assert created["token"][:-2] not in caplog.text
+    assert created["id"] in caplog.text
 
 
 @pytest.fixture
@@ -97,7 +97,7 @@ def here(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("here")
-def test_the_first_token_can_be_made_beside_the_database(client: TestClient) -> None:
+def test_the_first_token_can_be_created_on_the_database_directly(client: TestClient) -> None:
     text = command.run(["create", "root", "--scope", "operate", "--scope", "worker", "--expires", "30d"])
     assert client.get("/v1/tokens").status_code == 401
     listed = client.get("/v1/tokens", headers=bearing(text)).json()["items"]
@@ -108,9 +108,7 @@ def test_the_first_token_can_be_made_beside_the_database(client: TestClient) -> 
 
 
 @pytest.mark.usefixtures("here")
-def test_a_minted_token_is_stored_once_however_often_it_is_given(
-    client: TestClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_storing_a_minted_token_is_idempotent(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
     minted = command.run(["mint"])
     monkeypatch.setenv("WORKERS", minted)
     for _ in range(2):
@@ -119,13 +117,13 @@ def test_a_minted_token_is_stored_once_however_often_it_is_given(
     with pytest.raises(ConflictError, match="another name"):
         command.run(["create", "others", "--scope", "worker", "--given-in", "WORKERS"])
     monkeypatch.setenv("WORKERS", "hunter2")
-    with pytest.raises(InvalidInputError, match="WORKERS holds no token") as refused:
+    with pytest.raises(InvalidInputError, match="WORKERS contains no token") as refused:
         command.run(["create", "third", "--scope", "worker", "--given-in", "WORKERS"])
     assert "hunter2" not in str(refused.value)
 
 
 @pytest.mark.usefixtures("here")
-def test_what_the_command_cannot_do_it_says(sessions: Sessions) -> None:
+def test_the_command_reports_its_failures(sessions: Sessions) -> None:
     with pytest.raises(NotFoundError, match="no token nobody"):
         command.run(["revoke", "nobody"])
     with pytest.raises(InvalidInputError, match="expires"):

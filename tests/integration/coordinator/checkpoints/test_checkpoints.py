@@ -31,7 +31,7 @@ def test_a_checkpoint_whose_files_changed_is_not_recorded(
     assert worker.post(task, result).json() == {"status": "accepted"}
 
 
-def test_a_record_that_its_manifest_does_not_bear_out_is_refused(
+def test_a_record_that_differs_from_its_manifest_is_refused(
     worker: FakeWorker, step_id: int, store: CheckpointStore
 ) -> None:
     task = train_task(worker)
@@ -39,7 +39,7 @@ def test_a_record_that_its_manifest_does_not_bear_out_is_refused(
     record = result.checkpoint.model_copy(update={"files": {"adapter_model.safetensors": "0" * 64}})
     refused = worker.post(task, result.model_copy(update={"checkpoint": record}))
     assert refused.status_code == 422
-    assert "is not what its manifest says" in refused.json()["detail"]
+    assert "differs from its manifest" in refused.json()["detail"]
 
 
 def test_an_accepted_checkpoint_is_not_hashed_again(worker: FakeWorker, step_id: int, store: CheckpointStore) -> None:

@@ -93,14 +93,14 @@ def test_false_dates_are_flagged_counted_and_advised_on(client: TestClient) -> N
     assert client.get("/v1/corpora/real").json()["flagged"] == {"late": 2, "stale": 1}
 
 
-def test_regrouping_leaves_nothing_flagged(client: TestClient) -> None:
+def test_regrouped_headlines_have_no_flag(client: TestClient) -> None:
     rows = [row(1, "A", "20250802"), row(2, "A", "20250806"), row(3, "B", "20250803")]
     answer = post(client, rows, dates="regroup").json()
     assert answer["days"] == [{"date": "2025-08-06", "headlines": 2, "late": 0, "stale": 0}]
     assert (answer["added"], answer["duplicates"], answer["advice"]) == (2, 1, [])
 
 
-def test_one_corpus_is_filed_one_way_only(client: TestClient) -> None:
+def test_a_corpus_refuses_the_other_way_of_filing(client: TestClient) -> None:
     post(client, [row(1, "A", "20250802")])
     answer = post(client, [row(1, "A", "20250802")], dates="regroup")
     assert answer.status_code == 409
@@ -114,7 +114,7 @@ def test_another_time_zone_needs_another_name(client: TestClient) -> None:
     assert "corpus 'real' has UTC, not Europe/Zurich" in answer.json()["detail"]
 
 
-def test_a_used_corpus_takes_the_same_headlines_and_else_only_those_of_later_days(
+def test_a_used_corpus_takes_stored_headlines_and_new_ones_of_later_days(
     client: TestClient, sessions: Sessions
 ) -> None:
     post(client, ROWS)
@@ -139,7 +139,7 @@ def test_corpora_and_their_days_are_listed_in_pages(client: TestClient) -> None:
     assert client.get("/v1/corpora/a/days?cursor=2025-08-06").json()["items"][0]["date"] == "2025-08-07"
 
 
-def test_a_corpus_shows_what_it_holds(client: TestClient) -> None:
+def test_a_corpus_is_shown_with_its_counts(client: TestClient) -> None:
     post(client, ROWS)
     shown = client.get("/v1/corpora/real").json()
     assert (shown["days"], shown["headlines"], shown["first"], shown["last"]) == (2, 3, "2025-08-06", "2025-08-07")

@@ -24,7 +24,7 @@ def corpus(sessions: Sessions) -> int:
     return make_corpus(sessions, dates=5, per_day=3, flags={day(3): "late"})
 
 
-def test_a_panel_is_chosen_among_sound_headlines_with_an_outcome_day(client: TestClient, corpus: int) -> None:
+def test_a_panel_is_sampled_from_sound_headlines_with_an_outcome_day(client: TestClient, corpus: int) -> None:
     answer = create(client, headlines=9)
     assert answer.status_code == 201
     shown = answer.json()
@@ -33,14 +33,12 @@ def test_a_panel_is_chosen_among_sound_headlines_with_an_outcome_day(client: Tes
     assert [item["outcome_date"] for item in shown["items"]][::3] == [str(day(1)), str(day(2)), str(day(4))]
 
 
-def test_a_range_bounds_the_choice(client: TestClient, corpus: int) -> None:
+def test_a_range_bounds_the_sample(client: TestClient, corpus: int) -> None:
     shown = create(client, headlines=3, **{"from": "20250819", "to": str(day(1))}).json()
     assert {item["date"] for item in shown["items"]} == {str(day(1))}
 
 
-def test_the_same_request_again_answers_the_same_panel_even_if_the_corpus_has_grown(
-    client: TestClient, corpus: int
-) -> None:
+def test_a_repeated_request_gets_the_same_panel_after_the_corpus_has_grown(client: TestClient, corpus: int) -> None:
     first = create(client, seed=5).json()
     rows = [{"origin": "h:1", "text": "news", "date": str(day(5)), "published_at": f"{day(5)}T09:00:00Z"}]
     assert client.post("/v1/corpora/sample/imports", json={"rows": rows}).status_code == 200
@@ -50,7 +48,7 @@ def test_the_same_request_again_answers_the_same_panel_even_if_the_corpus_has_gr
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "reason"),
     [
         ({"seed": 6}, "seed 5, not 6"),
         ({"headlines": 5}, "headlines 4, not 5"),
@@ -58,12 +56,12 @@ def test_the_same_request_again_answers_the_same_panel_even_if_the_corpus_has_gr
     ],
 )
 def test_another_request_under_the_same_name_is_refused(
-    client: TestClient, corpus: int, change: dict[str, Any], said: str
+    client: TestClient, corpus: int, change: dict[str, Any], reason: str
 ) -> None:
     create(client, seed=5)
     refused = create(client, **{"seed": 5} | change)
     assert refused.status_code == 409
-    assert said in refused.json()["detail"]
+    assert reason in refused.json()["detail"]
     assert "choose another name" in refused.json()["detail"]
 
 
@@ -78,13 +76,13 @@ def test_a_range_that_ends_before_it_begins_is_refused(client: TestClient, corpu
     assert "swap them" in create(client, **{"from": "20250820", "to": "20250818"}).json()["detail"]
 
 
-def test_a_panel_says_when_its_figures_are_of_foresight(client: TestClient, corpus: int) -> None:
-    said = create(client, headlines=3, **{"from": str(day(1)), "to": str(day(1))}).json()["look_ahead"]
-    assert f"has learned only from days before {day(1)} is scored on news it could not know" in said
-    assert "(look-ahead)" in said
+def test_a_panel_explains_look_ahead(client: TestClient, corpus: int) -> None:
+    reason = create(client, headlines=3, **{"from": str(day(1)), "to": str(day(1))}).json()["look_ahead"]
+    assert f"has learned only from days before {day(1)} is scored on news it could not know" in reason
+    assert "(look-ahead)" in reason
 
 
-def test_nothing_may_be_trained_on_that_has_the_text_of_a_panel_headline(
+def test_headlines_with_the_text_of_a_panel_headline_are_held_out(
     client: TestClient, sessions: Sessions, corpus: int
 ) -> None:
     chosen = [item["id"] for item in create(client, headlines=2, to=str(day(0))).json()["items"]]
@@ -109,12 +107,12 @@ def test_panels_are_listed_by_corpus_and_in_pages(client: TestClient, sessions: 
     assert [(p["corpus"], p["name"]) for p in rest["items"]] == [("sample", "b")]
 
 
-def test_what_does_not_exist_is_not_found(client: TestClient, corpus: int) -> None:
+def test_unknown_corpora_and_panels_are_not_found(client: TestClient, corpus: int) -> None:
     assert client.get("/v1/corpora/none/panels").status_code == 404
     assert "`morrow panel create sample none`" in client.get("/v1/corpora/sample/panels/none").json()["detail"]
 
 
-def test_making_a_panel_does_not_close_the_corpus(client: TestClient, sessions: Sessions, corpus: int) -> None:
+def test_creating_a_panel_leaves_the_corpus_open(client: TestClient, sessions: Sessions, corpus: int) -> None:
     create(client)
     with sessions.begin() as session:
         assert session.get_one(Corpus, corpus).used_at is None

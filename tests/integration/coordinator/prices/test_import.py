@@ -27,7 +27,7 @@ def post(client: TestClient, rows: list[Row], name: str = "closes", **options: A
     return client.post(f"/v1/prices/{name}", json={"rows": rows, **options})
 
 
-def test_an_import_makes_a_set_that_reaches_as_far_as_its_shortest_series(client: TestClient) -> None:
+def test_an_imported_set_is_covered_until_the_end_of_its_shortest_series(client: TestClient) -> None:
     answer = post(client, [*ROWS, row(6, "SPX", 18, 100.0)]).json()
     counts = {name: answer[name] for name in ("added", "replaced", "unchanged", "duplicates", "bad")}
     assert counts == {"added": 4, "replaced": 0, "unchanged": 0, "duplicates": 1, "bad": []}
@@ -44,7 +44,7 @@ def test_the_same_rows_again_change_nothing(client: TestClient) -> None:
     assert (again["added"], again["unchanged"], again["replaced"]) == (0, 4, 0)
 
 
-def test_a_set_grows_and_gathers_names(client: TestClient) -> None:
+def test_a_set_grows_and_collects_aliases(client: TestClient) -> None:
     post(client, ROWS)
     grown = post(client, [row(2, "oil", 21, 61.5, "Brent|crude oil")]).json()
     assert (grown["added"], grown["covered_until"]) == (1, "2025-08-20")
@@ -66,7 +66,7 @@ def test_another_close_of_the_same_day_is_refused_and_named(client: TestClient, 
         assert series(session, "closes", dt.date(2025, 8, 19), dt.date(2025, 8, 31))[1].closes == [102.0, 99.5]
 
 
-def test_a_close_is_replaced_when_that_is_meant(client: TestClient, sessions: Sessions) -> None:
+def test_a_stored_close_is_replaced_with_replace(client: TestClient, sessions: Sessions) -> None:
     post(client, ROWS)
     answer = post(client, [row(9, "SPX", 19, 103.0), row(10, "SPX", 20, 99.5)], replace=True).json()
     assert (answer["added"], answer["replaced"], answer["unchanged"]) == (0, 1, 1)
@@ -90,14 +90,14 @@ def test_an_import_without_a_single_close_is_refused(client: TestClient) -> None
     assert post(client, [unread], skip_bad=True).status_code == 422
 
 
-def test_a_name_that_two_instruments_bear_is_refused(client: TestClient) -> None:
+def test_a_name_of_two_stored_instruments_is_refused(client: TestClient) -> None:
     post(client, ROWS)
     refused = post(client, [row(2, "ES", 18, 100.0, "s&p 500")])
     assert refused.status_code == 422
     assert "'s&p 500' is a name of SPX and of ES" in refused.json()["detail"]
 
 
-def test_series_hold_the_closes_of_a_range_in_order(client: TestClient, sessions: Sessions) -> None:
+def test_series_have_the_closes_of_a_range_in_order(client: TestClient, sessions: Sessions) -> None:
     post(client, list(reversed(ROWS)))
     with sessions.begin() as session:
         oil, spx = series(session, "closes", dt.date(2025, 8, 19), dt.date(2025, 8, 20))
@@ -106,7 +106,7 @@ def test_series_hold_the_closes_of_a_range_in_order(client: TestClient, sessions
     assert spx.dates == [dt.date(2025, 8, 19), dt.date(2025, 8, 20)]
 
 
-def test_an_unknown_set_is_not_found_and_says_how_to_make_it(client: TestClient, sessions: Sessions) -> None:
+def test_an_unknown_set_is_not_found_and_the_cure_is_named(client: TestClient, sessions: Sessions) -> None:
     assert client.get("/v1/prices/none").status_code == 404
     with sessions.begin() as session:
         for ask in (price_set, covered_until):

@@ -1,4 +1,4 @@
-"""What serving needs around the coordinator: checkpoints that no worker made, and syncers without engines.
+"""Fakes around serving: checkpoints that no worker trained, and syncers without engines.
 
 The syncers are small real HTTP servers that report themselves and answer forecasts.
 """
@@ -36,10 +36,10 @@ def published(sessions: Sessions, store: CheckpointStore) -> list[str]:
 def _publish(session: Session, store: CheckpointStore, day: Day) -> str:
     staged = store.stage("RUN", day.date, 1)
     (staged / "adapter_model.safetensors").write_bytes(weights(f"{day.date}".encode()))
-    said: dict[str, Any] = {"fence": 1, "base_model": "tiny", "adapter": "lora"}
-    record = store.publish(staged, run="RUN", date=day.date, parent=None, **said)
+    fields: dict[str, Any] = {"fence": 1, "base_model": "tiny", "adapter": "lora"}
+    record = store.publish(staged, run="RUN", date=day.date, parent=None, **fields)
     own = {"run_id": day.run_id, "day_id": day.id, "files": record.files, "stats": {}}
-    session.add(Checkpoint(id=record.ref.id, uri=record.ref.uri, sha256=record.ref.sha256, **own, **said))
+    session.add(Checkpoint(id=record.ref.id, uri=record.ref.uri, sha256=record.ref.sha256, **own, **fields))
     session.flush()
     point(session, "RUN", "final_model", record.ref.id)
     return record.ref.id
@@ -47,12 +47,12 @@ def _publish(session: Session, store: CheckpointStore, day: Day) -> str:
 
 @dataclass
 class FakeSyncer:
-    """Answers forecasts by the policies in `holds`, 503 for others; `says` answers everything with it instead."""
+    """Answers forecasts by the policies in `loaded`, 503 for others; `says` answers everything with it instead."""
 
     url: str
-    holds: set[str] = field(default_factory=set)
+    loaded: set[str] = field(default_factory=set)
     says: tuple[int, dict[str, Any]] | None = None
-    asked: list[ForecastTask] = field(default_factory=list)
+    tasks: list[ForecastTask] = field(default_factory=list)
 
     @property
     def engine(self) -> str:
@@ -60,30 +60,30 @@ class FakeSyncer:
         return f"{self.url}/engine"
 
     def answer(self, body: bytes) -> tuple[int, dict[str, Any]]:
-        """What is answered to a forecast task."""
+        """Status and body of the response to a forecast task."""
         task = ForecastTask.model_validate_json(body)
-        self.asked.append(task)
+        self.tasks.append(task)
         if self.says is not None:
             return self.says
-        if task.policy.name not in self.holds:
-            return 503, {"detail": f"the engine does not hold {task.policy.name}"}
+        if task.policy.name not in self.loaded:
+            return 503, {"detail": f"the engine has not loaded {task.policy.name}"}
         line = {"verdict": "strict", "rung": "free", "attempts": 1}
         lines = [line | {"text": f"{number}: {task.headline}"} for number in range(task.lines)]
         return 200, {"policy": task.policy.name, "engine": self.engine, "lines": lines, "seconds": 0.5}
 
     def report(self, api: Any, *, ready: bool = True, **changes: Any) -> None:
-        """Tell a coordinator what this engine holds."""
+        """Tell a coordinator what this engine loaded."""
         now = dt.datetime.now(dt.UTC)
-        values: dict[str, Any] = {"url": self.engine, "loaded": sorted(self.holds), "syncer_url": self.url}
-        values |= {"ready": ready, "verified_at": dict.fromkeys(self.holds, now)}
-        report = EngineReport(**values | {"load_seconds": dict.fromkeys(self.holds, 0.25)} | changes)
+        values: dict[str, Any] = {"url": self.engine, "loaded": sorted(self.loaded), "syncer_url": self.url}
+        values |= {"ready": ready, "verified_at": dict.fromkeys(self.loaded, now)}
+        report = EngineReport(**values | {"load_seconds": dict.fromkeys(self.loaded, 0.25)} | changes)
         answer = api.put("/v1/engines", json=report.model_dump(mode="json"))
         assert answer.status_code == 204, answer.text
 
 
 @contextmanager
-def fake_syncer(api: Api, *holds: str) -> Iterator[FakeSyncer]:
-    """A syncer that has reported to a coordinator what its engine holds."""
+def fake_syncer(api: Api, *loaded: str) -> Iterator[FakeSyncer]:
+    """A syncer that has reported to a coordinator what its engine loaded."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
@@ -102,7 +102,7 @@ def fake_syncer(api: Api, *holds: str) -> Iterator[FakeSyncer]:
         server.daemon_threads = True
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()
-        syncer = FakeSyncer(f"http://127.0.0.1:{server.server_port}", set(holds))
+        syncer = FakeSyncer(f"http://127.0.0.1:{server.server_port}", set(loaded))
         try:
             syncer.report(api)
             yield syncer

@@ -1,4 +1,4 @@
-"""What engines report is kept whole, and how long each took to hold what was wanted of it."""
+"""Reports of engines, and the latency of their swaps."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from fastapi.testclient import TestClient
 
 from services.coordinator.checkpoints.aliases import serve
 from services.coordinator.database import Sessions
-from services.coordinator.serving.engines import forget_engines
+from services.coordinator.serving.engines import expire_engines
 from shared.checkpoints import CheckpointStore
 from shared.wire import EngineReport
 from tests.factories import day, make_corpus
@@ -24,15 +24,15 @@ def checkpoints(sessions: Sessions, store: CheckpointStore, start: Start) -> lis
     """The checkpoints of a run of two days, the second of which is served."""
     make_corpus(sessions, dates=3, per_day=1)
     start(last=day(1))
-    made = published(sessions, store)
+    checkpoints = published(sessions, store)
     with sessions.begin() as session:
-        serve(session, made[1])
-    return made
+        serve(session, checkpoints[1])
+    return checkpoints
 
 
 def report(client: TestClient, url: str = "http://engine", **changes: Any) -> None:
-    said = EngineReport(**{"url": url, "loaded": ["base"], "ready": True} | changes)
-    answer = client.put("/v1/engines", json=said.model_dump(mode="json"))
+    body = EngineReport(**{"url": url, "loaded": ["base"], "ready": True} | changes)
+    answer = client.put("/v1/engines", json=body.model_dump(mode="json"))
     assert answer.status_code == 204, answer.text
 
 
@@ -40,7 +40,7 @@ def now() -> dt.datetime:
     return dt.datetime.now(dt.UTC)
 
 
-def test_everything_that_an_engine_reports_is_kept(client: TestClient, get: Get) -> None:
+def test_all_fields_of_a_report_are_stored(client: TestClient, get: Get) -> None:
     at = now()
     changes: dict[str, Any] = {
         "loaded": ["a", "b"],
@@ -59,14 +59,14 @@ def test_everything_that_an_engine_reports_is_kept(client: TestClient, get: Get)
     assert (engine["loaded"], engine["error"], engine["first_seen"]) == (["base"], None, first)
 
 
-def test_an_engine_that_leaves_is_gone(client: TestClient, get: Get) -> None:
+def test_a_leaving_engine_is_deregistered(client: TestClient, get: Get) -> None:
     report(client, "http://a")
     report(client, "http://b")
     report(client, "http://a", loaded=[], leaving=True)
     assert [engine["url"] for engine in get("/engines")] == ["http://b"]
 
 
-def test_an_engine_that_falls_silent_is_stale_and_then_forgotten(
+def test_a_silent_engine_becomes_stale_and_then_expires(
     client: TestClient, get: Get, sql: Sql, sessions: Sessions
 ) -> None:
     report(client, "http://a")
@@ -74,12 +74,14 @@ def test_an_engine_that_falls_silent_is_stale_and_then_forgotten(
     sql("update engines set seen_at = now() - interval '40 s' where url = 'http://a'")
     assert [(engine["stale"], engine["ready"]) for engine in get("/engines")] == [(True, False), (False, True)]
     assert 40 <= get("/engines")[0]["age_seconds"] < 60
-    assert forget_engines(sessions, 60) == 0
-    assert forget_engines(sessions, 30) == 1
+    assert expire_engines(sessions, 60) == 0
+    assert expire_engines(sessions, 30) == 1
     assert [engine["url"] for engine in get("/engines")] == ["http://b"]
 
 
-def test_an_engine_is_ready_only_with_what_is_served_now(client: TestClient, checkpoints: list[str], get: Get) -> None:
+def test_an_engine_is_ready_only_with_the_served_checkpoint_loaded(
+    client: TestClient, checkpoints: list[str], get: Get
+) -> None:
     report(client, loaded=["base", checkpoints[0]])
     assert get("/engines")[0]["ready"] is False
     report(client, loaded=checkpoints)
@@ -88,7 +90,7 @@ def test_an_engine_is_ready_only_with_what_is_served_now(client: TestClient, che
     assert get("/engines")[0]["ready"] is False
 
 
-def test_the_first_report_that_shows_a_checkpoint_is_a_swap(
+def test_the_first_report_of_a_loaded_checkpoint_is_a_swap(
     client: TestClient, checkpoints: list[str], get: Get, sql: Sql
 ) -> None:
     sql("update checkpoints set promoted_at = now() + interval '1 s'")
@@ -107,14 +109,16 @@ def test_the_first_report_that_shows_a_checkpoint_is_a_swap(
     assert ([*first["items"], *rest["items"]], rest["next"]) == (found, None)
 
 
-def test_an_engine_that_came_later_only_caught_up(client: TestClient, checkpoints: list[str], get: Get) -> None:
+def test_a_later_engine_has_no_swap_latency(client: TestClient, checkpoints: list[str], get: Get) -> None:
     report(client, loaded=[checkpoints[1]], verified_at={checkpoints[1]: now() + dt.timedelta(hours=1)})
     [swap] = get("/swaps")
     assert swap["seconds"] is None
     assert dt.datetime.fromisoformat(swap["verified_at"]) <= now()
 
 
-def test_what_was_held_before_its_promotion_took_no_time(client: TestClient, checkpoints: list[str], get: Get) -> None:
+def test_a_checkpoint_loaded_before_its_promotion_has_zero_latency(
+    client: TestClient, checkpoints: list[str], get: Get
+) -> None:
     shown: dict[str, Any] = {"loaded": checkpoints, "load_seconds": dict.fromkeys(checkpoints, 2.0)}
     held = dict.fromkeys(checkpoints, now())
     report(client, **shown, verified_at=held)
@@ -124,13 +128,13 @@ def test_what_was_held_before_its_promotion_took_no_time(client: TestClient, che
     assert (last["checkpoint"], last["seconds"], last["load_seconds"]) == (checkpoints[0], 0.0, None)
 
 
-def test_policies_that_are_nobodys_checkpoint_are_no_swaps(client: TestClient, get: Get) -> None:
+def test_unknown_policies_are_no_swaps(client: TestClient, get: Get) -> None:
     report(client, loaded=["base", "someone-elses", "with\x00nul"])
     assert get("/swaps") == []
     assert client.get("/v1/swaps?run=NOBODY").status_code == 404
 
 
-def test_the_report_of_a_run_tells_its_swaps_and_its_policies(
+def test_the_report_of_a_run_lists_its_swaps_and_policies(
     client: TestClient, checkpoints: list[str], worker: FakeWorker, get: Get, sql: Sql
 ) -> None:
     worker.do(worker.queued("RUN")[0])

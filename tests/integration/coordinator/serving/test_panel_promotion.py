@@ -1,4 +1,4 @@
-"""promote=panel: a checkpoint is served once its panel bears it out, and the figures that decided are stored."""
+"""promote=panel: a checkpoint is served if the panel gate passes, and the figures of the verdict are stored."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Panelist(FakeWorker):
     def result(self, task: Task) -> Result:
         on_panel = task.config.rollouts == 4
         if on_panel and isinstance(task, GenerateTask):
-            made = factories.generated(task)
+            generated = factories.generated(task)
             share = self.strict[self.place(task)]
             groups = [
                 group.model_copy(
@@ -42,9 +42,9 @@ class Panelist(FakeWorker):
                         ]
                     }
                 )
-                for group in made.groups
+                for group in generated.groups
             ]
-            return GenerateResult(**made.model_dump(exclude={"groups"}), groups=groups)
+            return GenerateResult(**generated.model_dump(exclude={"groups"}), groups=groups)
         if on_panel and isinstance(task, EvaluateTask):
             return factories.evaluated(task, valid=True, validity=1.0, composite=self.composite[self.place(task)])
         return super().result(task)
@@ -85,12 +85,12 @@ def test_a_checkpoint_no_worse_than_the_base_is_served_and_a_worse_one_is_not(
     assert second["reason"].startswith("raw validity is worse: raw validity 0.500 against 0.750 (margin")
     kinds = [event["kind"] for event in get("/backfills/RUN/events")]
     assert (kinds.count("checkpoint.promoted"), kinds.count("checkpoint.held_back")) == (1, 1)
-    said = [(found["checkpoint"], found["promoted"]) for found in get("/backfills/RUN/report")["serving"]["decisions"]]
-    assert said == [(run[0], True), (run[1], False)]
+    reported = get("/backfills/RUN/report")["serving"]["decisions"]
+    assert [(found["checkpoint"], found["promoted"]) for found in reported] == [(run[0], True), (run[1], False)]
     assert f"{run[1]} not promoted: raw validity is worse" in client.get("/v1/backfills/RUN/report?format=md").text
 
 
-def test_a_corrupted_checkpoint_is_not_served_however_good(
+def test_a_corrupted_checkpoint_is_not_served_whatever_its_figures(
     run: list[str], sessions: Sessions, store: CheckpointStore, get: Get
 ) -> None:
     found = get(f"/checkpoints/{run[0]}")
@@ -102,7 +102,7 @@ def test_a_corrupted_checkpoint_is_not_served_however_good(
     assert get("/serving")["served"] == run[1]
 
 
-def test_a_checkpoint_is_not_held_against_one_that_the_panel_does_not_know(
+def test_a_checkpoint_is_not_compared_with_one_not_scored_on_the_panel(
     run: list[str], sessions: Sessions, store: CheckpointStore, get: Get, client: TestClient, sql: Sql
 ) -> None:
     sql("update checkpoints set day_id = (select id from days where role = 'panel' limit 1) where id = :id", id=run[0])
@@ -114,7 +114,7 @@ def test_a_checkpoint_is_not_held_against_one_that_the_panel_does_not_know(
     assert get("/serving")["served"] == run[0]
 
 
-def test_an_earlier_checkpoint_does_not_take_the_place_of_a_later_one(
+def test_an_earlier_checkpoint_does_not_replace_a_later_one(
     run: list[str], sessions: Sessions, store: CheckpointStore, get: Get, client: TestClient
 ) -> None:
     client.post("/v1/serving", json={"checkpoint": run[1]})

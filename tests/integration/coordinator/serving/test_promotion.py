@@ -37,7 +37,7 @@ def served(get: Get) -> tuple[str | None, str | None]:
 
 
 @pytest.mark.parametrize(("promote", "fate"), [("never", "not served (promote=never)"), ("always", "served")])
-def test_a_run_says_whether_its_checkpoints_are_served(
+def test_the_publication_event_says_whether_the_checkpoint_is_served(
     sessions: Sessions, worker: FakeWorker, start: Start, get: Get, promote: str, fate: str
 ) -> None:
     make_corpus(sessions, dates=2, per_day=1)
@@ -46,8 +46,8 @@ def test_a_run_says_whether_its_checkpoints_are_served(
     [checkpoint] = [found["id"] for found in get("/backfills/RUN/checkpoints")]
     assert served(get) == (checkpoint if promote == "always" else None, None)
     assert {alias["name"] for alias in get("/aliases?scope=RUN")} == {"final_model", f"final_model_{day(0):%Y%m%d}"}
-    [said] = [event["message"] for event in get("/backfills/RUN/events") if event["kind"] == "checkpoint.published"]
-    assert said.endswith(f"is published and {fate}")
+    [message] = [event["message"] for event in get("/backfills/RUN/events") if event["kind"] == "checkpoint.published"]
+    assert message.endswith(f"is published and {fate}")
 
 
 def test_a_checkpoint_is_promoted_by_id_by_alias_and_rolled_back(
@@ -71,7 +71,7 @@ def test_a_checkpoint_is_promoted_by_id_by_alias_and_rolled_back(
     assert {alias["name"] for alias in get("/aliases?scope=")} == {"served", "previous"}
 
 
-def test_what_cannot_be_promoted_is_told_and_what_is_served_stays(
+def test_an_invalid_promotion_is_refused_and_the_served_checkpoint_stays(
     client: TestClient, checkpoints: list[str], get: Get
 ) -> None:
     assert promote(client, "previous").status_code == 409
@@ -84,7 +84,7 @@ def test_what_cannot_be_promoted_is_told_and_what_is_served_stays(
     assert served(get) == (checkpoints[0], None)
 
 
-def test_a_promotion_may_ask_what_is_served_now(client: TestClient, checkpoints: list[str], get: Get) -> None:
+def test_a_promotion_may_expect_a_served_checkpoint(client: TestClient, checkpoints: list[str], get: Get) -> None:
     assert promote(client, checkpoints[0], expected=checkpoints[1]).status_code == 409
     assert promote(client, checkpoints[0], expected="").status_code == 200
     refused = promote(client, checkpoints[1], expected="")
@@ -94,18 +94,18 @@ def test_a_promotion_may_ask_what_is_served_now(client: TestClient, checkpoints:
     assert served(get) == (checkpoints[1], checkpoints[0])
 
 
-def test_of_many_promotions_that_expect_the_same_one_is_made(
+def test_one_of_many_promotions_with_the_same_expectation_succeeds(
     checkpoints: list[str], server: httpx.Client, get: Get
 ) -> None:
     promote(server, checkpoints[2])
     with ThreadPoolExecutor(6) as pool:
-        asked = [pool.submit(promote, server, checkpoints[n % 2], expected=checkpoints[2]) for n in range(6)]
-        statuses = sorted(one.result().status_code for one in asked)
+        submitted = [pool.submit(promote, server, checkpoints[n % 2], expected=checkpoints[2]) for n in range(6)]
+        statuses = sorted(one.result().status_code for one in submitted)
     assert statuses == [200, *[409] * 5]
     assert served(get)[1] == checkpoints[2]
 
 
-def test_a_corrupted_checkpoint_is_refused_and_what_is_served_stays(
+def test_a_corrupted_checkpoint_is_refused_and_the_served_one_stays(
     client: TestClient, checkpoints: list[str], get: Get, store: CheckpointStore
 ) -> None:
     promote(client, checkpoints[0])
@@ -130,14 +130,14 @@ def test_a_checkpoint_of_another_base_is_refused_while_engines_of_the_served_one
     assert promote(client, checkpoints[1]).status_code == 200
 
 
-def test_a_promotion_waits_until_the_last_engine_holds_it(checkpoints: list[str], server: httpx.Client) -> None:
-    wanted = checkpoints[1]
+def test_a_promotion_waits_until_the_last_engine_has_loaded_it(checkpoints: list[str], server: httpx.Client) -> None:
+    promoted = checkpoints[1]
     with fake_syncer(server, "base") as a, fake_syncer(server, "base") as b, ThreadPoolExecutor(1) as pool:
-        waiting = pool.submit(promote, server, wanted, wait=True, timeout_seconds=30)
-        until(lambda: server.get("/v1/serving").json()["served"] == wanted)
+        waiting = pool.submit(promote, server, promoted, wait=True, timeout_seconds=30)
+        until(lambda: server.get("/v1/serving").json()["served"] == promoted)
         for syncer in (a, b):
             assert not waiting.done()
-            syncer.holds.add(wanted)
+            syncer.loaded.add(promoted)
             syncer.report(server)
         answer = waiting.result()
         assert answer.status_code == 200, answer.text
@@ -145,33 +145,33 @@ def test_a_promotion_waits_until_the_last_engine_holds_it(checkpoints: list[str]
         assert all(engine["seconds"] >= 0 for engine in answer.json()["engines"])
 
 
-def test_a_promotion_that_waits_too_long_stands_and_says_who_lacks_it(
+def test_a_promotion_that_times_out_stands_and_names_lacking_engines(
     client: TestClient, checkpoints: list[str], get: Get
 ) -> None:
-    with fake_syncer(client, checkpoints[1]) as holds, fake_syncer(client, "base") as lacks:
+    with fake_syncer(client, checkpoints[1]) as ready, fake_syncer(client, "base") as lacks:
         lacks.report(client, error="the disk is full")
         answer = promote(client, checkpoints[1], wait=True, timeout_seconds=0.2)
         assert (answer.status_code, answer.json()["type"]) == (504, "urn:morrow:problem:not-in-time")
         assert answer.json()["errors"] == [{"field": lacks.engine, "message": "the disk is full"}]
-        assert holds.engine not in answer.json()["detail"]
+        assert ready.engine not in answer.json()["detail"]
     assert served(get)[0] == checkpoints[1]
 
 
-def test_engines_that_are_not_heard_of_are_not_waited_for_but_one_must_be(
+def test_a_promotion_skips_stale_engines_but_needs_a_live_one(
     client: TestClient, checkpoints: list[str], sql: Sql
 ) -> None:
-    with fake_syncer(client, "base"), fake_syncer(client, checkpoints[1]) as holds:
-        sql("update engines set seen_at = now() - interval '1 h' where url <> :url", url=holds.engine)
+    with fake_syncer(client, "base"), fake_syncer(client, checkpoints[1]) as ready:
+        sql("update engines set seen_at = now() - interval '1 h' where url <> :url", url=ready.engine)
         answer = promote(client, checkpoints[1], wait=True, timeout_seconds=0.5)
         assert answer.status_code == 200, answer.text
-        assert {engine["engine"]: engine["state"] for engine in answer.json()["engines"]}[holds.engine] == "ready"
+        assert {engine["engine"]: engine["state"] for engine in answer.json()["engines"]}[ready.engine] == "ready"
         sql("update engines set seen_at = now() - interval '1 h'")
         nobody = promote(client, checkpoints[2], wait=True, timeout_seconds=0.1)
         assert nobody.status_code == 504
-        assert "no engine is heard of" in nobody.json()["detail"]
+        assert "no engine is live" in nobody.json()["detail"]
 
 
-def test_a_promotion_that_another_overtakes_says_so(checkpoints: list[str], server: httpx.Client) -> None:
+def test_an_overtaken_promotion_is_a_conflict(checkpoints: list[str], server: httpx.Client) -> None:
     with fake_syncer(server, "base"), ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(promote, server, checkpoints[0], wait=True, timeout_seconds=30)
         until(lambda: server.get("/v1/serving").json()["served"] == checkpoints[0])
@@ -180,7 +180,7 @@ def test_a_promotion_that_another_overtakes_says_so(checkpoints: list[str], serv
         assert f"{checkpoints[1]} is served by now" in waiting.result().json()["detail"]
 
 
-def test_a_look_at_what_is_wanted_waits_for_something_else(checkpoints: list[str], server: httpx.Client) -> None:
+def test_a_long_poll_waits_for_a_change(checkpoints: list[str], server: httpx.Client) -> None:
     def look(known: str) -> Any:
         return server.get("/v1/serving", params={"wait": 30, "known": known}).json()
 
@@ -193,7 +193,7 @@ def test_a_look_at_what_is_wanted_waits_for_something_else(checkpoints: list[str
     assert same["served"] == checkpoints[0]
 
 
-def test_many_who_wait_leave_the_others_their_threads(checkpoints: list[str], server: httpx.Client) -> None:
+def test_many_long_polls_occupy_no_threads(checkpoints: list[str], server: httpx.Client) -> None:
     promote(server, checkpoints[0])
     query: dict[str, str | int] = {"wait": 50, "known": checkpoints[0]}
     with ThreadPoolExecutor(61) as pool:

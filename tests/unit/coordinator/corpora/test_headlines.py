@@ -39,11 +39,11 @@ def utc(text: str) -> dt.datetime:
 
 
 @pytest.mark.parametrize(
-    ("bad", "said"),
+    ("bad", "reason"),
     [
         (row(text=None), "text is empty"),
         (row(text=" \n "), "text is empty"),
-        (row(text="x" * 2001), "2001 characters, the most is 2000"),
+        (row(text="x" * 2001), "2001 characters, the maximum is 2000"),
         (row(text="a\x00b"), "control character U+0000"),
         (row(published_at=None), "published_at is missing"),
         (row(published_at="  "), "published_at is missing"),
@@ -56,15 +56,15 @@ def utc(text: str) -> dt.datetime:
         (RawRow("f:3", problem="line 3 is not JSON"), "line 3 is not JSON"),
     ],
 )
-def test_a_bad_row_says_what_is_wrong_with_it(bad: RawRow, said: str) -> None:
+def test_bad_row_gets_a_reason(bad: RawRow, reason: str) -> None:
     good, refused = check_rows([bad, row()], UTC, "keep")
     assert len(good) == 1
     assert refused[0].origin == bad.origin
-    assert said in refused[0].reason
+    assert reason in refused[0].reason
 
 
-def test_a_source_that_cannot_be_kept_is_named_as_such() -> None:
-    with pytest.raises(InvalidInputError, match="source holds the control character"):
+def test_invalid_source_is_refused_by_its_name() -> None:
+    with pytest.raises(InvalidInputError, match="source contains the control character"):
         check_row(RawRow("f:1", "Rates held", "2025-08-02T17:00:00Z", source="a\x07"), UTC, "keep")
 
 
@@ -72,12 +72,12 @@ def test_a_source_that_cannot_be_kept_is_named_as_such() -> None:
     "written",
     ["2025-08-02T17:00:00Z", "2025-08-02T10:00:00-07:00", "Sat, 02 Aug 2025 17:00:00 GMT", "20250802T170000+0000"],
 )
-def test_times_are_read_in_iso_and_mail_form(written: str) -> None:
+def test_times_parse_in_iso_and_mail_form(written: str) -> None:
     assert parse_time(written) == utc("2025-08-02T17:00:00")
 
 
 @pytest.mark.parametrize("written", ["20250802", "2025-08-02", " 2025-08-02 "])
-def test_dates_are_read_in_both_forms(written: str) -> None:
+def test_dates_parse_in_both_forms(written: str) -> None:
     assert parse_date(written) == DAY
 
 
@@ -93,7 +93,7 @@ def test_without_a_date_a_headline_belongs_to_its_day_of_publication_in_the_corp
     assert check_row(late_evening, UTC, "keep").date == dt.date(2025, 8, 3)
 
 
-def test_regrouping_files_under_the_day_of_publication_and_remembers_the_files_date() -> None:
+def test_regrouping_files_by_day_of_publication_and_keeps_the_date_in_the_file() -> None:
     checked = check_row(row(published_at="2025-08-08T17:45:03Z", date="20250802"), PACIFIC, "regroup")
     assert (checked.date, checked.filed_under) == (dt.date(2025, 8, 8), DAY)
 

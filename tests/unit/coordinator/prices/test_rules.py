@@ -28,12 +28,12 @@ def test_a_row_becomes_a_close_with_its_other_names() -> None:
 
 
 @pytest.mark.parametrize("date", ["20250818", "2025-08-18", "2025-08-18 00:00:00", "2025-08-18T16:00:00-04:00"])
-def test_a_time_of_day_behind_the_date_counts_for_nothing(date: str) -> None:
+def test_a_time_of_day_after_the_date_is_ignored(date: str) -> None:
     assert check_price(raw(date=date)).date == DAY
 
 
 @pytest.mark.parametrize(
-    ("changes", "said"),
+    ("changes", "reason"),
     [
         ({"symbol": None}, "symbol is missing"),
         ({"symbol": "x" * 65}, "symbol has 65 characters"),
@@ -49,8 +49,8 @@ def test_a_time_of_day_behind_the_date_counts_for_nothing(date: str) -> None:
         ({"problem": "the line is not CSV"}, "the line is not CSV"),
     ],
 )
-def test_a_bad_row_names_the_field_and_the_cure(changes: dict[str, Any], said: str) -> None:
-    with pytest.raises(InvalidInputError, match=said):
+def test_a_bad_row_names_the_field_and_the_cure(changes: dict[str, Any], reason: str) -> None:
+    with pytest.raises(InvalidInputError, match=reason):
         check_price(raw(**changes))
 
 
@@ -62,7 +62,7 @@ def test_a_repeated_row_is_folded_and_a_contradicting_one_is_bad() -> None:
     assert "close 6450.0 of SPX on 2025-08-18 contradicts 6449.8 at p.csv:1" in bad[0].reason
 
 
-def test_an_instrument_keeps_its_spelling_and_gathers_its_names() -> None:
+def test_an_instrument_keeps_its_spelling_and_collects_aliases() -> None:
     stored = [Names("SPX", ("S&P 500",))]
     rows = [price("spx", "s&p  500", "sp500"), price("SPX", "SPX", "US500"), price("DAX")]
     assert merge_names(stored, rows) == [Names("SPX", ("S&P 500", "sp500", "US500")), Names("DAX")]
@@ -75,8 +75,6 @@ def test_a_name_of_two_instruments_is_refused(rows: list[CheckedPrice]) -> None:
 
 
 @given(st.text(max_size=80), st.text(max_size=20), st.text(max_size=20), st.text(max_size=80))
-def test_no_text_makes_the_check_fail_otherwise_than_by_a_bad_row(
-    symbol: str, date: str, close: str, aliases: str
-) -> None:
+def test_any_text_is_a_close_or_a_bad_row(symbol: str, date: str, close: str, aliases: str) -> None:
     good, bad, repeated = check_prices([RawPrice("p.csv:1", symbol, date, close, aliases)])
     assert (len(good) + len(bad), repeated) == (1, 0)

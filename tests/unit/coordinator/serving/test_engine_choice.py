@@ -1,4 +1,4 @@
-"""Which policy answers a forecast, and which engines are asked."""
+"""The policy that answers a forecast, and the order of its engines."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import datetime as dt
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.coordinator.serving.rules import choose, in_order
+from services.coordinator.serving.rules import by_load, choose_policy
 from services.coordinator.serving.schemas import EngineView
 
 NOW = dt.datetime(2025, 8, 18, tzinfo=dt.UTC)
@@ -44,39 +44,39 @@ engines = st.lists(
 checkpoint = st.none() | st.sampled_from(POLICIES[1:])
 
 
-@given(asked=st.sampled_from(["served", *POLICIES]), served=checkpoint, previous=checkpoint, found=engines)
-def test_only_engines_that_hold_the_policy_and_can_be_asked_are_chosen(
-    asked: str, served: str | None, previous: str | None, found: list[EngineView]
+@given(requested=st.sampled_from(["served", *POLICIES]), served=checkpoint, previous=checkpoint, found=engines)
+def test_only_live_engines_with_the_policy_loaded_and_a_syncer_are_chosen(
+    requested: str, served: str | None, previous: str | None, found: list[EngineView]
 ) -> None:
-    choice = choose(asked, served, previous, found)
+    choice = choose_policy(requested, served, previous, found)
     able = [one for one in found if choice.policy in one.loaded and not one.stale and one.syncer_url]
     assert list(choice.engines) == able
-    if asked != "served":
-        assert choice.policy == asked
+    if requested != "served":
+        assert choice.policy == requested
     else:
         assert choice.policy in {served or "base", previous or "base"}
 
 
 @given(served=checkpoint, previous=checkpoint, found=engines)
-def test_what_is_served_answers_as_soon_as_an_engine_holds_it(
+def test_the_served_policy_answers_once_an_engine_has_loaded_it(
     served: str | None, previous: str | None, found: list[EngineView]
 ) -> None:
-    choice = choose("served", served, previous, found)
+    choice = choose_policy("served", served, previous, found)
     holds = any((served or "base") in one.loaded and not one.stale and one.syncer_url for one in found)
     assert (choice.policy == (served or "base")) or not holds
 
 
-def test_if_nobody_can_answer_it_is_the_served_one_that_is_missing() -> None:
-    assert choose("served", "b", "a", []).policy == "b"
-    assert choose("served", None, None, []).policy == "base"
+def test_without_engines_the_choice_is_the_served_policy() -> None:
+    assert choose_policy("served", "b", "a", []).policy == "b"
+    assert choose_policy("served", None, None, []).policy == "base"
 
 
-def test_before_the_first_promotion_has_reached_an_engine_the_base_answers() -> None:
-    assert choose("served", "a", None, [engine("e", "base")]).policy == "base"
+def test_the_base_answers_until_an_engine_has_loaded_the_first_promotion() -> None:
+    assert choose_policy("served", "a", None, [engine("e", "base")]).policy == "base"
 
 
-def test_ready_engines_come_first_then_the_idle_ones_then_by_lot() -> None:
+def test_engines_are_ordered_by_readiness_load_and_tie_break() -> None:
     found = [engine("late", ready=False), engine("busy"), engine("idle"), engine("other")]
     lots = iter([0.1, 0.2, 0.9, 0.3])
-    order = in_order(found, {"busy": 2}, lambda: next(lots))
+    order = by_load(found, {"busy": 2}, lambda: next(lots))
     assert [one.url for one in order] == ["other", "idle", "busy", "late"]
