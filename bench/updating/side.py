@@ -19,12 +19,12 @@ from trl import GRPOConfig
 
 from bench.updating.meters import Peak, matrix_peak
 from bench.updating.stock import stock_trainer
-from services.trainer.batch.rules import BatchGroup, into_packs
-from services.trainer.batch.tensors import make_pack
-from services.trainer.job import Job
+from services.trainer.batch.rules import BatchGroup, pack_groups
+from services.trainer.batch.tensors import to_tensors
+from services.trainer.job import UpdateRequest
 from services.trainer.objectives.advantages import make_batch
+from services.trainer.objectives.base import trl_settings
 from services.trainer.objectives.gspo import GspoTrainer, gspo_config
-from services.trainer.objectives.trl import trl_settings
 from services.trainer.update.model import lora_config
 from shared.run_config import RunConfig
 from shared.wire import TrainGroup, TrainRollout
@@ -36,7 +36,7 @@ QWEN = {"hidden_size": 1024, "intermediate_size": 3072, "num_hidden_layers": 28,
 QWEN |= {"num_key_value_heads": 8, "head_dim": 128, "vocab_size": 151_936}
 CONFIG = RunConfig(max_grad_norm=1000.0)
 CAP = CONFIG.importance_cap
-PACK_TOKENS = Job.model_fields["pack_tokens"].default
+PACK_TOKENS = UpdateRequest.model_fields["pack_tokens"].default
 
 
 def stored(count: int) -> list[BatchGroup]:
@@ -96,7 +96,7 @@ class Update:
     def __init__(self, side: str, model: Any, groups: list[BatchGroup], args: GRPOConfig, tokens: int) -> None:
         self.side, self.model, self.args = side, model, args
         self.device = torch.device("cpu" if args.use_cpu else "cuda")
-        self.packs = [make_pack(some, 0, self.device) for some in into_packs(groups, tokens)]
+        self.packs = [to_tensors(some, 0, self.device) for some in pack_groups(groups, tokens)]
         self.trainer: Any = None if side == "morrow" else stock_trainer(model, tokenizer(), groups, args, CAP)
         self.gradient = torch.empty(0)
 
@@ -131,7 +131,7 @@ def figures(side: str, options: argparse.Namespace, folder: Path) -> tuple[dict[
     with counter if options.operations else nullcontext():
         update.run()
     above, seconds = peak.above(), time.perf_counter() - started
-    tokens = sum(len(group.prompt_token_ids) + len(row.token_ids) for group in groups for row in group.rows)
+    tokens = sum(len(item.group.prompt_token_ids) * len(item.advantages) + item.answer_tokens for item in groups)
     (loss,) = [step["loss"] for step in update.trainer.state.log_history if "loss" in step]
     found = {"seconds per update": seconds, "tokens per second": tokens / seconds, "MiB above the model": above}
     if options.operations:

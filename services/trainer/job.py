@@ -10,11 +10,11 @@ from shared.wire import Message, TrainStats, TrainTask
 
 WORK = "work"
 """The folder inside the staging folder that holds both files; it is removed before the checkpoint is published."""
-JOB = "job.json"
+REQUEST = "request.json"
 OUTCOME = "outcome.json"
 
 
-class Job(Message):
+class UpdateRequest(Message):
     """One update to make. `base` is a folder or hub id, `parent` the verified folder of the parent's checkpoint."""
 
     task: TrainTask

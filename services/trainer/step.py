@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from services.trainer.job import JOB, OUTCOME, WORK, Job, Outcome
+from services.trainer.job import OUTCOME, REQUEST, WORK, Outcome, UpdateRequest
 from services.trainer.settings import TrainerSettings
 from services.trainer.subprocess import supervise
 from shared.checkpoints import CheckpointStore
@@ -32,7 +32,7 @@ def train(
     sweep_staging(store, task)
     staged = store.stage(task.run, task.date, task.fence)
     try:
-        job = Job(
+        request = UpdateRequest(
             task=task,
             base=settings.base_model_source,
             parent=parent,
@@ -42,8 +42,8 @@ def train(
             layout=settings.trainer_layout,
             pack_tokens=settings.trainer_pack_tokens,
         )
-        stats = _spawned(job, lease, spawn)
-        shutil.rmtree(job.work)
+        stats = _spawned(request, lease, spawn)
+        shutil.rmtree(request.work)
         lease.check()
         record = store.publish(
             staged,
@@ -76,12 +76,12 @@ def _check_base(task: TrainTask, settings: TrainerSettings) -> None:
         )
 
 
-def _spawned(job: Job, lease: Lease, spawn: Spawn) -> TrainStats:
-    job.work.mkdir()
-    (job.work / JOB).write_text(job.model_dump_json(), "utf8")
-    command = [sys.executable, "-P", "-m", "services.trainer.update", str(job.work / JOB), str(os.getpid())]
-    spawn(command, child_environment(job, os.environ), lease)
-    path = job.staged / WORK / OUTCOME
+def _spawned(request: UpdateRequest, lease: Lease, spawn: Spawn) -> TrainStats:
+    request.work.mkdir()
+    (request.work / REQUEST).write_text(request.model_dump_json(), "utf8")
+    command = [sys.executable, "-P", "-m", "services.trainer.update", str(request.work / REQUEST), str(os.getpid())]
+    spawn(command, child_environment(request, os.environ), lease)
+    path = request.staged / WORK / OUTCOME
     if not path.is_file():
         raise ProcessFailedError("the training process ended without an outcome; its log has the last lines")
     outcome = Outcome.model_validate_json(path.read_bytes())
@@ -94,15 +94,17 @@ NOT_FOR_CHILDREN = ("MORROW_TOKEN", "MORROW_BROKER_URL")
 """What the process that loads weights has no use for: it asks nobody."""
 
 
-def child_environment(job: Job, inherited: Mapping[str, str]) -> dict[str, str]:
-    """The worker's environment with as many threads as the job has, one GPU at most, and nothing sent anywhere.
+def child_environment(request: UpdateRequest, inherited: Mapping[str, str]) -> dict[str, str]:
+    """The worker's environment with as many threads as the request has, one GPU at most, and nothing sent anywhere.
 
     Threads that wait sleep: spinning ones take the cores that the engine or another process would use, and an update
     beside a busy engine took four times as long.
     """
-    threads = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), str(job.threads)) | {"OMP_WAIT_POLICY": "PASSIVE"}
+    threads = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), str(request.threads)) | {
+        "OMP_WAIT_POLICY": "PASSIVE"
+    }
     quiet = {"PYTHONUNBUFFERED": "1", "PYTHONWARNINGS": "ignore::FutureWarning", "TOKENIZERS_PARALLELISM": "false"}
-    offline = {"HF_HUB_DISABLE_TELEMETRY": "1"} | ({"HF_HUB_OFFLINE": "1"} if Path(job.base).is_dir() else {})
-    gpus = "" if job.device == "cpu" else inherited.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0]
+    offline = {"HF_HUB_DISABLE_TELEMETRY": "1"} | ({"HF_HUB_OFFLINE": "1"} if Path(request.base).is_dir() else {})
+    gpus = "" if request.device == "cpu" else inherited.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0]
     kept = {name: value for name, value in inherited.items() if name not in NOT_FOR_CHILDREN}
     return kept | threads | quiet | offline | {"CUDA_VISIBLE_DEVICES": gpus}

@@ -9,7 +9,7 @@ import math
 import statistics
 from collections.abc import Sequence
 
-from services.trainer.batch.rules import Batch, BatchGroup, assemble, check_group, deviation, make_row
+from services.trainer.batch.rules import Batch, BatchGroup, assemble, check_group, deviation
 from shared.errors import InvalidInputError
 from shared.wire import TrainGroup
 
@@ -45,10 +45,9 @@ def _batch_group(group: TrainGroup) -> BatchGroup | None:
     scaled = advantages([rollout.reward for rollout in group.rollouts])
     if scaled is None:
         return None
-    rows = tuple(make_row(rollout, advantage) for rollout, advantage in zip(group.rollouts, scaled, strict=True))
-    if not any(any(row.counted) for row in rows):
+    if all(all(rollout.forced) for rollout in group.rollouts):
         return None
-    return BatchGroup(group.group_id, tuple(group.prompt_token_ids), group.temperature, rows)
+    return BatchGroup(group, tuple(scaled))
 
 
 def _check_sampler(group: TrainGroup) -> None:

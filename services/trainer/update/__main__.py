@@ -1,4 +1,4 @@
-"""The spawned process: `python -m services.trainer.update JOB` makes one update and ends.
+"""The spawned process: `python -m services.trainer.update REQUEST` makes one update and ends.
 
 Exit status 0 means that the outcome file says how it ended: with figures, or with a refusal that trying again will
 not cure. Any other status is a crash, told by the lines before it. Heavy imports wait until the process is tied to
@@ -15,7 +15,7 @@ import sys
 import time
 from pathlib import Path
 
-from services.trainer.job import OUTCOME, Job, Outcome
+from services.trainer.job import OUTCOME, Outcome, UpdateRequest
 from shared.errors import MorrowError
 
 log = logging.getLogger(__name__)
@@ -30,12 +30,12 @@ def die_with(parent: int) -> None:
         raise SystemExit(f"the worker {parent} is gone")
 
 
-def run(job: Job, started: float) -> Outcome:
+def run(request: UpdateRequest, started: float) -> Outcome:
     """Make the update; a MorrowError that no second attempt can cure becomes part of the outcome."""
     from services.trainer.update.update import update
 
     try:
-        return Outcome(stats=update(job, started))
+        return Outcome(stats=update(request, started))
     except MorrowError as error:
         if error.retryable:
             raise
@@ -44,13 +44,13 @@ def run(job: Job, started: float) -> Outcome:
 
 
 def main(arguments: list[str]) -> None:
-    """Read the job that the first argument names, do it under the worker of the second, and write the outcome."""
+    """Read the request that the first argument names, do it under the worker of the second, and write the outcome."""
     started = time.perf_counter()
     path, worker = Path(arguments[0]), int(arguments[1])
     die_with(worker)
     logging.basicConfig(level="INFO", format="%(levelname)s %(message)s", stream=sys.stdout)
-    job = Job.model_validate_json(path.read_bytes())
-    (job.work / OUTCOME).write_text(run(job, started).model_dump_json(), "utf8")
+    request = UpdateRequest.model_validate_json(path.read_bytes())
+    (request.work / OUTCOME).write_text(run(request, started).model_dump_json(), "utf8")
 
 
 if __name__ == "__main__":

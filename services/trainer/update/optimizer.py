@@ -19,8 +19,6 @@ from shared.errors import CheckpointCorruptError
 log = logging.getLogger(__name__)
 TENSORS = "optimizer.safetensors"
 ABOUT = "optimizer.json"
-FIRST = "gspo"
-"""The objective of a state that names none: the only one there was when such states were written."""
 
 
 def save_optimizer(optimizer: Any, model: Any, folder: Path, objective: str) -> None:
@@ -40,7 +38,7 @@ def load_optimizer(optimizer: Any, model: Any, folder: Path, objective: str) -> 
     """
     if not (folder / TENSORS).is_file():
         return
-    before = json.loads((folder / ABOUT).read_text("utf8")).get("objective", FIRST)
+    before = json.loads((folder / ABOUT).read_text("utf8"))["objective"]
     if before != objective:
         log.info("the optimizer begins anew: the moments of %s are those of %s", folder.name, before)
         return

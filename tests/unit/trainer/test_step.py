@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from services.trainer.job import OUTCOME, Job, Outcome
+from services.trainer.job import OUTCOME, Outcome, UpdateRequest
 from services.trainer.settings import TrainerSettings
 from services.trainer.step import child_environment, sweep_staging, train
 from shared.checkpoints import MANIFEST, CheckpointStore
@@ -31,18 +31,20 @@ class FakeProcess:
 
     def __init__(self, outcome: Outcome | None, error: Exception | None = None) -> None:
         self.outcome, self.error = outcome, error
-        self.jobs: list[Job] = []
+        self.requests: list[UpdateRequest] = []
         self.commands: list[Sequence[str]] = []
 
     def __call__(self, command: Sequence[str], environment: Mapping[str, str], lease: Lease) -> None:
-        job = Job.model_validate_json(Path(command[-2]).read_bytes())
-        self.jobs.append(job)
+        request = UpdateRequest.model_validate_json(Path(command[-2]).read_bytes())
+        self.requests.append(request)
         self.commands.append(command)
-        (job.staged / "adapter_model.safetensors").write_bytes(weights(b"weights of " + str(job.task.date).encode()))
+        (request.staged / "adapter_model.safetensors").write_bytes(
+            weights(b"weights of " + str(request.task.date).encode())
+        )
         if self.error:
             raise self.error
         if self.outcome:
-            (job.work / OUTCOME).write_text(self.outcome.model_dump_json(), "utf8")
+            (request.work / OUTCOME).write_text(self.outcome.model_dump_json(), "utf8")
 
 
 @pytest.fixture
@@ -90,7 +92,7 @@ def test_the_next_day_is_given_the_verified_folder_of_its_parent(do: Do, store: 
     process = FakeProcess(Outcome(stats=STATS))
     parent = do(train_task([]), process).checkpoint.ref
     child = do(train_task([], day=1, parent=parent), process).checkpoint
-    assert process.jobs[1].parent == store.path(parent)
+    assert process.requests[1].parent == store.path(parent)
     assert child.parent == parent.id
 
 
@@ -143,14 +145,14 @@ def test_what_earlier_attempts_at_the_step_left_is_swept_and_nothing_else(store:
     assert sorted(path.name for path in (store.root / "RUN").iterdir()) == sorted(kept)
 
 
-def job(tmp_path: Path, **changes: Any) -> Job:
+def request(tmp_path: Path, **changes: Any) -> UpdateRequest:
     given = {"task": train_task([]), "base": "name/of-it", "parent": None, "staged": tmp_path, "device": "cpu"}
-    return Job(**(given | {"threads": 3} | changes))
+    return UpdateRequest(**(given | {"threads": 3} | changes))
 
 
 def test_the_process_gets_its_threads_and_sees_no_gpu_it_may_not_use(tmp_path: Path) -> None:
     environment = child_environment(
-        job(tmp_path), {"PATH": "/bin", "OMP_NUM_THREADS": "9", "CUDA_VISIBLE_DEVICES": "1"}
+        request(tmp_path), {"PATH": "/bin", "OMP_NUM_THREADS": "9", "CUDA_VISIBLE_DEVICES": "1"}
     )
     assert environment["PATH"] == "/bin"
     assert environment["OMP_NUM_THREADS"] == environment["MKL_NUM_THREADS"] == "3"
@@ -161,16 +163,16 @@ def test_the_process_gets_its_threads_and_sees_no_gpu_it_may_not_use(tmp_path: P
 @pytest.mark.parametrize(("seen", "given"), [(None, "0"), ("2,3", "2")])
 def test_one_gpu_at_most_is_visible(tmp_path: Path, seen: str | None, given: str) -> None:
     inherited = {"CUDA_VISIBLE_DEVICES": seen} if seen else {}
-    assert child_environment(job(tmp_path, device="auto"), inherited)["CUDA_VISIBLE_DEVICES"] == given
+    assert child_environment(request(tmp_path, device="auto"), inherited)["CUDA_VISIBLE_DEVICES"] == given
 
 
 def test_a_base_model_in_a_folder_needs_no_hub(tmp_path: Path) -> None:
-    assert child_environment(job(tmp_path, base=str(tmp_path)), {})["HF_HUB_OFFLINE"] == "1"
+    assert child_environment(request(tmp_path, base=str(tmp_path)), {})["HF_HUB_OFFLINE"] == "1"
 
 
 def test_a_job_survives_its_file(tmp_path: Path) -> None:
-    one = job(tmp_path, parent=tmp_path / "parent")
-    assert Job.model_validate(json.loads(one.model_dump_json())) == one
+    one = request(tmp_path, parent=tmp_path / "parent")
+    assert UpdateRequest.model_validate(json.loads(one.model_dump_json())) == one
 
 
 def test_threads_default_to_the_cores_at_hand(store: CheckpointStore) -> None:
@@ -185,4 +187,4 @@ def test_how_the_batch_is_laid_out_is_a_setting_of_the_worker(
     train(train_task([]), Lease(5, 1), store, settings, process)
     changed = settings.model_copy(update={"trainer_layout": "plain", "trainer_pack_tokens": 99})
     train(train_task([], day=1), Lease(5, 1), store, changed, process)
-    assert [(job.layout, job.pack_tokens) for job in process.jobs] == [("packed", 512), ("plain", 99)]
+    assert [(request.layout, request.pack_tokens) for request in process.requests] == [("packed", 512), ("plain", 99)]

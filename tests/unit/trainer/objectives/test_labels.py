@@ -7,7 +7,15 @@ from typing import Any
 
 import pytest
 
-from services.trainer.objectives.labels import UNWANTED, WANTED, best_line, imitated, labels, valid_lines, weighed
+from services.trainer.objectives.labels import (
+    DESIRABLE,
+    UNDESIRABLE,
+    best_line,
+    imitation,
+    labelled,
+    labels,
+    valid_lines,
+)
 from shared.errors import InvalidInputError
 from shared.wire import TrainGroup, TrainRollout
 from tests.unit.trainer.toys import rollout
@@ -60,53 +68,55 @@ def test_the_upper_half_of_the_valid_lines_is_wanted_and_equals_stay_together(
     scores: list[float], wanted: list[int]
 ) -> None:
     found = labels([line(place, score) for place, score in enumerate(scores)])
-    assert [place for place, label in enumerate(found) if label == WANTED] == wanted
+    assert [place for place, label in enumerate(found) if label == DESIRABLE] == wanted
 
 
 def test_an_invalid_line_is_unwanted_whatever_its_score_and_moves_no_median() -> None:
-    assert labels([line(1, 1.0, valid=False), line(2, 0.2), line(3, 0.1)]) == [UNWANTED, WANTED, UNWANTED]
-    assert labels([line(1, 1.0, valid=False)]) == [UNWANTED]
+    assert labels([line(1, 1.0, valid=False), line(2, 0.2), line(3, 0.1)]) == [UNDESIRABLE, DESIRABLE, UNDESIRABLE]
+    assert labels([line(1, 1.0, valid=False)]) == [UNDESIRABLE]
     assert labels([]) == []
 
 
 def test_groups_without_a_valid_line_are_left_out_and_counted() -> None:
     good, bad = group(line(1, 0.5), line(2, 1.0)), group(line(3, 1.0, valid=False), number=2)
-    batch = imitated([bad, good], 4, "best")
+    batch = imitation([bad, good], 4, "best")
     assert (batch.groups, batch.dropped, batch.rollouts, batch.tokens) == (2, 1, 1, 2)
     # rewards are those of the whole day: .25, .5 and .5; deviations .25/√2 · √... of (.25, .5), and 0
     assert batch.mean_reward == pytest.approx(1.25 / 3)
     assert batch.reward_std == pytest.approx(0.25 / math.sqrt(2) / 2)
-    assert [row.rollout_id for part in batch.minibatches for one in part for row in one.rows] == [2]
+    assert [one.rollout_id for part in batch.minibatches for item in part for one in item.group.rollouts] == [2]
 
 
 def test_all_valid_lines_of_a_group_are_imitated_together() -> None:
-    batch = imitated([group(line(1, 0.5, tokens=(3,)), line(2, 1.0, tokens=(4, 5)))], 4, "valid")
+    batch = imitation([group(line(1, 0.5, tokens=(3,)), line(2, 1.0, tokens=(4, 5)))], 4, "valid")
     assert (batch.rollouts, batch.tokens, len(batch.minibatches)) == (2, 3, 1)
 
 
 def test_what_the_grammar_forced_is_imitated_too_for_it_is_the_form() -> None:
-    batch = imitated([group(line(1, 1.0, tokens=(3, 4), forced=(0, 1)))], 1, "best")
-    assert batch.minibatches[0][0].rows[0].counted == (True, True)
+    batch = imitation([group(line(1, 1.0, tokens=(3, 4), forced=(0, 1)))], 1, "best")
+    assert batch.minibatches[0][0].group.rollouts[0].forced == [False, False]
 
 
 def test_a_line_that_cannot_learn_is_neither_imitated_nor_labelled() -> None:
     forced, empty = line(1, 1.0, forced=(0, 1)), line(2, 0.9, tokens=())
-    assert imitated([group(empty)], 1, "best").dropped == 1
-    batch = weighed([group(forced, empty, line(3, 0.1))], 1)
-    assert [(row.rollout_id, row.advantage) for row in batch.minibatches[0][0].rows] == [(3, WANTED)]
-    assert weighed([group(forced)], 1).dropped == 1
+    assert imitation([group(empty)], 1, "best").dropped == 1
+    batch = labelled([group(forced, empty, line(3, 0.1))], 1)
+    (item,) = batch.minibatches[0]
+    assert [one.rollout_id for one in item.group.rollouts] == [3]
+    assert item.advantages == (DESIRABLE,)
+    assert labelled([group(forced)], 1).dropped == 1
 
 
 def test_a_group_without_a_valid_line_still_shows_what_is_unwanted() -> None:
-    batch = weighed([group(line(1, 0.4, valid=False)), group(line(2, 0.4), number=2)], 2)
+    batch = labelled([group(line(1, 0.4, valid=False)), group(line(2, 0.4), number=2)], 2)
     assert (batch.dropped, batch.rollouts, len(batch.minibatches)) == (0, 2, 2)
 
 
 def test_the_temperature_of_the_sampler_is_of_no_concern() -> None:
     cold = group(line(1, 0.4)).model_copy(update={"temperature": 0.0})
-    assert imitated([cold], 1, "best").minibatches[0][0].temperature == 1.0
+    assert imitation([cold], 1, "best").minibatches[0][0].group.temperature == 1.0
 
 
 def test_a_score_that_is_no_number_is_refused_by_rollout() -> None:
     with pytest.raises(InvalidInputError, match="rollout 7: normalized_score is nan; evaluate the rollout again"):
-        imitated([group(line(7, 0.5).model_copy(update={"normalized_score": math.nan}))], 1, "best")
+        imitation([group(line(7, 0.5).model_copy(update={"normalized_score": math.nan}))], 1, "best")

@@ -16,7 +16,7 @@ from services.trainer.update.optimizer import ABOUT, TENSORS
 from services.trainer.update.update import STATS
 from shared.run_config import Objective
 from shared.wire import TrainGroup, TrainStats
-from tests.unit.trainer.toys import VOCABULARY, likelihood, make_job, random_group, run_update, train_task
+from tests.unit.trainer.toys import VOCABULARY, likelihood, make_request, random_group, run_update, train_task
 
 WEIGHTS = "adapter_model.safetensors"
 SAMPLERS = {"clip_share", "log_ratio_mean", "log_ratio_max", "importance_mean"}
@@ -40,7 +40,9 @@ GROUPS = [scored(1), scored(2), scored(3)]
 def day(base: Path, folder: Path, objective: str, *, parent: Path | None = None, **settings: Any) -> TrainStats:
     groups = settings.pop("groups", GROUPS)
     place = 1 if parent else 0
-    return run_update(make_job(train_task(groups, day=place, objective=objective, **settings), base, folder, parent))
+    return run_update(
+        make_request(train_task(groups, day=place, objective=objective, **settings), base, folder, parent)
+    )
 
 
 def about(folder: Path) -> dict[str, Any]:
@@ -115,7 +117,7 @@ def test_at_the_end_of_a_schedule_a_learning_rate_of_nought_changes_no_weight(
     tiny_base: Path, tmp_path: Path, objective: str
 ) -> None:
     task = train_task(GROUPS, objective=objective).model_copy(update={"learning_rate": 0.0})
-    stats = run_update(make_job(task, tiny_base, tmp_path))
+    stats = run_update(make_request(task, tiny_base, tmp_path))
     assert (stats.learning_rate, stats.updates) == (0.0, 2)
     assert all(not tensor.any() for key, tensor in load_file(tmp_path / WEIGHTS).items() if "lora_B" in key)
 
@@ -123,7 +125,7 @@ def test_at_the_end_of_a_schedule_a_learning_rate_of_nought_changes_no_weight(
 @pytest.mark.parametrize("objective", OBJECTIVES)
 def test_the_learning_rate_is_the_days_and_not_the_runs(tiny_base: Path, tmp_path: Path, objective: str) -> None:
     task = train_task(GROUPS[:1], objective=objective, learning_rate=1e-2)
-    run_update(make_job(task.model_copy(update={"learning_rate": 1e-5}), tiny_base, tmp_path))
+    run_update(make_request(task.model_copy(update={"learning_rate": 1e-5}), tiny_base, tmp_path))
     moved = max(float(v.abs().max()) for key, v in load_file(tmp_path / WEIGHTS).items() if "lora_B" in key)
     # AdamW's first step has the size of the learning rate
     assert moved == pytest.approx(1e-5, rel=0.02)
@@ -154,16 +156,6 @@ def test_after_a_warm_start_its_lines_are_likelier_and_gspo_begins_from_it_with_
 def test_the_moments_of_the_same_objective_are_carried_on(tiny_base: Path, tmp_path: Path, objective: str) -> None:
     day(tiny_base, tmp_path / "one", objective)
     day(tiny_base, tmp_path / "two", objective, parent=tmp_path / "one")
-    assert about(tmp_path / "two")["steps"] == 4
-
-
-def test_the_moments_of_a_checkpoint_from_before_there_were_objectives_are_those_of_gspo(
-    tiny_base: Path, tmp_path: Path
-) -> None:
-    day(tiny_base, tmp_path / "one", "gspo")
-    old = {key: value for key, value in about(tmp_path / "one").items() if key != "objective"}
-    (tmp_path / "one" / ABOUT).write_text(json.dumps(old), "utf8")
-    day(tiny_base, tmp_path / "two", "gspo", parent=tmp_path / "one")
     assert about(tmp_path / "two")["steps"] == 4
 
 
