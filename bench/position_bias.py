@@ -18,7 +18,7 @@ from pathlib import Path
 from statistics import fmean, stdev
 
 from services.coordinator.reports.figures.position_bias import spearman
-from services.evaluator.context import Context, Job, Tools
+from services.evaluator.dependencies import Dependencies, ScoringInputs
 from services.evaluator.embeddings.model import Cached, MiniLm
 from services.evaluator.judge_client import Engine, HttpEngine
 from services.evaluator.rankers import make_ranker
@@ -75,11 +75,13 @@ def engine() -> Engine:
     return HttpEngine.at(url, os.environ.get("MORROW_JUDGE_MODEL", "base"), 600.0, 8) if url else LeaningEngine()
 
 
-def measure(ranker: str, tools: Tools, asked: Sequence[GroupToScore], pairs: int) -> None:
+def measure(ranker: str, dependencies: Dependencies, asked: Sequence[GroupToScore], pairs: int) -> None:
     """Print the mean correlation of rank and position."""
-    job = Job(RunConfig.model_validate({"ranker": ranker, "judge_pairs": pairs}), headlines(NEXT), bonus=0.1)
-    made = make_ranker(ranker, Context(tools, job))
-    ranks = [made.rank(pool_of(group, job)).ranks for group in asked]
+    inputs = ScoringInputs(
+        RunConfig.model_validate({"ranker": ranker, "judge_pairs": pairs}), headlines(NEXT), bonus=0.1
+    )
+    made = make_ranker(ranker, dependencies, inputs)
+    ranks = [made.rank(pool_of(group, inputs)).ranks for group in asked]
     found = [rho for places in ranks if (rho := spearman(places, range(len(places)))) is not None]
     figures = ", ".join(f"{name} {value:.3f}" for name, value in made.figures().items())
     print(f"{ranker:9} groups {len(found)}: mean {fmean(found):+.4f}, sd of one {stdev(found):.3f}  {figures}")
@@ -92,9 +94,9 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=28, help="pairs of a group that the judge compares")
     chosen = parser.parse_args()
     asked = groups(chosen.groups, seed=5)
-    tools = Tools(Cached(MiniLm()), engine())
+    dependencies = Dependencies(Cached(MiniLm()), engine())
     for ranker in ("semantic", "judge"):
-        measure(ranker, tools, asked, chosen.pairs)
+        measure(ranker, dependencies, asked, chosen.pairs)
 
 
 if __name__ == "__main__":

@@ -85,13 +85,13 @@ def learner(options: argparse.Namespace) -> Any:
 
 
 def tokenizer() -> Any:
-    """What TRL asks for and this measurement never uses."""
+    """A tokenizer that TRL requires and this measurement never uses."""
     words = Tokenizer(WordLevel({"<pad>": 0, "<eos>": 1}, unk_token="<pad>"))
     return PreTrainedTokenizerFast(tokenizer_object=words, pad_token="<pad>", eos_token="<eos>", padding_side="left")
 
 
 class Update:
-    """A side's update: `run` makes it, `gradient` is that of its step."""
+    """One side's update: `run` computes it, `gradient` is that of its step."""
 
     def __init__(self, side: str, model: Any, groups: list[BatchGroup], args: GRPOConfig, tokens: int) -> None:
         self.side, self.model, self.args = side, model, args
@@ -133,10 +133,10 @@ def figures(side: str, options: argparse.Namespace, folder: Path) -> tuple[dict[
     above, seconds = peak.above(), time.perf_counter() - started
     tokens = sum(len(item.group.prompt_token_ids) * len(item.advantages) + item.answer_tokens for item in groups)
     (loss,) = [step["loss"] for step in update.trainer.state.log_history if "loss" in step]
-    found = {"seconds per update": seconds, "tokens per second": tokens / seconds, "MiB above the model": above}
+    measured = {"seconds per update": seconds, "tokens per second": tokens / seconds, "MiB above the model": above}
     if options.operations:
-        found = {"operations": float(counter.get_total_flops())}
-    return found | {"loss": loss}, update.gradient
+        measured = {"operations": float(counter.get_total_flops())}
+    return measured | {"loss": loss}, update.gradient
 
 
 def main() -> None:
@@ -154,11 +154,11 @@ def main() -> None:
     parser.add_argument("--operations", action="store_true", help="count matrix operations and time nothing")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    found, gradient = figures(options.side, options, options.folder)
+    measured, gradient = figures(options.side, options, options.folder)
     if options.device == "cuda" and not options.operations:
-        found["matrix peak"] = matrix_peak()
+        measured["matrix peak"] = matrix_peak()
     torch.save(gradient, options.folder / f"{options.side}.pt")
-    (options.folder / f"{options.side}.json").write_text(json.dumps(found), "utf8")
+    (options.folder / f"{options.side}.json").write_text(json.dumps(measured), "utf8")
 
 
 if __name__ == "__main__":

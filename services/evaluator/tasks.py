@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from celery import Celery, Task
 
-from services.evaluator.context import Tools
+from services.evaluator.dependencies import Dependencies
 from services.evaluator.service import evaluate
 from shared.errors import InvalidInputError
 from shared.wire import EvaluateTask, Result
@@ -13,7 +13,7 @@ from shared.worker.celery import task_name
 from shared.worker.steps import Coordinator, Handler, Lease, Meter, work_on
 
 
-def make_handler(tools: Tools) -> Handler:
+def make_handler(tools: Dependencies) -> Handler:
     """The handler of evaluate steps with what its process has."""
 
     def handle(step: Step, lease: Lease) -> Result:

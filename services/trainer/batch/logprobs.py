@@ -16,7 +16,7 @@ from services.trainer.settings import LayoutName
 from shared.errors import InvalidInputError
 
 VOCABULARY_CHUNK = 32_768
-"""Vocabulary entries whose logits exist at once; TRL's own figure."""
+"""Vocabulary entries whose logits exist at once; TRL's default."""
 _SCALED = ("logit_scale", "output_multiplier", "lm_head_multiplier", "logits_scaling")
 _CURE = "set MORROW_TRAINER_LAYOUT=plain, or use a Llama or Qwen type with sdpa attention"
 

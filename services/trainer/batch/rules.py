@@ -54,7 +54,7 @@ class Batch:
 
 
 def deviation(rewards: Sequence[float]) -> float:
-    """Standard deviation with n − 1 below (as TRL has it; the paper leaves it open), 0 for fewer than two rewards."""
+    """Sample standard deviation (n − 1, as in TRL; the paper leaves it open), 0 for fewer than two rewards."""
     return statistics.stdev(rewards) if len(rewards) > 1 else 0.0
 
 

@@ -1,4 +1,4 @@
-"""What GSPO takes of a scored day: advantages within groups, and which groups are left out.
+"""The batch of GSPO: advantages within groups; groups without any are left out.
 
 Pure: typed values in, typed values out. Source: GSPO, arXiv 2507.18071, equation 6.
 """
@@ -14,13 +14,13 @@ from shared.errors import InvalidInputError
 from shared.wire import TrainGroup
 
 EQUAL = 1e-9
-"""Rewards of a group that lie no further apart than this are equal: the rest is rounding, not a preference."""
+"""Rewards of a group that differ by no more than this are equal: the rest is rounding."""
 
 
 def advantages(rewards: Sequence[float]) -> list[float] | None:
     """A_i = (r_i − mean) / std within a group; None if the rewards are all equal.
 
-    Equation 6 of the paper. Nothing is added below the fraction: TRL's 1e-4 guards against the equal groups that are
+    Equation 6 of the paper. Nothing is added to the denominator: TRL's 1e-4 guards against the equal groups that are
     left out here.
     """
     if len(rewards) < 2 or max(rewards) - min(rewards) <= EQUAL:
@@ -30,7 +30,7 @@ def advantages(rewards: Sequence[float]) -> list[float] | None:
 
 
 def make_batch(groups: Sequence[TrainGroup], minibatches: int) -> Batch:
-    """The batch of a day, its groups and rollouts in the order given; all rollouts count as looked at.
+    """The batch of a day, its groups and rollouts in the order given; all rollouts count as considered.
 
     A group is left out if its rewards are all equal or if no token of it can learn (every answer empty or forced).
     Raises InvalidInputError for values that no update can be made of.

@@ -141,8 +141,9 @@ class GspoTrainer(Objective, GRPOTrainer):  # type: ignore[misc]
         if pack.old_logprobs is None:
             pack = weigh(pack, logprobs.detach(), entropies, self.cap)
         self.weighed.append(pack)
+        share: float = inputs["share"]
         loss: Tensor = super().compute_loss(model, loss_inputs(pack), **options)
-        return loss * inputs["share"]
+        return loss * share
 
     def _get_per_token_logps_and_entropies(self, *_: Any, **__: Any) -> tuple[Tensor, Tensor, None]:
         return *self._computed, None

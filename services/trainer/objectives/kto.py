@@ -170,8 +170,9 @@ class KtoTrainer(Objective, KTOTrainer):  # type: ignore[misc]
         reference = logprobs.detach() if pack.old_logprobs is None else pack.old_logprobs
         outputs = SimpleNamespace(log_probs=logprobs, entropy=entropies, mean_logits=torch.zeros_like(logprobs))
         fields = loss_inputs(pack, reference.sum(1), self._others.reference)
+        share: float = inputs["share"]
         loss: Tensor = super().compute_loss(lambda **_: outputs, fields)
-        return loss * inputs["share"]
+        return loss * share
 
 
 @torch.no_grad()

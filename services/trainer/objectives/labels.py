@@ -67,7 +67,7 @@ def _whole(rollout: TrainRollout) -> TrainRollout:
 
 
 def labelled(groups: Sequence[TrainGroup], minibatches: int) -> Batch:
-    """Every line with its label, for `kto`; a group without a token that can learn is left out.
+    """Every line with its label, for `kto`; a group without a counted token is left out.
 
     Raises InvalidInputError for values that no update can be made of.
     """

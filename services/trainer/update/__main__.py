@@ -1,8 +1,8 @@
 """The spawned process: `python -m services.trainer.update REQUEST` makes one update and ends.
 
-Exit status 0 means that the outcome file says how it ended: with figures, or with a refusal that trying again will
-not cure. Any other status is a crash, told by the lines before it. Heavy imports wait until the process is tied to
-its worker's life.
+Exit status 0 means that the outcome file exists, with figures or with an error that another attempt cannot cure. Any
+other status is a crash, explained by its last log lines. Heavy imports come after `die_with`, so that a worker killed
+meanwhile leaves no process behind.
 """
 
 from __future__ import annotations
@@ -23,15 +23,16 @@ _PR_SET_PDEATHSIG = 1
 
 
 def die_with(parent: int) -> None:
-    """Have the kernel kill this process when its worker dies, or end now if the worker is gone already."""
+    """Have the kernel kill this process when its worker dies. Raises SystemExit if the worker is dead already."""
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    # after prctl: a worker that died before it would never send the signal
     if os.getppid() != parent:
         raise SystemExit(f"the worker {parent} is gone")
 
 
 def run(request: UpdateRequest, started: float) -> Outcome:
-    """Make the update; a MorrowError that no second attempt can cure becomes part of the outcome."""
+    """Make the update; a MorrowError that is not retryable becomes the outcome's error. Raises any other."""
     from services.trainer.update.update import update
 
     try:
@@ -44,7 +45,7 @@ def run(request: UpdateRequest, started: float) -> Outcome:
 
 
 def main(arguments: list[str]) -> None:
-    """Read the request that the first argument names, do it under the worker of the second, and write the outcome."""
+    """Make the update of the request file (first argument) under the worker's process id (second)."""
     started = time.perf_counter()
     path, worker = Path(arguments[0]), int(arguments[1])
     die_with(worker)

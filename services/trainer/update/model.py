@@ -14,9 +14,9 @@ from services.trainer.job import UpdateRequest
 from shared.run_config import RunConfig
 
 
-def device_of(wanted: str) -> torch.device:
-    """The device that a setting names; `auto` is the first GPU, or the processor."""
-    return torch.device("cuda" if wanted == "cuda" or (wanted == "auto" and torch.cuda.is_available()) else "cpu")
+def device_of(setting: str) -> torch.device:
+    """The device of a setting; `auto` is the first GPU, or the processor where there is none."""
+    return torch.device("cuda" if setting == "cuda" or (setting == "auto" and torch.cuda.is_available()) else "cpu")
 
 
 def load_policy(request: UpdateRequest, device: torch.device) -> Any:
@@ -55,17 +55,17 @@ def lora_config(config: RunConfig) -> LoraConfig:
 
 
 def save_policy(model: Any, tokenizer: Any, folder: Path, config: RunConfig) -> None:
-    """Write what an engine loads: a PEFT adapter, or weights with configuration and tokenizer."""
+    """Write the files that an engine loads: a PEFT adapter, or weights with configuration and tokenizer."""
     if config.adapter == "full":
         model.save_pretrained(folder)
         tokenizer.save_pretrained(folder)
         return
     model.save_pretrained(folder, save_embedding_layers=False)
     (folder / "README.md").unlink(missing_ok=True)
-    _settle(folder / "adapter_config.json", config)
+    _normalize(folder / "adapter_config.json", config)
 
 
-def _settle(path: Path, config: RunConfig) -> None:
+def _normalize(path: Path, config: RunConfig) -> None:
     """Name the base and not a folder of this machine, and the layers by kind and in order: equal runs, equal files."""
     about = json.loads(path.read_text("utf8"))
     kinds = {name.rpartition(".")[2] for name in about["target_modules"]}

@@ -1,4 +1,4 @@
-"""One day's update: parent's weights and scored groups in, a checkpoint's files and figures out."""
+"""One day's update: from the parent's weights and scored groups to a checkpoint's files and figures."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ STATS = "training.json"
 
 
 def update(request: UpdateRequest, started: float) -> TrainStats:
-    """Make the update of a request and leave the checkpoint's files in its staging folder.
+    """Make the update of a request and write the checkpoint's files into its staging folder.
 
-    `started` is where the seconds count from, on the perf_counter.
-
-    A day without a group to learn from keeps the parent's weights, or is a fresh adapter that changes nothing.
+    `started` is the perf_counter at the start, in seconds. A day without a group to learn from keeps the parent's
+    weights, or publishes a fresh adapter that changes nothing. Raises InvalidInputError for groups that no update can
+    be made of and for figures that are not finite, CheckpointCorruptError for an optimizer state that does not fit.
     """
     task, device = request.task, device_of(request.device)
     torch.set_num_threads(request.threads)
@@ -43,7 +43,7 @@ def update(request: UpdateRequest, started: float) -> TrainStats:
     steps, own = _train(learner, objective, batch)
     stats = make_stats(task, batch, steps, own, time.perf_counter() - started)
     save_policy(learner.model, learner.tokenizer, request.staged, task.config)
-    _say(request, stats)
+    _write_stats(request, stats)
     return stats.model_copy(update={"seconds": time.perf_counter() - started})
 
 
@@ -76,6 +76,6 @@ def _check_tokens(request: UpdateRequest, model: Any) -> None:
             )
 
 
-def _say(request: UpdateRequest, stats: TrainStats) -> None:
-    """Write the figures beside the weights; without the seconds, so that equal updates are equal files."""
+def _write_stats(request: UpdateRequest, stats: TrainStats) -> None:
+    """Write the figures beside the weights, without the seconds: equal updates must be equal files."""
     (request.staged / STATS).write_text(stats.model_dump_json(indent=1, exclude={"seconds"}), "utf8")

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from hypothesis import settings
 
-from services.evaluator.context import Context, Job, Tools
+from services.evaluator.dependencies import Dependencies, ScoringInputs
 from services.evaluator.embeddings.model import Vectors
-from services.evaluator.rankers import Pool, Standing, make_ranker
+from services.evaluator.rankers import Pool, Ranking, make_ranker
 from services.evaluator.service import pool_of
 from shared.forecast import TEMPLATE
 from shared.run_config import RunConfig
@@ -65,25 +65,24 @@ def closes(symbol: str, *values: float, aliases: Sequence[str] = (), first: dt.d
     return PriceSeries(symbol=symbol, aliases=list(aliases), dates=dates, closes=list(values))
 
 
-def job(outcomes: Sequence[str] = ("Rivals see profit",), **config: Any) -> Job:
-    """A job of a configuration with these changes."""
+def inputs(outcomes: Sequence[str] = ("Rivals see profit",), **config: Any) -> ScoringInputs:
+    """A inputs of a configuration with these changes."""
     settings = RunConfig.model_validate(config)
-    return Job(settings, outcomes, settings.bonus)
+    return ScoringInputs(settings, outcomes, settings.bonus)
 
 
-def ranked(asked: GroupToScore, of: Job, tools: Tools | None = None) -> Standing:
-    """The standing of a group by the ranker that its job names."""
-    context = Context(tools or Tools(WordEmbedder()), of)
-    return make_ranker(of.config.ranker, context).rank(pool_of(asked, of))
+def ranked(asked: GroupToScore, of: ScoringInputs, dependencies: Dependencies | None = None) -> Ranking:
+    """The ranking of a group by the ranker that its inputs names."""
+    return make_ranker(of.config.ranker, dependencies or Dependencies(WordEmbedder()), of).rank(pool_of(asked, of))
 
 
-def pool(*texts: str, reference: Sequence[str] = (), of: Job | None = None) -> Pool:
+def pool(*texts: str, reference: Sequence[str] = (), of: ScoringInputs | None = None) -> Pool:
     """The pool of a group of these texts."""
-    return pool_of(group(*texts).model_copy(update={"reference": list(reference)}), of or job())
+    return pool_of(group(*texts).model_copy(update={"reference": list(reference)}), of or inputs())
 
 
-def priced(of: Job, *series: PriceSeries) -> Job:
-    """The job with prices, on DAY."""
+def priced(of: ScoringInputs, *series: PriceSeries) -> ScoringInputs:
+    """The inputs with prices, on DAY."""
     return replace(of, prices=series, date=DAY)
 
 

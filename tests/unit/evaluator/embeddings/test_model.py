@@ -36,12 +36,12 @@ def test_changed_weights_are_refused(tmp_path: Path) -> None:
         verified(tmp_path, "00")
 
 
-def test_a_source_that_holds_no_model_is_named(tmp_path: Path) -> None:
+def test_source_without_a_model_is_named_in_the_error(tmp_path: Path) -> None:
     with pytest.raises(UnavailableError, match=f"MORROW_EMBEDDER: {tmp_path}"):
         MiniLm(str(tmp_path)).check()
 
 
-def test_a_cached_text_is_asked_for_once_and_keeps_its_place() -> None:
+def test_cached_text_is_embedded_once_and_keeps_its_place() -> None:
     inner = WordEmbedder()
     cached = Cached(inner)
     first = cached.embed(["weather", "profit", "weather"])

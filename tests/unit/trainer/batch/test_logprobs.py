@@ -96,7 +96,7 @@ def test_a_layout_changes_no_log_probability_entropy_or_gradient(
     ("kind", "config"),
     [(Qwen3ForCausalLM, Qwen3Config(**SMALL, head_dim=8)), (Qwen2ForCausalLM, Qwen2Config(**SMALL))],
 )
-def test_qwen_models_are_computed_as_well(kind: Any, config: Any, attention: str) -> None:
+def test_log_probabilities_of_qwen_models_match_plain_forward(kind: Any, config: Any, attention: str) -> None:
     torch.manual_seed(3)
     model = kind._from_config(config, attn_implementation=attention)
     pack = pack_of(SEVERAL)
@@ -170,19 +170,19 @@ def test_a_model_that_reshapes_its_logits_is_refused_by_name() -> None:
         ),
     ],
 )
-def test_a_model_whose_attention_cannot_take_the_mask_is_refused_with_the_cure(model: Any, reason: str) -> None:
+def test_model_without_custom_attention_mask_is_refused_with_the_cure(model: Any, reason: str) -> None:
     with pytest.raises(InvalidInputError, match=f"base_model: {reason}.*MORROW_TRAINER_LAYOUT=plain"):
         answer_logprobs(model, pack_of(ONE))
 
 
-def test_the_plain_layout_takes_a_model_that_the_packed_one_refuses() -> None:
+def test_plain_layout_supports_a_model_that_the_packed_one_refuses() -> None:
     torch.manual_seed(4)
     model = MistralForCausalLM(MistralConfig(**SMALL, sliding_window=4))
     pack = pack_of(SEVERAL)
     torch.testing.assert_close(answer_logprobs(model, pack, "plain")[0], alone(model, pack)[0], rtol=0, atol=1e-5)
 
 
-def test_a_model_with_learned_positions_is_computed_too() -> None:
+def test_log_probabilities_with_learned_positions_match_plain_forward() -> None:
     torch.manual_seed(5)
     model = GPT2LMHeadModel(GPT2Config(vocab_size=32, n_positions=32, n_embd=32, n_layer=2, n_head=4)).eval()
     pack = pack_of(SEVERAL)

@@ -26,7 +26,7 @@ def test_an_advantage_is_the_distance_from_the_mean_in_sample_standard_deviation
     assert advantages([0.0, 0.0, 0.0, 1.0]) == [-0.5, -0.5, -0.5, 1.5]
 
 
-def test_the_deviation_of_one_reward_is_nought() -> None:
+def test_deviation_of_one_reward_is_zero() -> None:
     assert deviation([0.3]) == 0.0
 
 
@@ -48,7 +48,7 @@ def test_groups_whose_rewards_are_equal_are_left_out_and_counted() -> None:
     assert len(batch.minibatches) == 1
 
 
-def test_a_group_without_a_token_that_can_learn_is_left_out() -> None:
+def test_group_without_a_counted_token_is_left_out() -> None:
     assert make_batch([group([0.0, 1.0], tokens=())], 1).dropped == 1
     assert make_batch([group([0.0, 1.0], forced=(0, 1))], 1).dropped == 1
 

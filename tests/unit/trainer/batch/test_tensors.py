@@ -70,7 +70,7 @@ def assert_equal(ours: tuple[float, Tensor, int, float], theirs: tuple[float, Te
 
 @pytest.mark.parametrize("adapter", ["lora", "full"])
 @pytest.mark.parametrize("day", DAYS.values(), ids=DAYS.keys())
-def test_a_packed_step_is_the_plain_step(
+def test_packed_layout_has_loss_and_gradient_of_the_plain_one(
     tiny_base: Path, tmp_path: Path, day: list[TrainGroup], adapter: Literal["lora", "full"]
 ) -> None:
     packed = step(tmp_path / "packed", tiny_base, day, 10_000, "packed", adapter)
@@ -80,7 +80,7 @@ def test_a_packed_step_is_the_plain_step(
 
 
 @pytest.mark.parametrize("adapter", ["lora", "full"])
-def test_accumulation_over_uneven_packs_is_one_big_batch(
+def test_accumulation_over_uneven_packs_equals_one_pack(
     tiny_base: Path, tmp_path: Path, adapter: Literal["lora", "full"]
 ) -> None:
     day = [random_group(1, size=2), random_group(2, size=3), random_group(3, size=9, longest=9), random_group(4)]
@@ -116,7 +116,7 @@ def test_groups_of_different_temperatures_share_no_pack() -> None:
 
 
 @pytest.mark.parametrize("changes", [{"layout": "plain"}, {"pack_tokens": 1}])
-def test_a_day_learned_in_another_layout_or_in_other_packs_ends_in_the_same_weights(
+def test_layout_and_pack_size_do_not_change_the_update(
     tiny_base: Path, tmp_path: Path, changes: dict[str, Any]
 ) -> None:
     task = train_task([random_group(number) for number in (1, 2, 3, 4)], learning_rate=1e-3)
@@ -130,7 +130,7 @@ def test_a_day_learned_in_another_layout_or_in_other_packs_ends_in_the_same_weig
         torch.testing.assert_close(one[name], other[name], rtol=1e-3, atol=1e-6)
 
 
-def test_the_configured_layout_is_the_one_that_is_computed(tiny_base: Path, tmp_path: Path) -> None:
+def test_configured_layout_is_used(tiny_base: Path, tmp_path: Path) -> None:
     request = make_request(train_task([random_group(1)]), tiny_base, tmp_path)
     model: Any = load_policy(request, CPU)
     model.get_base_model().config.sliding_window = 3
@@ -142,7 +142,7 @@ def test_the_configured_layout_is_the_one_that_is_computed(tiny_base: Path, tmp_
     assert computed(score_pack(model, pack, 2.0, "plain").old_logprobs).shape == pack.answers.shape
 
 
-def test_forced_tokens_are_neither_scored_nor_in_the_way_of_what_follows(tiny_base: Path, tmp_path: Path) -> None:
+def test_forced_tokens_are_not_scored_and_do_not_change_later_tokens(tiny_base: Path, tmp_path: Path) -> None:
     request = make_request(train_task([FORCED]), tiny_base, tmp_path)
     model: Any = load_policy(request, CPU)
     (part,) = make_batch([FORCED], 1).minibatches
@@ -153,7 +153,7 @@ def test_forced_tokens_are_neither_scored_nor_in_the_way_of_what_follows(tiny_ba
     assert not some[~pack.counted].any()
 
 
-def test_packs_that_nobody_scored_are_scored_by_the_step_itself(tiny_base: Path, tmp_path: Path) -> None:
+def test_unweighed_packs_are_weighed_by_their_own_step(tiny_base: Path, tmp_path: Path) -> None:
     request = make_request(train_task([random_group(1), random_group(2)]), tiny_base, tmp_path)
     model: Any = load_policy(request, CPU)
     (part,) = make_batch(request.task.groups, 1).minibatches

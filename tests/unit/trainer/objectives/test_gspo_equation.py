@@ -82,7 +82,7 @@ def test_loss_and_gradient_are_those_of_the_paper_with_clipping_masks_and_weight
     assert apart / norm < 1e-4
 
 
-def test_the_importance_weights_are_truncated_length_normalised_and_blind_to_forced_tokens(
+def test_importance_weights_are_truncated_and_means_over_counted_tokens(
     packs: tuple[Any, list[PackedBatch], Any],
 ) -> None:
     _, scored, _ = packs
@@ -96,7 +96,7 @@ def test_the_importance_weights_are_truncated_length_normalised_and_blind_to_for
     assert any(bool((computed(pack.weights) < 1.99).any()) for pack in scored)
 
 
-def test_a_cap_of_one_lets_no_sequence_count_more_than_once(tiny_base: Path, tmp_path: Path) -> None:
+def test_importance_cap_of_one_bounds_every_weight_by_one(tiny_base: Path, tmp_path: Path) -> None:
     group = random_group(4)
     far = [one.model_copy(update={"logprobs": [-9.0] * len(one.token_ids)}) for one in group.rollouts]
     request = make_request(train_task([group]), tiny_base, tmp_path)

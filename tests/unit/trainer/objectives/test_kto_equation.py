@@ -126,7 +126,7 @@ def test_the_rarer_kind_of_line_counts_as_much_as_the_other() -> None:
     assert balance(labelled([judged_group(2, 3, 0)], 1)) == (1.0, 1.0)
 
 
-def test_lines_meet_the_prompt_of_the_group_after_theirs() -> None:
+def test_mismatched_lines_follow_the_prompt_of_the_next_group() -> None:
     (part,) = labelled(GROUPS[:3], 1).minibatches
     others = mismatched(part)
     assert [one.group.prompt_token_ids for one in others] == [one.group.prompt_token_ids for one in part]
@@ -152,7 +152,7 @@ def test_a_forced_token_passes_no_gradient(tiny_base: Path, tmp_path: Path) -> N
     torch.testing.assert_close(found[0][1], found[1][1], rtol=1e-6, atol=1e-9)
 
 
-def test_the_reference_adapter_that_trl_makes_is_gone_and_ours_still_learns(tiny_base: Path, tmp_path: Path) -> None:
+def test_trls_reference_adapter_is_deleted_and_the_trained_one_still_learns(tiny_base: Path, tmp_path: Path) -> None:
     request = make_request(train_task(GROUPS, objective="kto"), tiny_base, tmp_path)
     trainer = KtoTrainer.of(make_learner(request), KtoTrainer.make_batch(request.task))
     assert isinstance(trainer, KtoTrainer)
@@ -160,7 +160,7 @@ def test_the_reference_adapter_that_trl_makes_is_gone_and_ours_still_learns(tiny
     assert any(parameter.requires_grad for parameter in trainer.model.parameters())
 
 
-def test_wanted_lines_become_likelier_than_unwanted_ones(tiny_base: Path, tmp_path: Path) -> None:
+def test_desirable_lines_become_likelier_than_undesirable_ones(tiny_base: Path, tmp_path: Path) -> None:
     groups = []
     for number in (1, 2):
         lines = [rollout(10 * number + place, (5 + number, 9 + place, 11, 20 - place), 0.5) for place in range(4)]

@@ -64,14 +64,14 @@ def test_a_line_that_was_sampled_twice_is_imitated_once() -> None:
         ([0.0, 0.6, 0.6, 1.0], [1, 2, 3]),
     ],
 )
-def test_the_upper_half_of_the_valid_lines_is_wanted_and_equals_stay_together(
+def test_upper_half_of_the_valid_lines_is_desirable_and_ties_stay_together(
     scores: list[float], wanted: list[int]
 ) -> None:
     found = labels([line(place, score) for place, score in enumerate(scores)])
     assert [place for place, label in enumerate(found) if label == DESIRABLE] == wanted
 
 
-def test_an_invalid_line_is_unwanted_whatever_its_score_and_moves_no_median() -> None:
+def test_invalid_line_is_undesirable_and_does_not_move_the_median() -> None:
     assert labels([line(1, 1.0, valid=False), line(2, 0.2), line(3, 0.1)]) == [UNDESIRABLE, DESIRABLE, UNDESIRABLE]
     assert labels([line(1, 1.0, valid=False)]) == [UNDESIRABLE]
     assert labels([]) == []
@@ -92,12 +92,12 @@ def test_all_valid_lines_of_a_group_are_imitated_together() -> None:
     assert (batch.rollouts, batch.tokens, len(batch.minibatches)) == (2, 3, 1)
 
 
-def test_what_the_grammar_forced_is_imitated_too_for_it_is_the_form() -> None:
+def test_forced_tokens_are_imitated_too() -> None:
     batch = imitation([group(line(1, 1.0, tokens=(3, 4), forced=(0, 1)))], 1, "best")
     assert batch.minibatches[0][0].group.rollouts[0].forced == [False, False]
 
 
-def test_a_line_that_cannot_learn_is_neither_imitated_nor_labelled() -> None:
+def test_line_without_a_counted_token_is_neither_imitated_nor_labelled() -> None:
     forced, empty = line(1, 1.0, forced=(0, 1)), line(2, 0.9, tokens=())
     assert imitation([group(empty)], 1, "best").dropped == 1
     batch = labelled([group(forced, empty, line(3, 0.1))], 1)
@@ -107,12 +107,12 @@ def test_a_line_that_cannot_learn_is_neither_imitated_nor_labelled() -> None:
     assert labelled([group(forced)], 1).dropped == 1
 
 
-def test_a_group_without_a_valid_line_still_shows_what_is_unwanted() -> None:
+def test_group_without_a_valid_line_still_has_undesirable_lines() -> None:
     batch = labelled([group(line(1, 0.4, valid=False)), group(line(2, 0.4), number=2)], 2)
     assert (batch.dropped, batch.rollouts, len(batch.minibatches)) == (0, 2, 2)
 
 
-def test_the_temperature_of_the_sampler_is_of_no_concern() -> None:
+def test_baselines_score_at_temperature_one() -> None:
     cold = group(line(1, 0.4)).model_copy(update={"temperature": 0.0})
     assert imitation([cold], 1, "best").minibatches[0][0].group.temperature == 1.0
 

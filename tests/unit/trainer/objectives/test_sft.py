@@ -59,7 +59,7 @@ def test_each_line_counts_once_by_the_mean_of_its_counted_tokens() -> None:
     assert line_loss(logps, pack).item() == 1.25
 
 
-def test_a_model_that_knows_nothing_has_the_loss_of_an_even_guess(tiny_base: Path, tmp_path: Path) -> None:
+def test_loss_of_a_uniform_model_is_the_log_of_the_vocabulary(tiny_base: Path, tmp_path: Path) -> None:
     request = sft_request(tmp_path, tiny_base, adapter="full")
     model = load_policy(request, CPU)
     with torch.no_grad():
@@ -86,7 +86,7 @@ def test_loss_and_gradient_are_those_of_plain_logits(tiny_base: Path, tmp_path: 
     assert (ours - theirs).norm() / theirs.norm() < 1e-4
 
 
-def test_the_best_lines_become_likelier_and_likelier(tiny_base: Path, tmp_path: Path) -> None:
+def test_best_lines_become_likelier_with_every_update(tiny_base: Path, tmp_path: Path) -> None:
     groups = [
         random_group(number).model_copy(
             update={

@@ -70,7 +70,7 @@ def test_the_adapter_loads_with_peft_and_changes_the_model(tiny_base: Path, tmp_
     assert not torch.equal(plain, adapted)
 
 
-def test_the_next_day_goes_on_with_weights_and_moments_of_the_day_before(tiny_base: Path, tmp_path: Path) -> None:
+def test_next_day_continues_with_weights_and_moments_of_the_day_before(tiny_base: Path, tmp_path: Path) -> None:
     one, two = tmp_path / "one", tmp_path / "two"
     run_update(make_request(train_task(GROUPS, minibatches=1), tiny_base, one))
     run_update(make_request(train_task(GROUPS, day=1, minibatches=1), tiny_base, two, parent=one))
@@ -104,7 +104,7 @@ def test_another_seed_gives_another_adapter(tiny_base: Path, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("groups", [[], [flat_group(1), flat_group(2)]])
-def test_a_first_day_without_anything_to_learn_is_an_adapter_that_changes_nothing(
+def test_first_day_without_a_group_to_learn_from_publishes_a_neutral_adapter(
     tiny_base: Path, tmp_path: Path, groups: list[TrainGroup]
 ) -> None:
     stats = run_update(make_request(train_task(groups), tiny_base, tmp_path))
@@ -113,7 +113,7 @@ def test_a_first_day_without_anything_to_learn_is_an_adapter_that_changes_nothin
     assert all(not tensor.any() for key, tensor in load_file(tmp_path / WEIGHTS).items() if "lora_B" in key)
 
 
-def test_a_later_day_without_anything_to_learn_keeps_weights_and_moments(tiny_base: Path, tmp_path: Path) -> None:
+def test_later_day_without_a_group_to_learn_from_keeps_weights_and_moments(tiny_base: Path, tmp_path: Path) -> None:
     one, two = tmp_path / "one", tmp_path / "two"
     run_update(make_request(train_task(GROUPS), tiny_base, one))
     run_update(make_request(train_task([flat_group(1)], day=1), tiny_base, two, parent=one))
@@ -121,7 +121,9 @@ def test_a_later_day_without_anything_to_learn_keeps_weights_and_moments(tiny_ba
         assert (one / name).read_bytes() == (two / name).read_bytes(), name
 
 
-def test_full_weights_are_saved_with_what_an_engine_needs_and_learned_on(tiny_base: Path, tmp_path: Path) -> None:
+def test_full_weights_are_saved_with_the_files_of_an_engine_and_trained_further(
+    tiny_base: Path, tmp_path: Path
+) -> None:
     one, two = tmp_path / "one", tmp_path / "two"
     settings: dict[str, Any] = {"adapter": "full", "learning_rate": 1e-3}
     run_update(make_request(train_task(GROUPS, **settings), tiny_base, one))
@@ -151,13 +153,13 @@ def test_answers_of_one_token_and_none_are_trained_on(tiny_base: Path, tmp_path:
     assert stats.grad_norm > 0
 
 
-def test_a_token_outside_the_vocabulary_is_refused_by_group(tiny_base: Path, tmp_path: Path) -> None:
+def test_token_outside_the_vocabulary_is_refused_naming_the_group(tiny_base: Path, tmp_path: Path) -> None:
     alien = GROUPS[0].model_copy(update={"prompt_token_ids": [2, VOCABULARY]})
     with pytest.raises(InvalidInputError, match=f"group 1: token {VOCABULARY} is not in the vocabulary of toy/llama"):
         run_update(make_request(train_task([alien]), tiny_base, tmp_path))
 
 
-def test_what_the_process_refuses_is_its_outcome(tiny_base: Path, tmp_path: Path) -> None:
+def test_error_that_is_not_retryable_becomes_the_outcome(tiny_base: Path, tmp_path: Path) -> None:
     alien = GROUPS[0].model_copy(update={"temperature": 0.0})
     outcome = run(make_request(train_task([alien]), tiny_base, tmp_path), time.perf_counter())
     assert outcome.stats is None
