@@ -75,6 +75,7 @@ def places(scores: Sequence[K]) -> list[float]:
 
     A score that `a` others beat and that `t` share, itself included, has place a + (t + 1) / 2.
     """
+    # not scipy.stats.rankdata: keys are tuples, compared number by number, and it ranks numbers only
     return [
         sum(other > score for other in scores) + (sum(other == score for other in scores) + 1) / 2 for score in scores
     ]

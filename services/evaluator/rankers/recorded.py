@@ -9,7 +9,7 @@ from shared.errors import InvalidInputError
 
 
 class RecordedRanker(Ranker):
-    """Keeps the ranks of imported files, and their normalised scores to the bit where the files hold them."""
+    """Keeps the ranks of imported files, and their normalised scores to the bit where the files have them."""
 
     def __init__(self, _dependencies: Dependencies, _inputs: ScoringInputs) -> None:
         """Neither is used: the ranks are in the groups."""

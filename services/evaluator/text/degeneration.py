@@ -35,7 +35,7 @@ def restates(claim: str, headline: str) -> bool:
 
 
 def echoes(text: str) -> bool:
-    """Whether a slot holds placeholder text, or any part of the text stands in angle brackets."""
+    """Whether a slot contains placeholder text, or any part of the text is in angle brackets."""
     slots = ((match[1], match[2].strip()) for match in _SLOT.finditer(text))
     return bool(_BRACKETS.search(text)) or any(placeholder(key, value) for key, value in slots if value)
 

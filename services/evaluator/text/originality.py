@@ -67,7 +67,7 @@ class Word:
 
 
 def _slots(text: str) -> Iterator[tuple[Word, ...]]:
-    """The words of each stretch between borders (key, semicolon, line end) that may hold evidence; none are keys."""
+    """The words of each stretch between borders (key, semicolon, line end) that may contain evidence; none are keys."""
     borders = [(0, 0, "")] + [(m.start(), m.end(), (m["key"] or "").casefold()) for m in _BORDER.finditer(text)]
     ends = [start for start, _, _ in borders[1:]] + [len(text)]
     for (_, start, key), end in zip(borders, ends, strict=True):

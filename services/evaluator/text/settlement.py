@@ -43,6 +43,7 @@ class Settler:
         self._horizon = config.horizon
         self._set = config.prices or "of the request"
         self._names = [(name, series) for series in prices for name in (series.symbol, *series.aliases)]
+        # reversed, so that of two series with one name the first given wins
         self._by_name = {_name(name): series for name, series in reversed(self._names)}
 
     def settle(self, slots: Mapping[str, str], date: dt.date) -> Settlement | None:
@@ -56,6 +57,7 @@ class Settler:
         percent = slots.get("Prob", "").removesuffix("%")
         if not series or not claimed or not percent.isdecimal() or slots.get("Horizon", self._horizon) != self._horizon:
             return None
+        # a forecast of a day without trading starts from the close before it
         first = bisect_right(series.dates, date) - 1
         if first < 0 or series.closes[first] <= 0 or self._is_about_another(claimed.subject, series):
             return None
@@ -81,6 +83,7 @@ class Settler:
         threshold = claimed.threshold(start)
         if threshold is None:
             return None
+        # both sides are rounded to 9 decimals: a move of exactly the claimed size must count
         change = round(end / start - 1, 9)
         happened = change >= threshold if claimed.up else change <= threshold
         return Settlement(

@@ -30,9 +30,9 @@ class Layout:
 
 
 def packed(pack: PackedBatch) -> Layout:
-    """One sequence [prompt, y1 … yB], group after group: an answer sees its prompt and itself, and begins after it.
+    """One sequence [prompt, y1 … yB], group after group: an answer attends to its prompt and to itself only.
 
-    The positions of an answer go on from its prompt's, as if it stood alone.
+    The positions of an answer continue its prompt's, as if it were the only one.
     """
     device = pack.answers.device
     pieces: list[Tensor] = []
@@ -47,6 +47,7 @@ def packed(pack: PackedBatch) -> Layout:
     positions = torch.arange(len(piece)) - begins[piece] + (sizes[stem] * is_answer)[piece]
     sources = begins[is_answer][:, None] + torch.arange(-1, pack.mask.size(1) - 1)
     sources[:, 0] = (begins + sizes)[stem[is_answer]] - 1
+    # an answer attends to its own piece and its group's prompt, never to a sibling
     visible = (piece[:, None] == piece) | (stem[piece][:, None] == piece)
     return Layout(
         ids=torch.cat(pieces)[None],
@@ -57,7 +58,7 @@ def packed(pack: PackedBatch) -> Layout:
 
 
 def plain(pack: PackedBatch) -> Layout:
-    """A row [prompt, answer] for each answer, padded on the right: what any causal model can compute."""
+    """A row [prompt, answer] for each answer, padded on the right, which any causal model supports."""
     device = pack.answers.device
     pairs = [
         (prompt, answer) for prompt, answers in zip(pack.prompts, _answers(pack), strict=True) for answer in answers

@@ -43,7 +43,7 @@ def answer_logprobs(
 def _hidden(
     backbone: Any, layout: Layout, counted: Bool[Tensor, "answers tokens"]
 ) -> Float[Tensor, "counted_tokens hidden"]:
-    """The hidden states that the counted tokens are predicted from."""
+    """The hidden states from which the counted tokens are predicted."""
     mask = layout.mask
     if mask.dim() == 4:
         _check_attention(backbone)
@@ -61,11 +61,11 @@ def _check_attention(backbone: Any) -> None:
     kinds = getattr(config, "layer_types", None)
     window = getattr(config, "sliding_window", None) if kinds is None else None
     if config._attn_implementation not in {"sdpa", "eager"}:
-        problem = f"attention {config._attn_implementation} takes no mask of its own"
+        problem = f"attention {config._attn_implementation} takes no custom mask"
     elif window is not None or set(kinds or ()) - {"full_attention"}:
-        problem = f"some layers of {config.model_type} do not look at the whole sequence"
+        problem = f"some layers of {config.model_type} do not attend to the whole sequence"
     elif "position_ids" not in inspect.signature(backbone.forward).parameters:
-        problem = f"{config.model_type} takes no positions"
+        problem = f"{config.model_type} takes no position ids"
     else:
         return
     raise InvalidInputError(f"base_model: {problem}, so answers cannot share a prompt; {_CURE}")

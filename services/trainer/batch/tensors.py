@@ -1,4 +1,4 @@
-"""Some groups of a batch as tensors: what is computed in one forward pass."""
+"""Groups of a batch as tensors, as many as one forward pass computes."""
 
 from __future__ import annotations
 

@@ -58,5 +58,5 @@ def _check_sampler(group: TrainGroup) -> None:
     for rollout in group.rollouts:
         if not all(map(math.isfinite, rollout.logprobs)):
             raise InvalidInputError(
-                f"rollout {rollout.rollout_id}: logprobs holds a number that is not finite; sample the rollout again"
+                f"rollout {rollout.rollout_id}: logprobs contains a number that is not finite; sample the rollout again"
             )

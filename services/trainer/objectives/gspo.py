@@ -79,7 +79,7 @@ def _no_reward(completions: list[Any], **_: Any) -> list[float]:
 class GspoTrainer(Objective, GRPOTrainer):  # type: ignore[misc]
     """One pass over a day's minibatches, one optimizer step each.
 
-    A pack of the first minibatch may come unweighed: the weights of its step are π_old's. `weighed` holds every pack
+    A pack of the first minibatch may come unweighed: the weights of its step are π_old's. `weighed` is every pack
     that a loss was computed on, in the order of the steps.
     """
 
@@ -138,6 +138,7 @@ class GspoTrainer(Objective, GRPOTrainer):  # type: ignore[misc]
         """TRL's loss of one pack, times the pack's share of its minibatch."""
         pack: PackedBatch = inputs["pack"]
         logprobs, entropies = self._computed = answer_logprobs(model, pack, self.layout)
+        # before the day's first step the present weights are π_old's: one forward pass gives both
         if pack.old_logprobs is None:
             pack = weigh(pack, logprobs.detach(), entropies, self.cap)
         self.weighed.append(pack)

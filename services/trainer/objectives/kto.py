@@ -1,7 +1,7 @@
 """Kahneman–Tversky optimization (arXiv 2402.01306) on labelled lines, with the loss of TRL's KTOTrainer unmodified.
 
-That loss is handed log-probabilities that are computed with each prompt once, and that are 0 at forced tokens: outside
-a line's sum and without gradient. Its reference is the policy of the day's start, whose log-probabilities are computed
+The loss gets log-probabilities that are computed with each prompt once, and that are 0 at forced tokens: outside a
+line's sum and without gradient. Its reference is the policy of the day's start, whose log-probabilities are computed
 before the first step; a day's first minibatch needs no computation of its own, since its weights are the reference's.
 
 The reference point z_0 is estimated, as in TRL and the paper, on lines after a prompt that is not theirs: those of the
@@ -184,5 +184,6 @@ def _others(learner: Learner, batch: Batch) -> list[Mismatched]:
     """For each minibatch its mismatched lines, with their log-probabilities at the day's start."""
     others = iter(mismatched([item for groups in batch.minibatches for item in groups]))
     per_minibatch = [list(islice(others, len(groups))) for groups in batch.minibatches]
+    # the first minibatch needs none: its weights are the reference's, so that its drift is 0
     packs = [[], *(learner.packs(groups) for groups in per_minibatch[1:])]
     return [Mismatched(some, line_logprobs(learner.model, some, learner.request.layout)) for some in packs]

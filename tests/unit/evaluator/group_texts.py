@@ -71,9 +71,9 @@ def inputs(outcomes: Sequence[str] = ("Rivals see profit",), **config: Any) -> S
     return ScoringInputs(settings, outcomes, settings.bonus)
 
 
-def ranked(asked: GroupToScore, of: ScoringInputs, dependencies: Dependencies | None = None) -> Ranking:
+def ranked(scored: GroupToScore, of: ScoringInputs, dependencies: Dependencies | None = None) -> Ranking:
     """The ranking of a group by the ranker that its inputs names."""
-    return make_ranker(of.config.ranker, dependencies or Dependencies(WordEmbedder()), of).rank(pool_of(asked, of))
+    return make_ranker(of.config.ranker, dependencies or Dependencies(WordEmbedder()), of).rank(pool_of(scored, of))
 
 
 def pool(*texts: str, reference: Sequence[str] = (), of: ScoringInputs | None = None) -> Pool:
@@ -91,7 +91,7 @@ class LeaningEngine:
 
     def __init__(self, prior: float = 0.0, words: Sequence[str] = ("rivals", "profit", "shares", "weather")) -> None:
         self.prior, self.words = prior, words
-        self.asked: list[str] = []
+        self.prompts: list[str] = []
 
     def merit(self, text: str) -> float:
         """How much the judge likes a text."""
@@ -104,7 +104,7 @@ class LeaningEngine:
             between()
             first, second = (part.split("<<<")[1].split(">>>")[0] for part in prompt.split("Forecast (")[1:3])
             shares.append(1 / (1 + math.exp(-self.prior - self.merit(first) + self.merit(second))))
-        self.asked += prompts
+        self.prompts += prompts
         return shares
 
 
@@ -114,11 +114,11 @@ class WordEmbedder:
     WORDS = ("rivals", "shares", "fall", "guidance", "shoppers", "weather", "profit", "other")
 
     def __init__(self) -> None:
-        self.asked: list[str] = []
+        self.texts: list[str] = []
 
     def embed(self, texts: Sequence[str]) -> Vectors:
         """Shape (len(texts), 8)."""
-        self.asked += texts
+        self.texts += texts
         rows = [[float(word in text.casefold()) for word in self.WORDS[:-1]] + [0.001] for text in texts]
         vectors = np.asarray(rows, dtype=np.float32)
         return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), dtype=np.float32)

@@ -146,8 +146,14 @@ def test_only_staging_folders_of_earlier_attempts_are_removed(store: CheckpointS
 
 
 def request(tmp_path: Path, **changes: Any) -> UpdateRequest:
-    given = {"task": train_task([]), "base": "name/of-it", "parent": None, "staged": tmp_path, "device": "cpu"}
-    return UpdateRequest(**(given | {"threads": 3} | changes))
+    defaults: dict[str, Any] = {
+        "task": train_task([]),
+        "base": "name/of-it",
+        "parent": None,
+        "staged": tmp_path,
+        "device": "cpu",
+    }
+    return UpdateRequest(**(defaults | {"threads": 3} | changes))
 
 
 def test_training_process_gets_its_threads_and_no_gpu_on_cpu(tmp_path: Path) -> None:
@@ -160,10 +166,10 @@ def test_training_process_gets_its_threads_and_no_gpu_on_cpu(tmp_path: Path) -> 
     assert "HF_HUB_OFFLINE" not in environment
 
 
-@pytest.mark.parametrize(("seen", "given"), [(None, "0"), ("2,3", "2")])
-def test_one_gpu_at_most_is_visible(tmp_path: Path, seen: str | None, given: str) -> None:
-    inherited = {"CUDA_VISIBLE_DEVICES": seen} if seen else {}
-    assert child_environment(request(tmp_path, device="auto"), inherited)["CUDA_VISIBLE_DEVICES"] == given
+@pytest.mark.parametrize(("inherited_gpus", "visible"), [(None, "0"), ("2,3", "2")])
+def test_one_gpu_at_most_is_visible(tmp_path: Path, inherited_gpus: str | None, visible: str) -> None:
+    inherited = {"CUDA_VISIBLE_DEVICES": inherited_gpus} if inherited_gpus else {}
+    assert child_environment(request(tmp_path, device="auto"), inherited)["CUDA_VISIBLE_DEVICES"] == visible
 
 
 def test_a_base_model_in_a_folder_needs_no_hub(tmp_path: Path) -> None:

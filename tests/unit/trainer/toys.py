@@ -65,7 +65,7 @@ def run_config(**overrides: Any) -> RunConfig:
 def rollout(
     number: int, tokens: Sequence[int], reward: float, forced: Sequence[int] = (), logprob: float = -2.0
 ) -> TrainRollout:
-    """A rollout whose forced tokens stand at the places given."""
+    """A rollout whose forced tokens are at the places `forced`."""
     return TrainRollout(
         rollout_id=number,
         token_ids=list(tokens),
@@ -85,12 +85,12 @@ def random_group(
     rollouts = []
     for place in range(size):
         length = rng.randint(1, longest)
-        made = rollout(10 * number + place, [rng.randrange(2, VOCABULARY) for _ in range(length)], rng.random())
+        one = rollout(10 * number + place, [rng.randrange(2, VOCABULARY) for _ in range(length)], rng.random())
         extra = {
             "logprobs": [-3 + rng.random() for _ in range(length)],
             "forced": [rng.random() < 0.25 for _ in range(length)],
         }
-        rollouts.append(made.model_copy(update=extra))
+        rollouts.append(one.model_copy(update=extra))
     tokens = [rng.randrange(2, VOCABULARY) for _ in range(prompt)]
     return TrainGroup(group_id=number, prompt_token_ids=tokens, temperature=temperature, rollouts=rollouts)
 
@@ -100,18 +100,18 @@ def train_task(
 ) -> TrainTask:
     """A train step, of an `epochs` and `lines` of its own if they are among the settings of its run."""
     own = {name: config.pop(name) for name in ("epochs", "lines") if name in config}
-    made = run_config(**config)
+    run = run_config(**config)
     return TrainTask(
         step_id=5,
         fence=fence,
         run="RUN",
         date=DAY + dt.timedelta(days=day),
-        config=made,
+        config=run,
         parent=parent,
         policy_lag=1,
         groups=list(groups),
-        objective=made.objective,
-        learning_rate=made.learning_rate,
+        objective=run.objective,
+        learning_rate=run.learning_rate,
         **own,
     )
 

@@ -46,6 +46,6 @@ def test_cached_text_is_embedded_once_and_keeps_its_place() -> None:
     cached = Cached(inner)
     first = cached.embed(["weather", "profit", "weather"])
     second = cached.embed(["profit", "shares"])
-    assert inner.asked == ["profit", "weather", "shares"]
+    assert inner.texts == ["profit", "weather", "shares"]
     assert np.array_equal(first[1], second[0])
     assert np.array_equal(first[0], first[2])

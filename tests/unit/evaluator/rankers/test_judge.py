@@ -1,4 +1,4 @@
-"""The judge: asked in both orders, fitted, and deaf to what its letters lean to."""
+"""The judge: both orders of each pair, fitted strengths, and no position bias."""
 
 from __future__ import annotations
 
@@ -51,8 +51,8 @@ def test_every_pair_is_asked_in_both_orders_so_that_position_bias_cancels(prior:
     engine = LeaningEngine(prior)
     ranking = ranked(group("profit", "rivals profit", "rivals profit shares", "none"), JUDGED, dependencies(engine))
     assert ranking.ranks == [3.0, 2.0, 1.0, 4.0]
-    assert len(engine.asked) == 12
-    assert len(set(engine.asked)) == 12
+    assert len(engine.prompts) == 12
+    assert len(set(engine.prompts)) == 12
 
 
 def test_texts_without_a_claim_lose_without_a_question() -> None:
@@ -61,7 +61,7 @@ def test_texts_without_a_claim_lose_without_a_question() -> None:
     ranking = ranked(group(*texts), JUDGED, dependencies(engine))
     assert ranking.ranks == [4.5, 2.0, 4.5, 4.5, 1.0, 4.5]
     assert ranking.normalized == [0.0, 0.8, 0.0, 0.0, 1.0, 0.0]
-    assert len(engine.asked) == 2
+    assert len(engine.prompts) == 2
 
 
 def test_texts_with_the_same_claim_tie() -> None:
@@ -69,7 +69,7 @@ def test_texts_with_the_same_claim_tie() -> None:
     ranking = ranked(group("profit", "rivals", " profit", "rivals"), JUDGED, dependencies(engine))
     assert ranking.ranks[0] == ranking.ranks[2]
     assert ranking.ranks[1] == ranking.ranks[3]
-    assert len(engine.asked) == 2
+    assert len(engine.prompts) == 2
 
 
 def test_number_of_pairs_is_limited_by_judge_pairs() -> None:
@@ -79,7 +79,7 @@ def test_number_of_pairs_is_limited_by_judge_pairs() -> None:
         inputs(ranker="judge", judge_pairs=10),
         dependencies(engine),
     )
-    assert len(engine.asked) == 20
+    assert len(engine.prompts) == 20
 
 
 def test_figures_are_the_number_of_questions_and_the_first_option_share() -> None:
@@ -96,7 +96,7 @@ def test_judge_stops_between_questions() -> None:
     ranker = JudgeRanker(dependencies(engine), replace(JUDGED, between=stop))
     with pytest.raises(StoppedError):
         ranker.rank(pool("profit", "rivals"))
-    assert engine.asked == []
+    assert engine.prompts == []
 
 
 def test_judge_needs_an_engine_and_outcomes() -> None:

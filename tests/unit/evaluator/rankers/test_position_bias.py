@@ -31,17 +31,17 @@ def made_groups(seed: int, size: int) -> list[list[str]]:
 
 def bias(ranks: Callable[[Sequence[str]], Sequence[float]], groups: Sequence[Sequence[str]]) -> float:
     """The mean of Spearman's correlation of rank and position."""
-    found = [spearman(ranks(texts), range(len(texts))) for texts in groups]
-    assert len(found) >= GROUPS
-    return fmean(rho for rho in found if rho is not None)
+    correlations = [spearman(ranks(texts), range(len(texts))) for texts in groups]
+    assert len(correlations) >= GROUPS
+    return fmean(rho for rho in correlations if rho is not None)
 
 
 def test_judge_with_letter_bias_favours_no_position() -> None:
     engine = LeaningEngine(prior=3.0)
     of = inputs(ranker="judge", judge_pairs=10)
     ranker = make_ranker("judge", Dependencies(WordEmbedder(), engine), of)
-    found = bias(lambda texts: ranker.rank(pool_of(group(*texts), of)).ranks, made_groups(seed=4, size=6))
-    assert abs(found) <= 0.05
+    mean = bias(lambda texts: ranker.rank(pool_of(group(*texts), of)).ranks, made_groups(seed=4, size=6))
+    assert abs(mean) <= 0.05
     assert ranker.figures()["first_option"] > 0.85
 
 

@@ -1,4 +1,4 @@
-"""Rankers order by what is said, never by where it stands; one interface, and a registry that is all there is to it."""
+"""Rankers rank by texts and never by positions; another ranker needs only an entry of the registry."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class ByLength:
         return ranking_by(pool, [(self.sign * len(parsed.claim),) for parsed in pool.everyone])
 
     def figures(self) -> dict[str, float]:
-        return {"asked": 1}
+        return {"calls": 1}
 
 
 def recorded(*ranks: float | None, scores: tuple[float | None, ...] | None = None) -> Ranking:
@@ -73,7 +73,7 @@ def test_another_ranker_needs_only_a_registry_entry(monkeypatch: pytest.MonkeyPa
     config = RunConfig.model_validate({"ranker": "by_length", "seed": 0})
     result = score_groups([group("rivals", "rivals profit", "")], replace(inputs(), config=config), DEPENDENCIES)
     assert [record.normalized_score for record in result.evaluations] == [0.5, 1.0, 0.0]
-    assert (result.ranker, result.figures) == ("by_length", {"asked": 1})
+    assert (result.ranker, result.figures) == ("by_length", {"calls": 1})
 
 
 def test_unknown_ranker_is_refused_by_name() -> None:
@@ -116,8 +116,8 @@ def test_text_without_its_own_claim_scores_zero_and_ranks_last(ranker: str, text
 
 @pytest.mark.parametrize("ranker", LIVE)
 def test_with_a_reference_the_score_is_the_win_share_against_it(ranker: str) -> None:
-    asked = group(OWN, "", "rivals see profit").model_copy(update={"reference": [OWN, "", "", TEMPLATE]})
-    ranking = ranked(asked, inputs_of(ranker), DEPENDENCIES)
+    scored = group(OWN, "", "rivals see profit").model_copy(update={"reference": [OWN, "", "", TEMPLATE]})
+    ranking = ranked(scored, inputs_of(ranker), DEPENDENCIES)
     assert ranking.normalized[0] == 0.875  # above three of four, a tie with the fourth
     assert ranking.normalized[1] == 0.0
     assert sorted(ranking.ranks) == [1.0, 2.0, 3.0]
@@ -140,9 +140,9 @@ def test_reference_is_parsed_by_the_same_rules() -> None:
 
 
 def test_the_outcomes_of_a_group_replace_the_tasks() -> None:
-    asked = group("weather", "profit").model_copy(update={"outcomes": ["Weather"]})
+    scored = group("weather", "profit").model_copy(update={"outcomes": ["Weather"]})
     assert ranked(group("weather", "profit"), inputs()).ranks == [2.0, 1.0]
-    assert ranked(asked, inputs()).ranks == [1.0, 2.0]
+    assert ranked(scored, inputs()).ranks == [1.0, 2.0]
 
 
 def test_recorded_ranks_and_scores_are_kept_to_the_bit() -> None:
@@ -169,7 +169,7 @@ def test_a_missing_rank_and_a_score_out_of_range_are_refused_by_name() -> None:
 
 
 def test_resolved_ranks_by_one_minus_brier_and_unsettled_claims_last() -> None:
-    texts = (OWN, BETTER, "rivals see profit", "")  # KHC falls 4 %, both said at least 3 %: Brier .16, .04
+    texts = (OWN, BETTER, "rivals see profit", "")  # KHC falls 4 %, both claimed at least 3 %: Brier .16, .04
     assert ranked(group(*texts), inputs_of("resolved"), DEPENDENCIES).ranks == [2.0, 1.0, 3.0, 4.0]
 
 
@@ -179,6 +179,6 @@ def test_resolved_needs_prices() -> None:
 
 
 def test_every_registered_ranker_can_be_constructed() -> None:
-    made: Sequence[object] = [make_ranker(name, DEPENDENCIES, inputs_of(name)) for name in RANKERS]
-    assert [type(ranker).__name__ for ranker in made] == [path.rpartition(":")[2] for path in RANKERS.values()]
-    assert isinstance(made[-1], RecordedRanker)
+    rankers: Sequence[object] = [make_ranker(name, DEPENDENCIES, inputs_of(name)) for name in RANKERS]
+    assert [type(ranker).__name__ for ranker in rankers] == [path.rpartition(":")[2] for path in RANKERS.values()]
+    assert isinstance(rankers[-1], RecordedRanker)

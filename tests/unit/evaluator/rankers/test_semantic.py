@@ -47,14 +47,14 @@ def test_the_best_cosine_over_all_outcomes_counts() -> None:
 
 def test_beyond_is_the_claims_component_orthogonal_to_its_headline() -> None:
     claims = ["same words", "further", "nearer", "elsewhere"]
-    found = similarities(PlaneEmbedder(), HEADLINE, claims, ["outcome"])
+    similarity_of = similarities(PlaneEmbedder(), HEADLINE, claims, ["outcome"])
     # semantic: max(0, c·o − .8). beyond: √(c·h) · r·o with r = c − (c·h)h, so r·o = c₂ · .6.
-    assert found["same words"].semantic == found["same words"].beyond == 0.0
-    assert found["further"].semantic == pytest.approx(0.16)  # .6·.8 + .8·.6 − .8
-    assert found["further"].beyond == pytest.approx(0.371806)  # √.6 · .48
-    assert found["nearer"].semantic == pytest.approx(0.136)  # .96·.8 + .28·.6 − .8
-    assert found["nearer"].beyond == pytest.approx(0.164606)  # √.96 · .168
-    assert found["elsewhere"].semantic == found["elsewhere"].beyond == 0.0
+    assert similarity_of["same words"].semantic == similarity_of["same words"].beyond == 0.0
+    assert similarity_of["further"].semantic == pytest.approx(0.16)  # .6·.8 + .8·.6 − .8
+    assert similarity_of["further"].beyond == pytest.approx(0.371806)  # √.6 · .48
+    assert similarity_of["nearer"].semantic == pytest.approx(0.136)  # .96·.8 + .28·.6 − .8
+    assert similarity_of["nearer"].beyond == pytest.approx(0.164606)  # √.96 · .168
+    assert similarity_of["elsewhere"].semantic == similarity_of["elsewhere"].beyond == 0.0
 
 
 def test_group_is_ranked_by_semantic_plus_beyond() -> None:
@@ -65,8 +65,8 @@ def test_group_is_ranked_by_semantic_plus_beyond() -> None:
 
 def test_claims_tied_at_the_semantic_floor_are_ranked_by_beyond() -> None:
     headline = "Rivals see profit and shares fall"  # which is the outcome, so that no claim reaches more
-    asked = group("Rivals", "Rivals and weather", "Profit and shares fall").model_copy(update={"headline": headline})
-    ranking = ranked(asked, inputs([headline, "Weather"]))
+    scored = group("Rivals", "Rivals and weather", "Profit and shares fall").model_copy(update={"headline": headline})
+    ranking = ranked(scored, inputs([headline, "Weather"]))
     assert ranking.semantic == [0.0, 0.0, 0.0]
     assert ranking.ranks[1] == 1.0
 
@@ -97,9 +97,9 @@ def test_outcomes_are_embedded_once_for_all_groups_of_a_task() -> None:
     inner = WordEmbedder()
     of = inputs(OUTCOMES)
     ranker = make_ranker("semantic", Dependencies(Cached(inner)), of)
-    for asked in (group("profit", "profit"), group("profit", "shares")):
-        ranker.rank(pool_of(asked, of))
-    assert sorted(inner.asked) == sorted([HEADLINE, "profit", "shares", *OUTCOMES])
+    for scored in (group("profit", "profit"), group("profit", "shares")):
+        ranker.rank(pool_of(scored, of))
+    assert sorted(inner.texts) == sorted([HEADLINE, "profit", "shares", *OUTCOMES])
 
 
 def test_semantic_needs_outcomes() -> None:

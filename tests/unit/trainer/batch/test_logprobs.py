@@ -166,7 +166,7 @@ def test_a_model_that_reshapes_its_logits_is_refused_by_name() -> None:
         ),
         (
             LlamaForCausalLM._from_config(LlamaConfig(**SMALL), attn_implementation="flex_attention"),
-            "attention flex_attention takes no mask",
+            "attention flex_attention takes no custom mask",
         ),
     ],
 )

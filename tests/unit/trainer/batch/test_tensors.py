@@ -137,7 +137,7 @@ def test_configured_layout_is_used(tiny_base: Path, tmp_path: Path) -> None:
     model.get_base_model().config.layer_types = None
     (part,) = make_batch(request.task.groups, 1).minibatches
     pack = to_tensors(part, 0, CPU)
-    with pytest.raises(InvalidInputError, match="do not look at the whole sequence"):
+    with pytest.raises(InvalidInputError, match="do not attend to the whole sequence"):
         score_pack(model, pack, 2.0, "packed")
     assert computed(score_pack(model, pack, 2.0, "plain").old_logprobs).shape == pack.answers.shape
 
@@ -160,8 +160,8 @@ def test_unweighed_packs_are_weighed_by_their_own_step(tiny_base: Path, tmp_path
     packs = [to_tensors([group], 0, CPU) for group in part]
     scored = [score_pack(model, pack, 2.0) for pack in packs]
     losses, gradients = [], []
-    for given in (packs, scored):
-        trainer = make_trainer(request, [given], model)
+    for minibatch in (packs, scored):
+        trainer = make_trainer(request, [minibatch], model)
         trainer.current_gradient_accumulation_steps = 1
         model.zero_grad()
         losses.append(float(trainer.training_step(model, trainer.minibatches[0], None)))

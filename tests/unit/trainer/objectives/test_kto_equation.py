@@ -119,7 +119,7 @@ def test_a_first_minibatch_is_its_own_reference(tiny_base: Path, tmp_path: Path)
 
 
 def test_the_rarer_kind_of_line_counts_as_much_as_the_other() -> None:
-    # wanted: 2 of 4, 0 of 3, 1 of 5 and 1 of 4 lines: 4 against 12
+    # desirable: 2 of 4, 0 of 3, 1 of 5 and 1 of 4 lines: 4 against 12
     assert [len(group.rollouts) for group in GROUPS] == [4, 3, 5, 4]
     batch = labelled(GROUPS, 2)
     assert balance(batch) == (12 / 4, 1.0)
@@ -136,7 +136,7 @@ def test_mismatched_lines_follow_the_prompt_of_the_next_group() -> None:
 
 
 def test_a_forced_token_passes_no_gradient(tiny_base: Path, tmp_path: Path) -> None:
-    found = []
+    steps = []
     for last in (6, 20):
         lines = [rollout(place, (4, 5 + place, last), 0.0, (2,)) for place in range(3)]
         group = random_group(1).model_copy(
@@ -146,10 +146,10 @@ def test_a_forced_token_passes_no_gradient(tiny_base: Path, tmp_path: Path) -> N
         trainer = KtoTrainer.of(make_learner(request), KtoTrainer.make_batch(request.task))
         trainer.current_gradient_accumulation_steps = 1
         loss = trainer.training_step(trainer.model, trainer.minibatches[0])
-        found.append((loss.item(), gradient(trainer.model)))
-    assert found[0][0] == pytest.approx(found[1][0], rel=1e-6)
-    assert found[0][1].norm() > 0
-    torch.testing.assert_close(found[0][1], found[1][1], rtol=1e-6, atol=1e-9)
+        steps.append((loss.item(), gradient(trainer.model)))
+    assert steps[0][0] == pytest.approx(steps[1][0], rel=1e-6)
+    assert steps[0][1].norm() > 0
+    torch.testing.assert_close(steps[0][1], steps[1][1], rtol=1e-6, atol=1e-9)
 
 
 def test_trls_reference_adapter_is_deleted_and_the_trained_one_still_learns(tiny_base: Path, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Which lines the baselines learn from, and which are wanted."""
+"""Which lines the baselines learn from, and which of them are desirable."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ from tests.unit.trainer.toys import rollout
 def line(
     number: int, score: float, *, valid: bool = True, tokens: tuple[int, ...] = (3, 4), **more: Any
 ) -> TrainRollout:
-    made = rollout(number, tokens, score / 2, more.get("forced", ()))
-    return made.model_copy(update={"valid": valid, "normalized_score": score})
+    one = rollout(number, tokens, score / 2, more.get("forced", ()))
+    return one.model_copy(update={"valid": valid, "normalized_score": score})
 
 
 def group(*lines: TrainRollout, number: int = 1) -> TrainGroup:
@@ -54,7 +54,7 @@ def test_a_line_that_was_sampled_twice_is_imitated_once() -> None:
 
 
 @pytest.mark.parametrize(
-    ("scores", "wanted"),
+    ("scores", "desirable"),
     [
         ([0.0, 1.0], [1]),
         ([0.0, 0.5, 1.0], [1, 2]),
@@ -65,10 +65,10 @@ def test_a_line_that_was_sampled_twice_is_imitated_once() -> None:
     ],
 )
 def test_upper_half_of_the_valid_lines_is_desirable_and_ties_stay_together(
-    scores: list[float], wanted: list[int]
+    scores: list[float], desirable: list[int]
 ) -> None:
-    found = labels([line(place, score) for place, score in enumerate(scores)])
-    assert [place for place, label in enumerate(found) if label == DESIRABLE] == wanted
+    assigned = labels([line(place, score) for place, score in enumerate(scores)])
+    assert [place for place, label in enumerate(assigned) if label == DESIRABLE] == desirable
 
 
 def test_invalid_line_is_undesirable_and_does_not_move_the_median() -> None:

@@ -157,7 +157,7 @@ def test_the_moments_of_the_same_objective_are_carried_on(tiny_base: Path, tmp_p
     assert about(tmp_path / "two")["steps"] == 4
 
 
-@pytest.mark.parametrize(("minibatches", "said"), [(1, []), (2, [1])])
+@pytest.mark.parametrize(("minibatches", "logged"), [(1, []), (2, [1])])
 @pytest.mark.parametrize("objective", ["gspo", "kto"])
 def test_scoring_of_later_minibatches_is_logged_only_if_there_are_any(
     tiny_base: Path,
@@ -165,8 +165,8 @@ def test_scoring_of_later_minibatches_is_logged_only_if_there_are_any(
     caplog: pytest.LogCaptureFixture,
     objective: str,
     minibatches: int,
-    said: list[int],
+    logged: list[int],
 ) -> None:
     caplog.set_level(logging.INFO, "services.trainer")
     day(tiny_base, tmp_path, objective, minibatches=minibatches)
-    assert [record.args for record in caplog.records if "scored the rollouts" in record.msg] == [(n,) for n in said]
+    assert [record.args for record in caplog.records if "scored the rollouts" in record.msg] == [(n,) for n in logged]

@@ -39,8 +39,8 @@ def trainer_of(request: UpdateRequest, model: Any = None) -> SftTrainer:
 
 
 def sft_request(folder: Path, base: Path, groups: list[TrainGroup] = GROUPS, **settings: Any) -> UpdateRequest:
-    given: dict[str, Any] = {"lines": "valid", "minibatches": 1} | settings
-    return make_request(train_task(groups, objective="sft", **given), base, folder)
+    config: dict[str, Any] = {"lines": "valid", "minibatches": 1} | settings
+    return make_request(train_task(groups, objective="sft", **config), base, folder)
 
 
 def step(request: UpdateRequest, model: Any = None) -> tuple[float, Tensor]:
