@@ -72,7 +72,7 @@ def plain(pack: PackedBatch) -> Layout:
     return Layout(ids, places.expand_as(ids), places < lengths[:, None], sources * pack.mask)
 
 
-def _answers(pack: PackedBatch) -> list[list[Int[Tensor, _]]]:
+def _answers(pack: PackedBatch) -> list[list[Int[Tensor, " _"]]]:
     """Per group, each answer without its last token."""
     lengths = (pack.mask.sum(1) - 1).clamp(min=0).tolist()
     laid = [answer[:length] for answer, length in zip(pack.answers, lengths, strict=True)]

@@ -26,17 +26,17 @@ class PackedBatch:
     `entropies` in nats at the sampler's temperature. Those per token are 0 where no token is counted.
     """
 
-    prompts: tuple[Int[Tensor, prompt], ...]
+    prompts: tuple[Int[Tensor, " prompt"], ...]
     sizes: tuple[int, ...]
     answers: Int[Tensor, "answers tokens"]
     mask: Bool[Tensor, "answers tokens"]
     counted: Bool[Tensor, "answers tokens"]
     sampler_logprobs: Float[Tensor, "answers tokens"]
-    advantages: Float[Tensor, answers]
+    advantages: Float[Tensor, " answers"]
     temperature: float
     old_logprobs: Float[Tensor, "answers tokens"] | None = None
-    log_ratios: Float[Tensor, answers] | None = None
-    weights: Float[Tensor, answers] | None = None
+    log_ratios: Float[Tensor, " answers"] | None = None
+    weights: Float[Tensor, " answers"] | None = None
     entropies: Float[Tensor, "answers tokens"] | None = None
 
 

@@ -43,11 +43,11 @@ class Mismatched:
     """
 
     packs: Sequence[PackedBatch]
-    reference: Float[Tensor, lines]
+    reference: Float[Tensor, " lines"]
 
 
 @torch.no_grad()
-def line_logprobs(model: Any, packs: Sequence[PackedBatch], layout: LayoutName) -> Float[Tensor, lines]:
+def line_logprobs(model: Any, packs: Sequence[PackedBatch], layout: LayoutName) -> Float[Tensor, " lines"]:
     """log π(line | prompt) over counted tokens, at least one number: 0 if there are no packs."""
     sums = [answer_logprobs(model, pack, layout)[0].sum(1) for pack in packs]
     return torch.cat(sums) if sums else torch.zeros(1, device=model.device)
@@ -73,7 +73,7 @@ def balance(batch: Batch) -> tuple[float, float]:
 
 
 def loss_inputs(
-    pack: PackedBatch, reference: Float[Tensor, answers], mismatched_reference: Float[Tensor, lines]
+    pack: PackedBatch, reference: Float[Tensor, " answers"], mismatched_reference: Float[Tensor, " lines"]
 ) -> dict[str, Tensor]:
     """The fields that TRL's loss takes of a pack, after one column that nothing is predicted in.
 
@@ -147,7 +147,7 @@ class KtoTrainer(Objective, KTOTrainer):  # type: ignore[misc]
             model.delete_adapter("ref")
         self.mismatched = mismatched
         self._others: Mismatched
-        self._drifted: Float[Tensor, lines]
+        self._drifted: Float[Tensor, " lines"]
 
     def _precompute_ref_logps(self, dataset: Dataset, *_: Any) -> Dataset:
         return dataset

@@ -70,7 +70,7 @@ class Objective(Trainer):  # type: ignore[misc]
         for callback in (PrinterCallback, ProgressCallback):
             self.remove_callback(callback)
         self.minibatches, self.layout = minibatches, layout
-        self._entropies: list[Float[Tensor, counted_tokens]] = []
+        self._entropies: list[Float[Tensor, " counted_tokens"]] = []
 
     @property
     def steps(self) -> list[dict[str, float]]:

@@ -114,7 +114,7 @@ def test_a_revoked_lease_stops_the_work_before_the_next_group() -> None:
     lease.revoke("cancelled")
     with pytest.raises(StoppedError, match="cancelled"):
         evaluate(evaluate_task(), lease, Dependencies(embedder))
-    assert embedder.asked == []
+    assert embedder.texts == []
 
 
 def test_the_task_posts_what_was_scored_under_its_fence(caplog: pytest.LogCaptureFixture) -> None:

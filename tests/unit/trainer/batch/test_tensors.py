@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args, get_type_hints
 
 import pytest
 import torch
+from jaxtyping import jaxtyped
 from safetensors.torch import load_file
 from torch import Tensor
 
 from services.trainer.batch.importance import score_pack
 from services.trainer.batch.logprobs import answer_logprobs
 from services.trainer.batch.rules import BatchGroup, pack_groups
-from services.trainer.batch.tensors import computed, to_tensors
+from services.trainer.batch.tensors import PackedBatch, computed, to_tensors
 from services.trainer.objectives.advantages import make_batch
 from services.trainer.settings import LayoutName
 from services.trainer.update.model import load_policy
@@ -172,3 +173,19 @@ def test_unweighed_packs_are_weighed_by_their_own_step(tiny_base: Path, tmp_path
             assert not computed(pack.old_logprobs).requires_grad
     assert losses[0] == pytest.approx(losses[1], abs=1e-6)
     assert (gradients[0] - gradients[1]).norm() / gradients[1].norm() < 1e-5
+
+
+def test_tensors_of_a_weighed_pack_have_their_annotated_types_and_shapes(tiny_base: Path, tmp_path: Path) -> None:
+    request = make_request(train_task([random_group(1), random_group(2, size=3)]), tiny_base, tmp_path)
+    (part,) = make_batch(request.task.groups, 1).minibatches
+    pack = score_pack(load_policy(request, CPU), to_tensors(part, 0, CPU), 2.0)
+    annotated = get_type_hints(PackedBatch)
+    with jaxtyped("context"):  # axes of one name have one size in all fields
+        for name in ("answers", "mask", "counted", "sampler_logprobs", "advantages"):
+            assert isinstance(getattr(pack, name), annotated[name]), name
+        for name in ("old_logprobs", "log_ratios", "weights", "entropies"):
+            assert isinstance(getattr(pack, name), get_args(annotated[name])[0]), name
+    assert all(isinstance(prompt, get_args(annotated["prompts"])[0]) for prompt in pack.prompts)
+    with jaxtyped("context"):
+        assert isinstance(pack.answers, annotated["answers"])
+        assert not isinstance(computed(pack.weights)[:-1], annotated["advantages"])
