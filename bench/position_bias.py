@@ -17,7 +17,7 @@ from pathlib import Path
 from statistics import fmean, stdev
 
 from services.coordinator.reports.figures.position_bias import spearman
-from services.evaluator.context import Context, Job, Tools
+from services.evaluator.dependencies import Dependencies, ScoringInputs
 from services.evaluator.embeddings.model import Cached, MiniLm
 from services.evaluator.judge_client import HttpJudgeEngine, JudgeEngine
 from services.evaluator.rankers import make_ranker
@@ -74,11 +74,12 @@ def engine() -> JudgeEngine:
     return HttpJudgeEngine.at(url, os.environ.get("MORROW_JUDGE_MODEL", "base"), 600.0, 8) if url else LeaningEngine()
 
 
-def measure(ranker: str, tools: Tools, groups_to_rank: Sequence[GroupToScore], pairs: int) -> None:
+def measure(ranker: str, dependencies: Dependencies, groups_to_rank: Sequence[GroupToScore], pairs: int) -> None:
     """Print a ranker's mean Spearman correlation of rank and position."""
-    job = Job(RunConfig.model_validate({"ranker": ranker, "judge_pairs": pairs}), headlines(NEXT), bonus=0.1)
-    made = make_ranker(ranker, Context(tools, job))
-    ranks = [made.rank(pool_of(group, job)).ranks for group in groups_to_rank]
+    config = RunConfig.model_validate({"ranker": ranker, "judge_pairs": pairs})
+    inputs = ScoringInputs(config, headlines(NEXT), bonus=0.1)
+    made = make_ranker(ranker, dependencies, inputs)
+    ranks = [made.rank(pool_of(group, inputs)).ranks for group in groups_to_rank]
     correlations = [rho for places in ranks if (rho := spearman(places, range(len(places)))) is not None]
     figures = ", ".join(f"{name} {value:.3f}" for name, value in made.figures().items())
     mean, deviation = fmean(correlations), stdev(correlations)
@@ -92,9 +93,9 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=28, help="pairs per group that the judge compares")
     options = parser.parse_args()
     sampled = groups(options.groups, seed=5)
-    tools = Tools(Cached(MiniLm()), engine())
+    dependencies = Dependencies(Cached(MiniLm()), engine())
     for ranker in ("semantic", "judge"):
-        measure(ranker, tools, sampled, options.pairs)
+        measure(ranker, dependencies, sampled, options.pairs)
 
 
 if __name__ == "__main__":

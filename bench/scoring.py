@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from services.evaluator.context import Job, Tools
+from services.evaluator.dependencies import Dependencies, ScoringInputs
 from services.evaluator.embeddings.model import MiniLm
 from services.evaluator.service import score_groups
 from shared.forecast import judge
@@ -60,9 +60,9 @@ def main() -> None:
     texts = [(rollout.text, group.headline) for group in day for rollout in group.rollouts]
     embedder = MiniLm()
     embedder.check()
-    job = Job(RunConfig(), outcomes, bonus=0.1)
+    inputs = ScoringInputs(RunConfig(), outcomes, bonus=0.1)
     judged = best_seconds(lambda: [judge(text, headline) for text, headline in texts])
-    scored = best_seconds(lambda: score_groups(day, job, Tools(embedder)))
+    scored = best_seconds(lambda: score_groups(day, inputs, Dependencies(embedder)))
     print(f"{platform.machine()}, {len(texts)} rollouts, best of {ROUNDS} rounds")
     print(f"grammar         {len(texts) / judged:10,.0f} rollouts/s")
     print(f"evaluate step   {len(texts) / scored:10,.0f} rollouts/s")

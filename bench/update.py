@@ -50,7 +50,7 @@ def apart(folder: Path) -> float:
 
 
 def show(pairs: list[dict[str, dict[str, float]]], gradients: list[float]) -> None:
-    """Print medians, ratios and how far apart the two sides are."""
+    """Print medians, ratios and the differences of loss and gradient."""
     print(f"{'median':24}{'stock TRL':>12}{'Morrow':>12}{'ratio':>9}{'  ratio of each pair'}")
     for name in pairs[0]["morrow"]:
         if name in {"loss", "matrix peak"}:
@@ -66,7 +66,7 @@ def show(pairs: list[dict[str, dict[str, float]]], gradients: list[float]) -> No
 
 
 def shares(pairs: list[dict[str, dict[str, float]]], options: argparse.Namespace, folder: Path) -> None:
-    """Print how much of what the GPU's matrix units can do each side's operations come to."""
+    """Print each side's operations as a share of the peak of the GPU's matrix units."""
     for side in SIDES:
         operations = measured(side, options, folder, "--operations")["operations"]
         each = [operations / pair[side]["seconds per update"] / pair[side]["matrix peak"] for pair in pairs]

@@ -1,4 +1,4 @@
-"""Peak memory above what is held, and what a GPU's matrix units can do."""
+"""Peak memory above the start, and the peak of a GPU's matrix units."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def resident(name: str) -> float:
 
 
 class Peak:
-    """Memory above what is held at the beginning, in MiB."""
+    """Peak memory above that at construction, in MiB."""
 
     def __init__(self, device: torch.device) -> None:
         self.gpu = device.type == "cuda"

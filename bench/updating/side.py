@@ -19,12 +19,12 @@ from trl import GRPOConfig
 
 from bench.updating.meters import Peak, matrix_peak
 from bench.updating.stock import stock_trainer
-from services.trainer.batch.rules import BatchGroup, into_packs
-from services.trainer.batch.tensors import make_pack
-from services.trainer.job import Job
+from services.trainer.batch.rules import BatchGroup, pack_groups
+from services.trainer.batch.tensors import to_tensors
+from services.trainer.job import UpdateRequest
 from services.trainer.objectives.advantages import make_batch
+from services.trainer.objectives.base import trl_settings
 from services.trainer.objectives.gspo import GspoTrainer, gspo_config
-from services.trainer.objectives.trl import trl_settings
 from services.trainer.update.model import lora_config
 from shared.run_config import RunConfig
 from shared.wire import TrainGroup, TrainRollout
@@ -36,7 +36,7 @@ QWEN = {"hidden_size": 1024, "intermediate_size": 3072, "num_hidden_layers": 28,
 QWEN |= {"num_key_value_heads": 8, "head_dim": 128, "vocab_size": 151_936}
 CONFIG = RunConfig(max_grad_norm=1000.0)
 CAP = CONFIG.importance_cap
-PACK_TOKENS = Job.model_fields["pack_tokens"].default
+PACK_TOKENS = UpdateRequest.model_fields["pack_tokens"].default
 
 
 def stored(count: int) -> list[BatchGroup]:
@@ -85,18 +85,18 @@ def learner(options: argparse.Namespace) -> Any:
 
 
 def tokenizer() -> Any:
-    """What TRL asks for and this measurement never uses."""
+    """A tokenizer that TRL requires and this measurement never uses."""
     words = Tokenizer(WordLevel({"<pad>": 0, "<eos>": 1}, unk_token="<pad>"))
     return PreTrainedTokenizerFast(tokenizer_object=words, pad_token="<pad>", eos_token="<eos>", padding_side="left")
 
 
 class Update:
-    """A side's update: `run` makes it, `gradient` is that of its step."""
+    """One side's update: `run` computes it, `gradient` is that of its step."""
 
     def __init__(self, side: str, model: Any, groups: list[BatchGroup], args: GRPOConfig, tokens: int) -> None:
         self.side, self.model, self.args = side, model, args
         self.device = torch.device("cpu" if args.use_cpu else "cuda")
-        self.packs = [make_pack(some, 0, self.device) for some in into_packs(groups, tokens)]
+        self.packs = [to_tensors(some, 0, self.device) for some in pack_groups(groups, tokens)]
         self.trainer: Any = None if side == "morrow" else stock_trainer(model, tokenizer(), groups, args, CAP)
         self.gradient = torch.empty(0)
 
@@ -131,12 +131,12 @@ def figures(side: str, options: argparse.Namespace, folder: Path) -> tuple[dict[
     with counter if options.operations else nullcontext():
         update.run()
     above, seconds = peak.above(), time.perf_counter() - started
-    tokens = sum(len(group.prompt_token_ids) + len(row.token_ids) for group in groups for row in group.rows)
+    tokens = sum(len(item.group.prompt_token_ids) * len(item.advantages) + item.answer_tokens for item in groups)
     (loss,) = [step["loss"] for step in update.trainer.state.log_history if "loss" in step]
-    found = {"seconds per update": seconds, "tokens per second": tokens / seconds, "MiB above the model": above}
+    measured = {"seconds per update": seconds, "tokens per second": tokens / seconds, "MiB above the model": above}
     if options.operations:
-        found = {"operations": float(counter.get_total_flops())}
-    return found | {"loss": loss}, update.gradient
+        measured = {"operations": float(counter.get_total_flops())}
+    return measured | {"loss": loss}, update.gradient
 
 
 def main() -> None:
@@ -154,11 +154,11 @@ def main() -> None:
     parser.add_argument("--operations", action="store_true", help="count matrix operations and time nothing")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    found, gradient = figures(options.side, options, options.folder)
+    measured, gradient = figures(options.side, options, options.folder)
     if options.device == "cuda" and not options.operations:
-        found["matrix peak"] = matrix_peak()
+        measured["matrix peak"] = matrix_peak()
     torch.save(gradient, options.folder / f"{options.side}.pt")
-    (options.folder / f"{options.side}.json").write_text(json.dumps(found), "utf8")
+    (options.folder / f"{options.side}.json").write_text(json.dumps(measured), "utf8")
 
 
 if __name__ == "__main__":

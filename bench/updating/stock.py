@@ -25,9 +25,9 @@ class StockTrainer(GRPOTrainer):  # type: ignore[misc]
 
     def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
         chosen = [self.rows[item["row"]] for item in inputs]
-        prompts = [torch.tensor(group.prompt_token_ids) for group, _ in chosen]
-        answers = [torch.tensor(group.rows[place].token_ids) for group, place in chosen]
-        sampled = [torch.tensor(group.rows[place].sampler_logprobs) for group, place in chosen]
+        prompts = [torch.tensor(item.group.prompt_token_ids) for item, _ in chosen]
+        answers = [torch.tensor(item.group.rollouts[place].token_ids) for item, place in chosen]
+        sampled = [torch.tensor(item.group.rollouts[place].logprobs) for item, place in chosen]
         device = self.accelerator.device
 
         def padded(tensors: list[torch.Tensor], side: str) -> torch.Tensor:
@@ -46,7 +46,7 @@ class StockTrainer(GRPOTrainer):  # type: ignore[misc]
             )
         ratios = ((old - padded(sampled, "right")) * mask).sum(1) / mask.sum(1)
         weights = ratios.exp().clamp(max=self.cap)
-        advantages = torch.tensor([group.rows[place].advantage for group, place in chosen], device=device)
+        advantages = torch.tensor([item.advantages[place] for item, place in chosen], device=device)
         return ids | {
             "prompt_mask": prompt_mask,
             "completion_mask": mask,
@@ -58,8 +58,8 @@ class StockTrainer(GRPOTrainer):  # type: ignore[misc]
 
 def stock_trainer(model: Any, tokenizer: Any, groups: list[BatchGroup], args: GRPOConfig, cap: float) -> StockTrainer:
     """A stock trainer, ready to make its step: a group at a time, as many as there are."""
-    rows = [(group, place) for group in groups for place in range(len(group.rows))]
-    settings = {"temperature": groups[0].temperature, "gradient_accumulation_steps": len(groups)}
+    rows = [(item, place) for item in groups for place in range(len(item.advantages))]
+    settings = {"temperature": groups[0].group.temperature, "gradient_accumulation_steps": len(groups)}
     fresh = {"generation_batch_size": None, "steps_per_generation": None}
     args = replace(args, **settings, **fresh, bf16=not args.use_cpu, max_steps=1)
     places = Dataset.from_dict({"prompt": ["-"] * len(rows), "row": list(range(len(rows)))})

@@ -5,19 +5,19 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
-from services.evaluator.context import Tools
+from services.evaluator.dependencies import Dependencies
 from services.evaluator.embeddings.model import MiniLm
 from services.evaluator.judge_client import HttpJudgeEngine
 from services.evaluator.settings import EvaluatorSettings
 from shared.logging import configure_logging
 
 
-def make_tools(settings: EvaluatorSettings, embedder: MiniLm) -> Tools:
+def make_tools(settings: EvaluatorSettings, embedder: MiniLm) -> Dependencies:
     """What both processes have. Neither the embedding model nor the engine is touched before it is needed."""
     engine = HttpJudgeEngine.at(
         settings.engine_url, settings.judge_model, settings.engine_timeout, settings.judge_concurrency
     )
-    return Tools(embedder, engine)
+    return Dependencies(embedder, engine)
 
 
 def run_worker(settings: EvaluatorSettings) -> None:

@@ -1,4 +1,4 @@
-"""From the readings of a group and its standing to the group's evaluations. Pure."""
+"""Evaluation records of a group, from its parsed texts and its ranking."""
 
 from __future__ import annotations
 
@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from typing import Final
 
 from services.evaluator import scoring
-from services.evaluator.context import Job
-from services.evaluator.rankers import Pool, Standing
-from services.evaluator.text.degeneration import signs_of
+from services.evaluator.dependencies import ScoringInputs
+from services.evaluator.rankers import Pool, Ranking
+from services.evaluator.text.degeneration import degeneration_signs
 from services.evaluator.text.leak import leak_list, leaked_stems
-from services.evaluator.text.parsing import Reading
+from services.evaluator.text.parsing import ParsedText
 from services.evaluator.trade_thinking.legacy import legacy_trade_thinking
-from services.evaluator.trade_thinking.parts import Rubric
-from services.evaluator.trade_thinking.rubric import graded_evidence
+from services.evaluator.trade_thinking.rubric import Rubric, graded_evidence
 from shared.run_config import RunConfig
 from shared.wire import EvaluationRecord
 
@@ -22,25 +21,25 @@ SEMANTIC: Final = "semantic"
 
 
 def rewards_semantic(config: RunConfig) -> bool:
-    """Whether the reward is made of the semantic score, whatever the ranker is."""
+    """Whether the reward is computed from the semantic score, whatever the ranker is."""
     return config.reward_base == SEMANTIC or (
         config.reward_base == "mix" and config.reward_weights.get(SEMANTIC, 0) > 0
     )
 
 
-def trade_of(reading: Reading, config: RunConfig) -> Rubric:
+def trade_of(parsed: ParsedText, config: RunConfig) -> Rubric:
     """Trade-thinking by the rubric of the run's preset."""
-    return legacy_trade_thinking(reading.text) if config.preset == "legacy" else graded_evidence(reading.evidence)
+    return legacy_trade_thinking(parsed.text) if config.preset == "legacy" else graded_evidence(parsed.evidence)
 
 
-def base_of(scores: dict[str, float], reading: Reading, config: RunConfig) -> float:
-    """The score, in [0, 1], that the reward is made of.
+def base_of(scores: dict[str, float], parsed: ParsedText, config: RunConfig) -> float:
+    """The score, in [0, 1], that the reward is computed from.
 
-    A text without a claim of its own earns none; for the composite that is so by its place.
+    A text without a claim of its own gets 0; its composite is 0 already, since it ranks below all others.
     """
     if config.reward_base == "composite":
         return scores["composite"]
-    if not reading.claim:
+    if not parsed.claim:
         return 0.0
     if config.reward_base == "mix":
         return scoring.weighted_mean(scores, {name: w for name, w in config.reward_weights.items() if w > 0})
@@ -48,28 +47,31 @@ def base_of(scores: dict[str, float], reading: Reading, config: RunConfig) -> fl
 
 
 @dataclass(frozen=True)
-class Likeness:
-    """What embeddings say of a group beside its order: one entry per rollout, None where it was not computed."""
+class EmbeddingScores:
+    """Scores of a group by embeddings: one entry in [0, 1] per rollout, None where they were not computed."""
 
     semantic: Sequence[float] | None
     grounding: Sequence[float] | None = None
 
 
-def _record(i: int, pool: Pool, standing: Standing, likeness: Likeness, job: Job) -> EvaluationRecord:
-    semantic = likeness.semantic[i] if likeness.semantic else None
-    grounding = likeness.grounding[i] if likeness.grounding else None
-    reading, config = pool.readings[i], job.config
-    judgement, trade, normalized = reading.judgement, trade_of(reading, config), standing.normalized[i]
-    stems = leaked_stems(reading.text, leak_list(config.preset))
+def _record(
+    i: int, pool: Pool, ranking: Ranking, embedding: EmbeddingScores, inputs: ScoringInputs
+) -> EvaluationRecord:
+    semantic = embedding.semantic[i] if embedding.semantic else None
+    grounding = embedding.grounding[i] if embedding.grounding else None
+    parsed, config = pool.texts[i], inputs.config
+    judgement, trade, normalized = parsed.judgement, trade_of(parsed, config), ranking.normalized[i]
+    stems = leaked_stems(parsed.text, leak_list(config.preset))
     scores = {
         "composite": scoring.composite(normalized, trade.total),
         "normalized_score": normalized,
-        "resolved": scoring.resolved_score(reading.brier),
+        "resolved": scoring.resolved_score(parsed.brier),
         "trade_thinking": trade.total,
         "grounding": 0.0 if grounding is None else grounding,
     } | ({SEMANTIC: semantic} if semantic is not None else {})
-    signs = signs_of(reading.text, reading.said, pool.group.headline, [r.text for r in pool.readings[:i]])
-    base = base_of(scores, reading, config)
+    # only earlier texts: the first of two equal ones is no duplicate
+    signs = degeneration_signs(parsed.text, parsed.statement, pool.group.headline, [r.text for r in pool.texts[:i]])
+    base = base_of(scores, parsed, config)
     return EvaluationRecord(
         rollout_id=pool.group.rollouts[i].rollout_id,
         verdict=judgement.verdict,
@@ -84,18 +86,20 @@ def _record(i: int, pool: Pool, standing: Standing, likeness: Likeness, job: Job
         trade_thinking=trade.total,
         trade_parts=trade.parts,
         semantic=semantic,
-        rank=standing.ranks[i],
+        rank=ranking.ranks[i],
         normalized_score=normalized,
         outcome_score=scoring.outcome_score(normalized),
         composite=scores["composite"],
-        reward=scoring.reward(base, judgement.verdict, signs, config, job.bonus, grounding),
+        reward=scoring.reward(base, judgement.verdict, signs, config, inputs.bonus, grounding),
         grounding=grounding,
-        form_score=reading.form_score,
+        form_score=parsed.form_score,
         signs=signs,
-        settlement=reading.settlement,
+        settlement=parsed.settlement,
     )
 
 
-def evaluations(pool: Pool, standing: Standing, likeness: Likeness, job: Job) -> list[EvaluationRecord]:
+def evaluations(
+    pool: Pool, ranking: Ranking, embedding: EmbeddingScores, inputs: ScoringInputs
+) -> list[EvaluationRecord]:
     """The records of a group, in the order of its rollouts."""
-    return [_record(i, pool, standing, likeness, job) for i in range(len(pool.readings))]
+    return [_record(i, pool, ranking, embedding, inputs) for i in range(len(pool.texts))]

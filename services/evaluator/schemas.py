@@ -1,4 +1,4 @@
-"""What the REST endpoint takes and gives."""
+"""Request and response of the REST endpoint."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints, model_validator
 
-from services.evaluator.context import Job
+from services.evaluator.dependencies import ScoringInputs
 from shared.run_config import RunConfig
 from shared.wire import EvaluateResult, GroupToScore, Message, PriceSeries, RolloutToScore
 
-MOST_ROLLOUTS = 64
-MOST_OUTCOMES = 2_000
-MOST_TEXT = 8_000
-MOST_SERIES = 1_000
-Text = Annotated[str, StringConstraints(max_length=MOST_TEXT)]
+MAX_ROLLOUTS = 64
+MAX_OUTCOMES = 2_000
+MAX_TEXT = 8_000
+MAX_SERIES = 1_000
+Text = Annotated[str, StringConstraints(max_length=MAX_TEXT)]
 Line = Annotated[str, StringConstraints(max_length=1_000)]
 
 
@@ -39,24 +39,25 @@ class ScoreRequest(Message):
         "", description="The whole prompt: what a text shares with it earns nothing."
     )
     outcomes: list[Line] = Field(
-        default_factory=list, max_length=MOST_OUTCOMES, description="Headlines of the outcome day."
+        default_factory=list, max_length=MAX_OUTCOMES, description="Headlines of the outcome day."
     )
-    texts: list[Text] = Field(default_factory=list, max_length=MOST_ROLLOUTS, description="The group's forecasts.")
+    texts: list[Text] = Field(default_factory=list, max_length=MAX_ROLLOUTS, description="The group's forecasts.")
     rollouts: list[RecordedRollout] = Field(
-        default_factory=list, max_length=MOST_ROLLOUTS, description="The group's forecasts with recorded ranks."
+        default_factory=list, max_length=MAX_ROLLOUTS, description="The group's forecasts with recorded ranks."
     )
 
     reference: list[Text] = Field(
         default_factory=list,
-        max_length=MOST_ROLLOUTS,
-        description="Texts of another policy on the same headline: the normalised score is the standing among them.",
+        max_length=MAX_ROLLOUTS,
+        description="Texts of another policy on the same headline; the normalised score is the share of them "
+        "that a text beats, ties counting half.",
     )
     prices: list[PriceSeries] = Field(
-        default_factory=list, max_length=MOST_SERIES, description="Daily closes that claims are settled against."
+        default_factory=list, max_length=MAX_SERIES, description="Daily closes that claims are settled against."
     )
     peers: list[Line] = Field(
         default_factory=list,
-        max_length=MOST_OUTCOMES,
+        max_length=MAX_OUTCOMES,
         description="Other headlines of the forecasts' day: grounding is how much better a text fits its own.",
     )
     date: dt.date | None = Field(None, description="Day of the forecasts; needed where claims are to be settled.")
@@ -76,18 +77,18 @@ class ScoreRequest(Message):
                 raise ValueError(f"prices: {series.symbol} needs one close per date, and its dates ascending")
         return self
 
-    def job(self) -> Job:
-        """What the group is scored by; the bonus is that of the configuration."""
-        return Job(self.config, self.outcomes, self.config.bonus, self.prices, self.date, peers=self.peers)
+    def inputs(self) -> ScoringInputs:
+        """The scoring inputs; the bonus is that of the configuration."""
+        return ScoringInputs(self.config, self.outcomes, self.config.bonus, self.prices, self.date, peers=self.peers)
 
     def group(self) -> GroupToScore:
         """The group, its rollouts numbered from 0 in their order."""
-        given = self.rollouts or [RecordedRollout(text=text) for text in self.texts]
+        rollouts = self.rollouts or [RecordedRollout(text=text) for text in self.texts]
         return GroupToScore(
             group_id=0,
             headline=self.headline,
             prompt_text=self.prompt,
-            rollouts=[RolloutToScore(rollout_id=i, **rollout.model_dump()) for i, rollout in enumerate(given)],
+            rollouts=[RolloutToScore(rollout_id=i, **rollout.model_dump()) for i, rollout in enumerate(rollouts)],
             reference=self.reference,
         )
 

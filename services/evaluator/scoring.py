@@ -1,6 +1,6 @@
 """The formulas of a score.
 
-Source of each: docs/scoring.md, "Scores of one rollout" and "Reward".
+Pure. Source of each: docs/scoring.md, "Scores of one rollout" and "Reward".
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from shared.wire import Sign, Verdict
 RANK_WEIGHT = 0.7
 TRADE_WEIGHT = 0.3
 Key = tuple[float, ...]
-"""What texts are ordered by: compared from its first number on, higher is better; the empty key is below all."""
+"""Texts are ranked by their keys: compared from the first number on, higher is better; the empty key is below all."""
 
 
 class _Ordered(Protocol):
@@ -40,26 +40,26 @@ def semantic_score(claim: float, headline: float) -> float:
 
 
 def beyond_headline(relevance: float, residual: float) -> float:
-    """What a claim says of the outcomes beyond its headline: √max(0, relevance) · max(0, residual), in [0, 1].
+    """The similarity of a claim to the outcomes beyond its headline: √max(0, relevance) · max(0, residual), in [0, 1].
 
     With unit vectors c of the claim, h of the headline and o of the outcomes, relevance is c·h and residual the
-    highest r·o of r = c − (c·h)h, what is left of the claim once its headline is taken out. A restated headline
-    has r ≈ 0, a text on something else relevance ≈ 0. Rounded to 6 decimals, as semantic_score is.
+    highest r·o of r = c − (c·h)h, the part of the claim orthogonal to its headline. A restated headline has r ≈ 0,
+    a text on something else relevance ≈ 0. Rounded to 6 decimals, as semantic_score is.
     """
     return round(math.sqrt(min(1.0, max(0.0, relevance))) * min(1.0, max(0.0, residual)), 6)
 
 
 def balanced_win(first: float, second: float) -> float:
-    """The share of a win, in [0, 1], of a text that is chosen with probability `first` where it stands first.
+    """The win share, in [0, 1], of a text that is chosen with probability `first` where it is the first option.
 
-    `second` is the probability that the other is chosen where that one stands first: a prior for what stands first
-    adds to both and cancels.
+    `second` is the probability that the other is chosen where that one is first: a bias for the first option adds to
+    both and cancels.
     """
     return 0.5 + (first - second) / 2
 
 
 def tied(texts: Sequence[str], keys: Sequence[Key]) -> list[Key]:
-    """Keys in which identical texts (surrounding space aside) have the same: number by number the mean of theirs."""
+    """The keys, but identical texts (surrounding space aside) share one: number by number the mean of theirs."""
     same: dict[str, list[Key]] = {}
     for text, key in zip(texts, keys, strict=True):
         same.setdefault(text.strip(), []).append(key)
@@ -71,16 +71,17 @@ def tied(texts: Sequence[str], keys: Sequence[Key]) -> list[Key]:
 
 
 def places(scores: Sequence[K]) -> list[float]:
-    """Places from 1 (the highest score) to n; ties share the mean of their places.
+    """Average ranks from 1 (the highest score) to n; ties share the mean of their places.
 
     A score that `a` others beat and that `t` share, itself included, has place a + (t + 1) / 2.
     """
+    # not scipy.stats.rankdata: keys are tuples, compared number by number, and it ranks numbers only
     return [
         sum(other > score for other in scores) + (sum(other == score for other in scores) + 1) / 2 for score in scores
     ]
 
 
-def standing(score: K, others: Sequence[K]) -> float:
+def win_share(score: K, others: Sequence[K]) -> float:
     """The share of the others, at least one, that are below the score, ties counting half; in [0, 1].
 
     Among the rest of a group this is the normalized score of the place in the group.
@@ -99,7 +100,7 @@ def outcome_score(normalized: float) -> float:
 
 
 def resolved_score(brier: float | None) -> float:
-    """1 − Brier, in [0, 1]; 0 of what could not be settled (None)."""
+    """1 − Brier, in [0, 1]; 0 for a claim that could not be settled (None)."""
     return 0.0 if brier is None else 1 - brier
 
 
@@ -109,16 +110,16 @@ def composite(normalized: float, trade: float) -> float:
 
 
 def earns_bonus(verdict: Verdict, bonus_for: BonusFor) -> bool:
-    """Whether a text has the form that the bonus is for: `strict`, or `valid`, which a near miss is too."""
+    """Whether a text gets the bonus: for `strict` lines, or for `valid` ones, which include normalised near misses."""
     return verdict == "strict" or (bonus_for == "valid" and verdict == "normalized")
 
 
 def gate(kind: Gate, verdict: Verdict, signs: Sequence[Sign], grounding: float | None) -> float:
-    """What the base of a reward is multiplied by, in [0, 1].
+    """The factor of a reward's base, in [0, 1].
 
-    `validity` is 0 for an invalid rollout; `sound` is 0 also for one that shows a sign of degeneration by itself. A
-    duplicate does not: identical texts are worth the same. `grounded` is that times max(0, 2 · grounding − 1): nothing
-    for a line that fits any headline of its day, all for one that fits its own best. Without a grounding it is `sound`.
+    `validity` is 0 for an invalid rollout; `sound` is 0 also for one with a sign of degeneration other than duplicate,
+    since identical texts are worth the same. `grounded` is that times max(0, 2 · grounding − 1): 0 for a line that fits
+    any headline of its day, 1 for one that fits its own best. Without a grounding it is `sound`.
     """
     valid = verdict in {"strict", "normalized"}
     degenerate = any(sign != "duplicate" for sign in signs)

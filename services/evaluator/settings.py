@@ -8,14 +8,14 @@ from shared.settings import WorkerSettings
 
 
 class EvaluatorSettings(WorkerSettings):
-    """What the evaluator's worker and its web endpoint read."""
+    """Settings of the evaluator's worker and of its web endpoint."""
 
     embedder: str = Field(
         "",
         description="Folder or hub id of the sentence-embedding model; the pinned all-MiniLM-L6-v2 wheel when empty.",
     )
     engine_url: str = Field(
-        "http://127.0.0.1:8701", description="Base URL of the OpenAI-compatible engine that the ranker judge asks."
+        "http://127.0.0.1:8701", description="Base URL of the OpenAI-compatible engine of the ranker judge."
     )
     engine_timeout: float = Field(600.0, gt=0, description="Seconds one call to the engine may take.")
     judge_model: str = Field("base", min_length=1, description="Name under which the engine serves the judge.")
@@ -24,9 +24,9 @@ class EvaluatorSettings(WorkerSettings):
     )
     evaluator_host: str = Field("127.0.0.1", description="Address the REST endpoint listens on.")
     evaluator_port: int = Field(8702, ge=1, le=65_535, description="Port the REST endpoint listens on.")
-    evaluator_most_body: int = Field(4_194_304, ge=1_024, description="Bytes a request to the endpoint may have.")
+    evaluator_most_body: int = Field(4_194_304, ge=1_024, description="Maximum size of a request body, in bytes.")
     evaluator_token: SecretStr = Field(
         SecretStr(""),
-        description="Token that callers of the REST endpoint must bring; without one only this machine is served.",
+        description="Token that callers of the REST endpoint must send; without one, only this machine is served.",
     )
-    metrics_open: bool = Field(False, description="Whether the REST endpoint's /metrics is served without a token.")
+    metrics_open: bool = Field(False, description="Serve the REST endpoint's /metrics without a token.")

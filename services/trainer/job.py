@@ -1,4 +1,4 @@
-"""What the worker hands to the process that trains, and what that process says at its end: two small JSON files."""
+"""The files between the worker and the training process: the update request and its outcome, both JSON."""
 
 from __future__ import annotations
 
@@ -10,12 +10,15 @@ from shared.wire import Message, TrainStats, TrainTask
 
 WORK = "work"
 """The folder inside the staging folder that holds both files; it is removed before the checkpoint is published."""
-JOB = "job.json"
+REQUEST = "request.json"
 OUTCOME = "outcome.json"
 
 
-class Job(Message):
-    """One update to make. `base` is a folder or hub id, `parent` the verified folder of the parent's checkpoint."""
+class UpdateRequest(Message):
+    """The request of one update. `base` is a folder or hub id, `parent` the verified folder of the parent's checkpoint.
+
+    `threads` is the number of processor threads, `pack_tokens` the limit of prompt and answer tokens per pack.
+    """
 
     task: TrainTask
     base: str
@@ -28,12 +31,12 @@ class Job(Message):
 
     @property
     def work(self) -> Path:
-        """The folder for what is not published."""
+        """The folder of files that are not published."""
         return self.staged / WORK
 
 
 class Outcome(Message):
-    """How it ended: `stats` after an update, or the `error` that trying again will not cure."""
+    """The end of the process: `stats` after an update, or the `error` that another attempt cannot cure."""
 
     stats: TrainStats | None = None
     error: str | None = None

@@ -13,13 +13,13 @@ LayoutName = Literal["packed", "plain"]
 
 
 class TrainerSettings(ModelSettings):
-    """What the trainer's worker reads."""
+    """Settings of the trainer's worker."""
 
     trainer_device: Literal["auto", "cpu", "cuda"] = Field(
-        "auto", description="Where updates are computed; `auto` takes the first GPU if there is one."
+        "auto", description="Device of updates; `auto` takes the first GPU if there is one."
     )
     trainer_threads: int = Field(
-        0, ge=0, le=1024, description="Processor threads of an update; 0 takes every core the worker may run on."
+        0, ge=0, le=1024, description="Processor threads of an update; 0 takes every core that the worker may run on."
     )
 
     trainer_layout: LayoutName = Field(
@@ -36,5 +36,5 @@ class TrainerSettings(ModelSettings):
 
     @property
     def threads(self) -> int:
-        """How many threads an update gets."""
+        """The number of threads of an update."""
         return self.trainer_threads or len(os.sched_getaffinity(0))

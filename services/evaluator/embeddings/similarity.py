@@ -1,4 +1,4 @@
-"""How near claims come to the outcomes, by sentence embeddings."""
+"""Similarity of claims to the outcomes, by sentence embeddings."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from services.evaluator.scoring import beyond_headline, semantic_score
 
 @dataclass(frozen=True)
 class Similarity:
-    """A claim's `semantic` score in [0, 1], and what it says `beyond` its headline, in [0, 1]."""
+    """A claim's `semantic` score in [0, 1], and its similarity `beyond` its headline, in [0, 1]."""
 
     semantic: float
     beyond: float
 
 
 NOTHING = Similarity(0.0, 0.0)
-"""Of a text without a claim of its own."""
+"""The similarity of a text without a claim of its own."""
 
 
 def best_cosines(vectors: Vectors, outcomes: Vectors) -> list[float]:
@@ -33,10 +33,10 @@ def similarities(
 ) -> dict[str, Similarity]:
     """The similarity of each claim that is not empty to one or more outcomes. Source: docs/scoring.md, "semantic"."""
     texts = sorted({claim for claim in claims if claim})
-    vectors, known = embedder.embed([headline, *texts]), embedder.embed(outcomes)
-    of_headline, *best = best_cosines(vectors, known)
+    vectors, targets = embedder.embed([headline, *texts]), embedder.embed(outcomes)
+    of_headline, *best = best_cosines(vectors, targets)
     relevance = vectors[1:] @ vectors[0]
-    residuals = best_cosines(vectors[1:] - relevance[:, None] * vectors[0], known)
+    residuals = best_cosines(vectors[1:] - relevance[:, None] * vectors[0], targets)
     return {
         claim: Similarity(semantic_score(cosine, of_headline), beyond_headline(float(near), residual))
         for claim, cosine, near, residual in zip(texts, best, relevance, residuals, strict=True)

@@ -7,17 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from services.evaluator.context import Context
-from services.evaluator.rankers.base import Pool, Ranker, Standing, standing_by
+from services.evaluator.dependencies import Dependencies, ScoringInputs
+from services.evaluator.rankers.base import Pool, Ranker, Ranking, ranking_by
 from services.evaluator.rankers.judge import JudgeRanker
 from services.evaluator.rankers.recorded import RecordedRanker
 from services.evaluator.rankers.resolved import ResolvedRanker
 from services.evaluator.rankers.semantic import SemanticRanker
 from shared.errors import InvalidInputError
 
-__all__ = ["RANKERS", "Pool", "Ranker", "Standing", "make_ranker", "standing_by"]
+__all__ = ["RANKERS", "Pool", "Ranker", "Ranking", "make_ranker", "ranking_by"]
 
-RANKERS: dict[str, Callable[[Context], Ranker]] = {
+RANKERS: dict[str, Callable[[Dependencies, ScoringInputs], Ranker]] = {
     "semantic": SemanticRanker,
     "judge": JudgeRanker,
     "resolved": ResolvedRanker,
@@ -27,8 +27,11 @@ RANKERS: dict[str, Callable[[Context], Ranker]] = {
 the ranks of imported files."""
 
 
-def make_ranker(name: str, context: Context) -> Ranker:
-    """The ranker of a name, made for one task. Raises InvalidInputError, naming those that exist, for another name."""
+def make_ranker(name: str, dependencies: Dependencies, inputs: ScoringInputs) -> Ranker:
+    """The ranker of a name, for one task.
+
+    Raises InvalidInputError for an unknown name, naming those that exist, or if the ranker cannot work with its inputs.
+    """
     if name not in RANKERS:
         raise InvalidInputError(f"ranker: {name!r} does not exist; choose one of {', '.join(RANKERS)}")
-    return RANKERS[name](context)
+    return RANKERS[name](dependencies, inputs)

@@ -1,4 +1,4 @@
-"""By a model that is asked, pair by pair, which forecast the news bears out better."""
+"""The ranker `judge`: a model chooses, pair by pair, the forecast that the news bears out better."""
 
 from __future__ import annotations
 
@@ -8,46 +8,53 @@ from typing import Final
 from services.evaluator.context import Context
 from services.evaluator.rankers.base import Pool, Standing, standing_by
 from services.evaluator.rankers.judge_prompts import drawn_pairs, question
+import choix
+import numpy as np
+
+from services.evaluator.dependencies import Dependencies, ScoringInputs
+from services.evaluator.rankers.base import Pool, Ranker, Ranking, ranking_by
+from services.evaluator.rankers.judge_prompts import question, sampled_pairs
 from services.evaluator.scoring import balanced_win
 from shared.errors import InvalidInputError
 
 REGULARIZATION: Final = 0.01
-"""Rate that joins all texts in the fit, so that one that won or lost everything still has a finite strength."""
-_MOST_ROUNDS: Final = 1_000
+"""Rate that connects all texts in the fit, so that one that won or lost every pair has a finite strength."""
+_MAX_ROUNDS: Final = 1_000
 
 
-class JudgeRanker:
-    """Orders by Bradley–Terry strengths, fitted to the shares of wins that a model gives in both orders of each pair.
+class JudgeRanker(Ranker):
+    """Ranks by Bradley–Terry strengths, fitted to the win shares that a model gives in both orders of each pair.
 
-    Texts that make the same claim are one: they tie without being asked about. Those without a claim of their own lose
-    without being asked about.
+    Texts with the same claim tie, and texts without a claim of their own lose; neither costs a question.
     """
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, dependencies: Dependencies, inputs: ScoringInputs) -> None:
         """Raises InvalidInputError without an engine."""
-        if context.tools.engine is None:
+        if dependencies.engine is None:
             raise InvalidInputError("ranker: judge asks a model; set MORROW_ENGINE_URL to an engine that serves it")
-        self._engine, self._job = context.tools.engine, context.job
+        self._engine, self._inputs = dependencies.engine, inputs
         self._first: list[float] = []
 
-    def rank(self, pool: Pool) -> Standing:
+    def rank(self, pool: Pool) -> Ranking:
         """Raises InvalidInputError without outcomes, or where a question does not fit the model's context."""
         if not pool.outcomes:
             raise InvalidInputError("outcomes: none given; the ranker judge needs headlines of the outcome day")
-        claims = sorted({reading.claim for reading in pool.everyone if reading.claim})
-        known = dict(zip(claims, self._strengths(claims, pool.outcomes), strict=True))
-        return standing_by(pool, [(known.get(reading.claim, 0.0),) for reading in pool.everyone])
+        claims = sorted({parsed.claim for parsed in pool.everyone if parsed.claim})
+        strength_of = dict(zip(claims, self._strengths(claims, pool.outcomes), strict=True))
+        return ranking_by(pool, [(strength_of.get(parsed.claim, 0.0),) for parsed in pool.everyone])
 
     def figures(self) -> dict[str, float]:
-        """How many questions were asked, and the mean probability of what stood first: .5 without a prior for it."""
-        asked = len(self._first)
-        return {"comparisons": asked, "first_option": sum(self._first) / asked} if asked else {"comparisons": 0}
+        """The number of questions, and the mean probability of the first option: .5 without position bias."""
+        questions = len(self._first)
+        if not questions:
+            return {"comparisons": 0}
+        return {"comparisons": questions, "first_option": sum(self._first) / questions}
 
     def _strengths(self, claims: Sequence[str], outcomes: Sequence[str]) -> list[float]:
-        pairs = drawn_pairs(claims, self._job.config.judge_pairs, self._job.config.seed)
+        pairs = sampled_pairs(claims, self._inputs.config.judge_pairs, self._inputs.config.seed)
         orders = [order for i, j in pairs for order in ((i, j), (j, i))]
         prompts = [question(outcomes, claims[i], claims[j]) for i, j in orders]
-        first = self._engine.first_letter(prompts, self._job.between)
+        first = self._engine.first_letter(prompts, self._inputs.between)
         self._first += first
         wins = [balanced_win(one, other) for one, other in zip(first[::2], first[1::2], strict=True)]
         return strengths(len(claims), pairs, wins)
@@ -68,5 +75,5 @@ def strengths(n: int, pairs: Sequence[tuple[int, int]], wins: Sequence[float]) -
         matrix[i, j], matrix[j, i] = win, 1 - win
     if not pairs:
         return [0.0] * n
-    fitted = choix.ilsr_pairwise_dense(matrix, alpha=REGULARIZATION, max_iter=_MOST_ROUNDS)
+    fitted = choix.ilsr_pairwise_dense(matrix, alpha=REGULARIZATION, max_iter=_MAX_ROUNDS)
     return [round(float(strength), 6) for strength in fitted]

@@ -1,7 +1,7 @@
-"""What the judge is asked, and about which pairs. Pure.
+"""The judge's prompts, and the pairs that it compares.
 
 Headlines and forecasts are untrusted text: each on one line, fenced, without the characters that fences are made of.
-The letters carry a prior of their own, so every pair is asked in both orders.
+Models prefer one letter whatever it stands for, so every pair is asked in both orders.
 """
 
 from __future__ import annotations
@@ -48,8 +48,8 @@ def question(outcomes: Sequence[str], first: str, second: str) -> str:
     return _QUESTION.format(news=news, first=quoted(first), second=quoted(second))
 
 
-def drawn_pairs(texts: Sequence[str], most: int, seed: int) -> list[tuple[int, int]]:
-    """At most `most` of the pairs (i, j), i < j, of distinct texts: all if there are no more, else drawn by the seed.
+def sampled_pairs(texts: Sequence[str], limit: int, seed: int) -> list[tuple[int, int]]:
+    """At most `limit` of the pairs (i, j), i < j, of distinct texts: all if they are no more, else sampled by the seed.
 
     The texts are put in a circle, in an order that the seed and the texts decide and their positions do not; first all
     neighbours are paired, then all at distance two, and so on. So from n pairs on all are connected, and each text
@@ -58,4 +58,4 @@ def drawn_pairs(texts: Sequence[str], most: int, seed: int) -> list[tuple[int, i
     n = len(texts)
     circle = sorted(range(n), key=lambda i: hashlib.sha256(f"{seed}\n{texts[i]}".encode()).digest())
     steps = ((circle[i], circle[(i + apart) % n]) for apart in range(1, n // 2 + 1) for i in range(n))
-    return list(dict.fromkeys((min(pair), max(pair)) for pair in steps))[:most]
+    return list(dict.fromkeys((min(pair), max(pair)) for pair in steps))[:limit]

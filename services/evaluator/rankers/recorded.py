@@ -1,20 +1,20 @@
-"""By the ranks of imported files."""
+"""The ranker `recorded`: the ranks of imported files."""
 
 from __future__ import annotations
 
-from services.evaluator.context import Context
-from services.evaluator.rankers.base import Pool, Standing
+from services.evaluator.dependencies import Dependencies, ScoringInputs
+from services.evaluator.rankers.base import Pool, Ranker, Ranking
 from services.evaluator.scoring import normalized_score, places
 from shared.errors import InvalidInputError
 
 
-class RecordedRanker:
-    """Keeps the ranks of imported files, and their normalised scores to the bit where the files hold them."""
+class RecordedRanker(Ranker):
+    """Keeps the ranks of imported files, and their normalised scores to the bit where the files have them."""
 
-    def __init__(self, context: Context) -> None:
-        """Nothing of a context is needed."""
+    def __init__(self, _dependencies: Dependencies, _inputs: ScoringInputs) -> None:
+        """Neither is used: the ranks are in the groups."""
 
-    def rank(self, pool: Pool) -> Standing:
+    def rank(self, pool: Pool) -> Ranking:
         """Raises InvalidInputError for a rollout without a recorded rank or with a score outside [0, 1].
 
         Without a recorded score the rank's order within the group decides, so that a rank beyond the group's size
@@ -32,11 +32,7 @@ class RecordedRanker:
             )
         order = places([-rank for rank in ranks])
         recorded = [r.recorded_score for r in rollouts]
-        return Standing(
+        return Ranking(
             ranks,
             [normalized_score(place, len(order)) if s is None else s for place, s in zip(order, recorded, strict=True)],
         )
-
-    def figures(self) -> dict[str, float]:
-        """None of its own."""
-        return {}

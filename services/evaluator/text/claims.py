@@ -1,7 +1,7 @@
-"""What a claim says of a price: a change of at least a share, or a level to be passed. Pure.
+"""Parses the price move of a claim: a change of at least a share, or a level to be passed.
 
-Read on purpose narrowly. A claim that hedges, negates, sets a condition or names two figures is none of these: what
-is settled must be what was said.
+Pure. Narrow on purpose: a claim that hedges, negates, sets a condition or names two figures is not parsed, because the
+settled move must be the one that was forecast.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ _OPEN: Final = re.compile(
 class Claimed:
     """A price `up` or down by at least `amount`: a share of the start (.02 is 2 %), or down or up to a level.
 
-    `subject` is what stands before the move.
+    `subject` is the text before the move.
     """
 
     up: bool
@@ -68,35 +68,36 @@ class Claimed:
     subject: str
 
     def threshold(self, start: float) -> float | None:
-        """The signed fraction of `start` (> 0) that the change must reach; None for what is so from the start.
+        """The signed fraction of `start` (> 0) that the change must reach; None for a level that is passed already.
 
-        2 % down is −.02; a level L is L/start − 1. Rounded to 9 decimals, as a change is that is held against it.
+        2 % down is −.02; a level L is L/start − 1. Rounded to 9 decimals, as the change that it is compared with.
         """
         share = self.amount / start - 1 if self.kind == "level" else self.amount * (1 if self.up else -1)
         share = round(share, 9)
         return share if (share > 0) is self.up and share != 0 else None
 
 
-def _read(kind: str, text: str, found: re.Match[str]) -> Claimed | None:
-    sides = found.groupdict()
+def _claimed(kind: str, text: str, match: re.Match[str]) -> Claimed | None:
+    sides = match.groupdict()
     up, down = bool(sides["up"] or sides.get("above")), bool(sides["down"] or sides.get("below"))
     if up is down:
         return None
-    number = float(found["number"].replace(",", ""))
-    subject = text[: found.start()].strip()
+    number = float(match["number"].replace(",", ""))
+    subject = text[: match.start()].strip()
     if kind.startswith("level"):
         return Claimed(up, number, "level", subject)
     return Claimed(up, number / 100, "share", subject)
 
 
 def parse_claim(claim: str) -> Claimed | None:
-    """What a claim says of a price, or None if it does not say exactly one such thing. Never raises."""
+    """The price move that a claim states, or None unless it states exactly one. Never raises."""
     text = " ".join(cleaned(claim).split())
     if _OPEN.search(text):
         return None
-    found = [(kind, match) for kind, pattern in _PATTERNS.items() for match in pattern.finditer(text)]
-    if len(found) != 1:
+    matches = [(kind, match) for kind, pattern in _PATTERNS.items() for match in pattern.finditer(text)]
+    if len(matches) != 1:
         return None
-    kind, match = found[0]
+    kind, match = matches[0]
+    # a second figure beside the move may bound it ("up 2% after falling 5%"): the claim is then ambiguous
     beside = (text[: match.start()], text[match.end() :])
-    return None if any(_FIGURE.search(words) for words in beside) else _read(kind, text, match)
+    return None if any(_FIGURE.search(words) for words in beside) else _claimed(kind, text, match)

@@ -1,4 +1,4 @@
-"""Signs that a text has degenerated: it says nothing, echoes its form, repeats its headline or a neighbour. Pure."""
+"""Signs of degeneration: an empty text, an echoed placeholder, a restated headline, a duplicate. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from shared.forecast.slots import placeholder
 from shared.wire import Sign
 
 RESTATED: Final = 0.8
-"""Share of a claim's words that its headline holds too from which on it restates the headline."""
+"""A claim that shares at least this fraction of its words with its headline restates it."""
 
 _NOTHING: Final = Source.of("", "")
 _SLOT = re.compile(rf"\b({'|'.join(KEYS)})\s*=([^;\n]*)")
@@ -22,34 +22,34 @@ _IDLE: Final = frozenset(form(word) for word in FUNCTION_WORDS) | _WHEN
 
 
 def _words(text: str) -> list[str]:
-    return [word for word in (form(found[0]) for found in WORD.finditer(cleaned(text))) if word not in _IDLE]
+    return [word for word in (form(match[0]) for match in WORD.finditer(cleaned(text))) if word not in _IDLE]
 
 
 def restates(claim: str, headline: str) -> bool:
-    """Whether at least RESTATED of a claim's words are its headline's: function words and the time it names aside.
+    """Whether at least RESTATED of a claim's words, function words and time words aside, are in its headline.
 
     Words are compared without case and ending, whatever their order. A claim without such words restates nothing.
     """
-    words, known = _words(claim), set(_words(headline))
-    return bool(words) and sum(word in known for word in words) >= RESTATED * len(words)
+    words, headline_words = _words(claim), set(_words(headline))
+    return bool(words) and sum(word in headline_words for word in words) >= RESTATED * len(words)
 
 
 def echoes(text: str) -> bool:
-    """Whether a slot holds placeholder text, or any part of the text stands in angle brackets."""
-    slots = ((found[1], found[2].strip()) for found in _SLOT.finditer(text))
+    """Whether a slot contains placeholder text, or any part of the text is in angle brackets."""
+    slots = ((match[1], match[2].strip()) for match in _SLOT.finditer(text))
     return bool(_BRACKETS.search(text)) or any(placeholder(key, value) for key, value in slots if value)
 
 
-def signs_of(text: str, claim: str, headline: str, earlier: Sequence[str]) -> list[Sign]:
-    """The signs of a text, given the claim it makes and the texts before it in its group."""
+def degeneration_signs(text: str, claim: str, headline: str, earlier: Sequence[str]) -> list[Sign]:
+    """The signs of a text, given its claim and the `earlier` texts of its group."""
     if echoes(text):
-        found: list[Sign] = ["placeholder"]
-    elif not Evidence(text, _NOTHING).speaks:
+        signs: list[Sign] = ["placeholder"]
+    elif not Evidence(text, _NOTHING).has_own_words:
         return ["empty"]
     else:
-        found = []
+        signs = []
     if restates(claim, headline):
-        found.append("restated")
+        signs.append("restated")
     if text.split() in [other.split() for other in earlier]:
-        found.append("duplicate")
-    return found
+        signs.append("duplicate")
+    return signs

@@ -1,4 +1,4 @@
-"""Does a text echo instructions? One pinned, versioned list of stems per preset."""
+"""Detects echoed instructions, by one pinned and versioned list of stems per preset. Pure."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _STEMS: Final = {
     r"\bI(?:'m| am) (?:an? )?(?:AI|language model|assistant)\b",
 }
 
-_SEED_STEMS: Final = {
+_LEGACY_STEMS: Final = {
     "keep it/to": r"\bkeep (?:it|to)\b",
     "do not": r"\bdo not\b",
     "avoid": r"\bavoid\b",
@@ -55,16 +55,16 @@ def _compiled(stems: dict[str, str]) -> dict[str, re.Pattern[str]]:
     return {name: re.compile(pattern, re.IGNORECASE) for name, pattern in stems.items()}
 
 
-_LISTS: Final = {LEAK_LIST_VERSION: _compiled(_STEMS), LEGACY_LEAK_LIST_VERSION: _compiled(_SEED_STEMS)}
+_LISTS: Final = {LEAK_LIST_VERSION: _compiled(_STEMS), LEGACY_LEAK_LIST_VERSION: _compiled(_LEGACY_STEMS)}
 
 
 def leak_list(preset: str) -> str:
-    """The version of the list that a preset uses: the legacy own wording for old figures only."""
+    """The version of the list that a preset uses: the legacy list only recomputes the predecessor's figures."""
     return LEGACY_LEAK_LIST_VERSION if preset == "legacy" else LEAK_LIST_VERSION
 
 
 def leaked_stems(text: str, version: str = LEAK_LIST_VERSION) -> list[str]:
-    """The stems of a list that a text holds, in the list's order; a text leaks if there is any.
+    """The stems of a list that a text contains, in the list's order; a text leaks if it contains any.
 
     Source: docs/scoring.md, "leak". Raises KeyError for a list that does not exist.
     """

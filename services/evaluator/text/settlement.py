@@ -1,4 +1,4 @@
-"""Claims settled against closes: what had to happen, whether it did, and how good the probability was. Pure."""
+"""Settles claims against closes: the threshold, whether it was reached, and the Brier score and log loss. Pure."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from shared.errors import UnavailableError
 from shared.run_config import HORIZON_DAYS, RunConfig
 from shared.wire import PriceSeries, Settlement
 
-LEAST_PROB = 0.01
-"""Log loss takes probabilities clipped to [LEAST_PROB, 1 − LEAST_PROB], so that one certain error is not infinite."""
+MIN_PROB = 0.01
+"""Log loss takes probabilities clipped to [MIN_PROB, 1 − MIN_PROB], so that one certain error is not infinite."""
 
 
 def brier(prob: float, happened: bool) -> float:
@@ -24,7 +24,7 @@ def brier(prob: float, happened: bool) -> float:
 
 def log_loss(prob: float, happened: bool) -> float:
     """−ln of the probability given to what happened, clipped to [.01, .99]: in [.01005, 4.60517] nats."""
-    clipped = min(1 - LEAST_PROB, max(LEAST_PROB, prob))
+    clipped = min(1 - MIN_PROB, max(MIN_PROB, prob))
     return -math.log(clipped if happened else 1 - clipped)
 
 
@@ -37,43 +37,45 @@ def _mentions(text: str, name: str) -> bool:
 
 
 class Settler:
-    """Settles the claims of a task: against its prices, at its run's horizon."""
+    """Settles the claims of a task against its prices, at its run's horizon."""
 
     def __init__(self, prices: Sequence[PriceSeries], config: RunConfig) -> None:
         self._horizon = config.horizon
         self._set = config.prices or "of the request"
         self._names = [(name, series) for series in prices for name in (series.symbol, *series.aliases)]
+        # reversed, so that of two series with one name the first given wins
         self._by_name = {_name(name): series for name, series in reversed(self._names)}
 
     def settle(self, slots: Mapping[str, str], date: dt.date) -> Settlement | None:
         """The settlement of a forecast of `date`, from its sound slots; None if it cannot be settled.
 
-        It can if Proxy names a series, Claim one change of it, Prob a chance, and Horizon is the run's (or unsaid).
+        It can if Proxy names a series, Claim one change of it, Prob a probability, and Horizon is the run's or absent.
         Raises UnavailableError if the series ends before the claim matures: the closes have yet to be imported.
         """
         series = self._by_name.get(_name(slots.get("Proxy", "")))
         claimed = parse_claim(slots.get("Claim", ""))
-        said = slots.get("Prob", "").removesuffix("%")
-        if not series or not claimed or not said.isdecimal() or slots.get("Horizon", self._horizon) != self._horizon:
+        percent = slots.get("Prob", "").removesuffix("%")
+        if not series or not claimed or not percent.isdecimal() or slots.get("Horizon", self._horizon) != self._horizon:
             return None
+        # a forecast of a day without trading starts from the close before it
         first = bisect_right(series.dates, date) - 1
         if first < 0 or series.closes[first] <= 0 or self._is_about_another(claimed.subject, series):
             return None
-        return self._settled(series, first, self._last(series, date), claimed, int(said) / 100)
+        return self._settled(series, first, self._last(series, date), claimed, int(percent) / 100)
 
     def _last(self, series: PriceSeries, date: dt.date) -> int:
         due = date + dt.timedelta(days=HORIZON_DAYS[self._horizon])
         last = bisect_left(series.dates, due)
         if last == len(series.dates):
             raise UnavailableError(
-                f"the price set {self._set} holds no close of {series.symbol} on or after {due}, when forecasts of "
+                f"the price set {self._set} has no close of {series.symbol} on or after {due}, when forecasts of "
                 f"{date} mature: import later closes"
             )
         return last
 
     def _is_about_another(self, subject: str, series: PriceSeries) -> bool:
         """Whether the words before the move name another series and not this one."""
-        named = [known for name, known in self._names if _mentions(subject, name)]
+        named = [other for name, other in self._names if _mentions(subject, name)]
         return bool(named) and series not in named
 
     def _settled(self, series: PriceSeries, first: int, last: int, claimed: Claimed, prob: float) -> Settlement | None:
@@ -81,6 +83,7 @@ class Settler:
         threshold = claimed.threshold(start)
         if threshold is None:
             return None
+        # both sides are rounded to 9 decimals: a move of exactly the claimed size must count
         change = round(end / start - 1, 9)
         happened = change >= threshold if claimed.up else change <= threshold
         return Settlement(

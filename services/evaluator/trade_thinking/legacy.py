@@ -1,6 +1,6 @@
 """The predecessor's trade-thinking rubric, so that its figures can be recomputed (preset `legacy`).
 
-It reads the raw text and knows no copying: the words of its own template earn. Never use it for training.
+Pure. It scores the raw text without the copy rule: the words of its own template earn. Never use it for training.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from services.evaluator.trade_thinking.parts import Rubric, graded
+from services.evaluator.trade_thinking.rubric import Rubric, graded
 
 _LEVEL_AFTER_WORD = r"(?:stop|target|tp|sl|at|around)\s*[~≈=:]?\s*[$€£]?\s*\d+(?:\.\d+)?(?:%|\b)"
 # The percentage ends where a word begins: the predecessor asked for a word boundary after the sign, which is no word

@@ -1,25 +1,39 @@
-"""Trade-thinking: does a forecast name an instrument, a direction, a time frame, a level, a catalyst, a risk?
+"""The trade-thinking rubric: a forecast names an instrument, a direction, a time frame, a level, a catalyst, a risk.
 
-instrument .2, direction .2, time frame .1, entry or exit level .2, catalyst .2, risk .1; each counts once. Only the
-forecast's own words earn (see evidence.py), so an empty text, the bare template, the headline and a verbatim worked
-example score 0. It is a vocabulary: it can be filled with words of one's own that make no sense together, which
-is why it only weighs a rank.
+Pure. instrument .2, direction .2, time frame .1, entry or exit level .2, catalyst .2, risk .1; each counts once. Only
+the forecast's own words earn (see text/originality.py), so an empty text, the bare template, the headline and a
+verbatim worked example score 0. It is a vocabulary: it can be filled with words of one's own that make no sense
+together, which is why it only weighs a rank.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Final
 
 from services.evaluator.text.originality import Evidence, Source
 from services.evaluator.trade_thinking import vocabulary as v
-from services.evaluator.trade_thinking.parts import Rubric, graded
 
-RUBRIC_VERSION: Final = "morrow-1"
-
+TENTHS: Final = {"instrument": 2, "direction": 2, "time_frame": 1, "level": 2, "catalyst": 2, "risk": 1}
+"""Weights in tenths, which add up without rounding."""
 _TICKER = re.compile(r"(?<![\w&])\$?[A-Z]{2,5}(?![\w&'’])")
 _SHOUT = re.compile(r"\b[A-Z]{2,}(?: +[A-Z]{2,}){2,}\b")
+
+
+@dataclass(frozen=True)
+class Rubric:
+    """A score in [0, 1] and what each part earned: its weight or 0."""
+
+    total: float
+    parts: dict[str, float]
+
+
+def graded(names: AbstractSet[str]) -> Rubric:
+    """The score of a text that contains the parts with these names."""
+    parts = {name: tenths / 10 if name in names else 0.0 for name, tenths in TENTHS.items()}
+    return Rubric(sum(TENTHS[name] for name in names) / 10, parts)
 
 
 def _patterns(*sources: str) -> tuple[re.Pattern[str], ...]:
@@ -33,7 +47,7 @@ class Part:
     patterns: tuple[re.Pattern[str], ...]
     specific: bool = False
 
-    def found(self, evidence: Evidence) -> bool:
+    def is_in(self, evidence: Evidence) -> bool:
         """Whether any match, overlapping ones included, rests on the text's own words."""
         return any(self._matches(pattern, evidence) for pattern in self.patterns)
 
@@ -98,9 +112,9 @@ def _names_ticker(evidence: Evidence) -> bool:
 
 
 def graded_evidence(evidence: Evidence) -> Rubric:
-    """The rubric of a text whose own words are known."""
-    found = {name for name, part in _PARTS.items() if part.found(evidence)}
-    return graded(found | ({"instrument"} if _names_ticker(evidence) else set()))
+    """The score of a text by its own words."""
+    names = {name for name, part in _PARTS.items() if part.is_in(evidence)}
+    return graded(names | ({"instrument"} if _names_ticker(evidence) else set()))
 
 
 def trade_thinking(text: str, headline: str = "", prompt: str = "") -> Rubric:

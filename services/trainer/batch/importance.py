@@ -1,65 +1,57 @@
-"""A pack, and what the learner makes of it before the day's first step."""
+"""Importance weights: how the sampler's distribution differs from the learner's before the day's first step."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
-from services.trainer.batch.logprobs import answer_logps
-from services.trainer.batch.tensors import Pack
+from services.trainer.batch.logprobs import answer_logprobs
+from services.trainer.batch.tensors import PackedBatch, computed
 from services.trainer.settings import LayoutName
 
 
-@dataclass(frozen=True, eq=False)
-class ScoredPack:
-    """A pack with `old_logps` [B, T] of the weights that the day began with.
-
-    `log_ratios` [B] are means over counted tokens of learner minus sampler, 0 for rows without any; `weights` [B] are
-    the truncated importance weights; `entropies` [B, T] are in nats at the sampler's temperature. Both [B, T] are 0
-    where no token is counted.
-    """
-
-    pack: Pack
-    old_logps: Tensor
-    log_ratios: Tensor
-    weights: Tensor
-    entropies: Tensor
-
-
-def weigh(pack: Pack, old: Tensor, entropies: Tensor, cap: float) -> ScoredPack:
-    """Weigh each row by how its sampler differed from log π_old [B, T], the learner's at the day's start.
+def weigh(
+    pack: PackedBatch,
+    old: Float[Tensor, "answers tokens"],
+    entropies: Float[Tensor, "answers tokens"],
+    cap: float,
+) -> PackedBatch:
+    """The pack with importance weights: how its sampler differed from log π_old, the learner's at the day's start.
 
     w = min(cap, exp(mean over counted tokens of log π_old − log π_sampler)). π_old is the whole distribution at the
     sampler's temperature, π_sampler the truncated one that was drawn from (top-p, top-k, grammar), so that w is
     mostly below 1; the cap bounds what a stale or mismatched sampler can add.
     """
-    differences = (old - pack.sampler_logps) * pack.counted
+    differences = (old - pack.sampler_logprobs) * pack.counted
+    # a row without a counted token gets ratio 0 and weight 1, not 0 / 0
     log_ratios = differences.sum(1) / pack.counted.sum(1).clamp(min=1)
+    # clamped as a logarithm: exp of a large ratio would overflow before a cap on the weight
     weights = log_ratios.clamp(max=math.log(cap)).exp()
-    return ScoredPack(pack, old, log_ratios, weights, entropies)
+    return replace(pack, old_logprobs=old, log_ratios=log_ratios, weights=weights, entropies=entropies)
 
 
 @torch.no_grad()
-def score_pack(model: Any, pack: Pack, cap: float, layout: LayoutName = "packed") -> ScoredPack:
+def score_pack(model: Any, pack: PackedBatch, cap: float, layout: LayoutName = "packed") -> PackedBatch:
     """Compute log π_old with the learner's present weights, and weigh."""
-    return weigh(pack, *answer_logps(model, pack, layout), cap)
+    return weigh(pack, *answer_logprobs(model, pack, layout), cap)
 
 
-def sampler_figures(packs: Sequence[ScoredPack]) -> dict[str, float]:
-    """Figures of an update that lie between sampler and learner, by their names in TrainStats.
+def sampler_figures(packs: Sequence[PackedBatch]) -> dict[str, float]:
+    """Figures of an update that compare sampler and learner, by their names in TrainStats.
 
     Log-ratios (per sequence; `max` is the largest absolute one) and importance weights are over sequences with a
-    counted token, the entropy over counted tokens.
+    counted token, the entropy over counted tokens. Raises ValueError for a pack that is not weighed.
     """
-    learning = [scored.pack.counted.any(1) for scored in packs]
-    ratios = torch.cat([scored.log_ratios[rows] for scored, rows in zip(packs, learning, strict=True)])
-    weights = torch.cat([scored.weights[rows] for scored, rows in zip(packs, learning, strict=True)])
-    entropies = torch.cat([scored.entropies[scored.pack.counted] for scored in packs])
+    learning = [pack.counted.any(1) for pack in packs]
+    ratios = torch.cat([computed(pack.log_ratios)[rows] for pack, rows in zip(packs, learning, strict=True)])
+    weights = torch.cat([computed(pack.weights)[rows] for pack, rows in zip(packs, learning, strict=True)])
+    entropies = torch.cat([computed(pack.entropies)[pack.counted] for pack in packs])
     return {
         "log_ratio_mean": ratios.mean().item(),
         "log_ratio_max": ratios.abs().max().item(),

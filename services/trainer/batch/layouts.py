@@ -1,6 +1,6 @@
-"""How a pack lies before the model: each prompt once in one sequence, or once per answer in rows.
+"""Layouts of a pack as model input: each prompt once in one sequence, or once per answer in rows.
 
-A token that nothing is predicted from, the last of an answer, is not laid out.
+The last token of an answer predicts nothing and is left out.
 """
 
 from __future__ import annotations
@@ -9,29 +9,30 @@ from dataclasses import dataclass
 from itertools import accumulate
 
 import torch
+from jaxtyping import Bool, Int
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from services.trainer.batch.tensors import Pack
+from services.trainer.batch.tensors import PackedBatch
 
 
 @dataclass(frozen=True, eq=False)
 class Layout:
-    """`ids` and `positions` [R, N]; `mask` [R, N], or [1, 1, N, N] for one row, is true where attention may look.
+    """A model's input. `mask` is true where attention may look: per place, or per pair of places for one row.
 
-    `sources` [B, T] says from which of the R·N places each answer token is predicted, 0 beyond an answer's end.
+    `sources` is the place, of all rows × places, from which each answer token is predicted, 0 beyond an answer's end.
     """
 
-    ids: Tensor
-    positions: Tensor
-    mask: Tensor
-    sources: Tensor
+    ids: Int[Tensor, "rows places"]
+    positions: Int[Tensor, "rows places"]
+    mask: Bool[Tensor, "rows places"] | Bool[Tensor, "1 1 places places"]
+    sources: Int[Tensor, "answers tokens"]
 
 
-def packed(pack: Pack) -> Layout:
-    """One sequence [prompt, y1 … yB], group after group: an answer sees its prompt and itself, and begins after it.
+def packed(pack: PackedBatch) -> Layout:
+    """One sequence [prompt, y1 … yB], group after group: an answer attends to its prompt and to itself only.
 
-    The positions of an answer go on from its prompt's, as if it stood alone.
+    The positions of an answer continue its prompt's, as if it were the only one.
     """
     device = pack.answers.device
     pieces: list[Tensor] = []
@@ -46,6 +47,7 @@ def packed(pack: Pack) -> Layout:
     positions = torch.arange(len(piece)) - begins[piece] + (sizes[stem] * is_answer)[piece]
     sources = begins[is_answer][:, None] + torch.arange(-1, pack.mask.size(1) - 1)
     sources[:, 0] = (begins + sizes)[stem[is_answer]] - 1
+    # an answer attends to its own piece and its group's prompt, never to a sibling
     visible = (piece[:, None] == piece) | (stem[piece][:, None] == piece)
     return Layout(
         ids=torch.cat(pieces)[None],
@@ -55,8 +57,8 @@ def packed(pack: Pack) -> Layout:
     )
 
 
-def plain(pack: Pack) -> Layout:
-    """A row [prompt, answer] for each answer, padded on the right: what any causal model can compute."""
+def plain(pack: PackedBatch) -> Layout:
+    """A row [prompt, answer] for each answer, padded on the right, which any causal model supports."""
     device = pack.answers.device
     pairs = [
         (prompt, answer) for prompt, answers in zip(pack.prompts, _answers(pack), strict=True) for answer in answers
@@ -70,8 +72,8 @@ def plain(pack: Pack) -> Layout:
     return Layout(ids, places.expand_as(ids), places < lengths[:, None], sources * pack.mask)
 
 
-def _answers(pack: Pack) -> list[list[Tensor]]:
-    """Per group, what of each answer is laid out."""
+def _answers(pack: PackedBatch) -> list[list[Int[Tensor, " _"]]]:
+    """Per group, each answer without its last token."""
     lengths = (pack.mask.sum(1) - 1).clamp(min=0).tolist()
     laid = [answer[:length] for answer, length in zip(pack.answers, lengths, strict=True)]
     ends = list(accumulate(pack.sizes))

@@ -6,25 +6,28 @@ import inspect
 from typing import Any
 
 import torch
+from jaxtyping import Bool, Float
 from torch import Tensor
 from trl.kernels.chunked_logprob import ChunkedLogProbFunction
 
 from services.trainer.batch.layouts import Layout, packed, plain
-from services.trainer.batch.tensors import Pack
+from services.trainer.batch.tensors import PackedBatch
 from services.trainer.settings import LayoutName
 from shared.errors import InvalidInputError
 
 VOCABULARY_CHUNK = 32_768
-"""Vocabulary entries whose logits exist at once; TRL's own figure."""
+"""Vocabulary entries whose logits exist at once; TRL's default."""
 _SCALED = ("logit_scale", "output_multiplier", "lm_head_multiplier", "logits_scaling")
 _CURE = "set MORROW_TRAINER_LAYOUT=plain, or use a Llama or Qwen type with sdpa attention"
 
 
-def answer_logps(model: Any, pack: Pack, layout: LayoutName = "packed") -> tuple[Tensor, Tensor]:
+def answer_logprobs(
+    model: Any, pack: PackedBatch, layout: LayoutName = "packed"
+) -> tuple[Float[Tensor, "answers tokens"], Float[Tensor, "answers tokens"]]:
     """log π(token | prompt, tokens before) at the pack's temperature, and the entropy there in nats.
 
-    Two [B, T] in float32, 0 but at counted tokens; only at these are logits computed, a piece of the vocabulary at a
-    time. Raises InvalidInputError for a model that cannot be computed so.
+    Both in float32, 0 except at counted tokens; only at these are logits computed, a piece of the vocabulary at a
+    time. Raises InvalidInputError for a model that the layout does not support.
     """
     backbone, head = _parts(model)
     with torch.autocast(pack.answers.device.type, dtype=torch.bfloat16, enabled=pack.answers.is_cuda):
@@ -37,12 +40,15 @@ def answer_logps(model: Any, pack: Pack, layout: LayoutName = "packed") -> tuple
     return empty.masked_scatter(pack.counted, scored[0]), empty.masked_scatter(pack.counted, scored[1].detach())
 
 
-def _hidden(backbone: Any, layout: Layout, counted: Tensor) -> Tensor:
-    """The hidden states that the counted tokens are predicted from."""
+def _hidden(
+    backbone: Any, layout: Layout, counted: Bool[Tensor, "answers tokens"]
+) -> Float[Tensor, "counted_tokens hidden"]:
+    """The hidden states from which the counted tokens are predicted."""
     mask = layout.mask
     if mask.dim() == 4:
         _check_attention(backbone)
         if backbone.config._attn_implementation == "eager":
+            # eager attention adds its mask to the scores, where sdpa takes a boolean one
             mask = torch.zeros(mask.shape, dtype=backbone.dtype, device=mask.device).masked_fill(~mask, -torch.inf)
     hidden = backbone(
         input_ids=layout.ids, attention_mask=mask, position_ids=layout.positions, use_cache=False
@@ -55,11 +61,11 @@ def _check_attention(backbone: Any) -> None:
     kinds = getattr(config, "layer_types", None)
     window = getattr(config, "sliding_window", None) if kinds is None else None
     if config._attn_implementation not in {"sdpa", "eager"}:
-        problem = f"attention {config._attn_implementation} takes no mask of its own"
+        problem = f"attention {config._attn_implementation} takes no custom mask"
     elif window is not None or set(kinds or ()) - {"full_attention"}:
-        problem = f"some layers of {config.model_type} do not look at the whole sequence"
+        problem = f"some layers of {config.model_type} do not attend to the whole sequence"
     elif "position_ids" not in inspect.signature(backbone.forward).parameters:
-        problem = f"{config.model_type} takes no positions"
+        problem = f"{config.model_type} takes no position ids"
     else:
         return
     raise InvalidInputError(f"base_model: {problem}, so answers cannot share a prompt; {_CURE}")

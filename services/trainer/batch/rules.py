@@ -1,4 +1,4 @@
-"""A day as a batch: what an objective took of each group, and how minibatches are cut.
+"""A day as a batch: the rollouts that an objective learns from, their advantages, and the cut into minibatches.
 
 Pure: typed values in, typed values out.
 """
@@ -19,36 +19,28 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Row:
-    """One answer of the batch. `counted` is false where the grammar forced the token; `reward` is the stored one.
+class BatchGroup:
+    """The rollouts of one prompt that a loss is computed on, and the `advantages`, one per rollout.
 
-    `advantage` is what the objective makes of the answer: GSPO's A_i, KTO's label as 1 or -1, 1 under `sft`.
+    An advantage is the objective's weight of a rollout: GSPO's A_i, KTO's label as 1 or -1, 1 under `sft`. The
+    group's `temperature` (> 0) is the one at which its rollouts are scored.
     """
 
-    rollout_id: int
-    token_ids: tuple[int, ...]
-    sampler_logprobs: tuple[float, ...]
-    counted: tuple[bool, ...]
-    reward: float
-    advantage: float
+    group: TrainGroup
+    advantages: tuple[float, ...]
 
-
-@dataclass(frozen=True)
-class BatchGroup:
-    """The answers to one prompt, and the temperature (> 0) at which they are scored."""
-
-    group_id: int
-    prompt_token_ids: tuple[int, ...]
-    temperature: float
-    rows: tuple[Row, ...]
+    @property
+    def answer_tokens(self) -> int:
+        """The tokens of all its answers."""
+        return sum(len(rollout.token_ids) for rollout in self.group.rollouts)
 
 
 @dataclass(frozen=True)
 class Batch:
-    """A day's batch: `minibatches` hold the groups that teach something, one optimizer step each.
+    """A day's batch: one optimizer step per minibatch of the groups that have something to learn from.
 
     `groups`, `mean_reward` and `reward_std` (mean over groups of the standard deviation within) are those of the whole
-    day; `dropped` groups are in no minibatch; `rollouts` are those that the objective looked at; `tokens` counts the
+    day; `dropped` groups are in no minibatch; `rollouts` are those that the objective considered; `tokens` counts the
     answer tokens of the minibatches, once.
     """
 
@@ -62,7 +54,7 @@ class Batch:
 
 
 def deviation(rewards: Sequence[float]) -> float:
-    """Standard deviation with n − 1 below (as TRL has it; the paper leaves it open), 0 for fewer than two rewards."""
+    """Sample standard deviation (n − 1, as in TRL; the paper leaves it open), 0 for fewer than two rewards."""
     return statistics.stdev(rewards) if len(rewards) > 1 else 0.0
 
 
@@ -76,44 +68,35 @@ def split(items: Sequence[T], parts: int) -> tuple[tuple[T, ...], ...]:
     return tuple(tuple(items[end - size : end]) for size, end in zip(sizes, ends, strict=True))
 
 
-def into_packs(groups: Sequence[BatchGroup], tokens: int) -> tuple[tuple[BatchGroup, ...], ...]:
-    """Cut groups into runs of one temperature with at most `tokens` prompt and answer tokens; a larger one is alone."""
+def pack_groups(groups: Sequence[BatchGroup], max_tokens: int) -> tuple[tuple[BatchGroup, ...], ...]:
+    """Cut groups into runs of one temperature and at most `max_tokens` prompt and answer tokens.
+
+    A group that is larger by itself is a run of its own.
+    """
     packs: list[tuple[BatchGroup, ...]] = []
-    held = 0
-    for group in groups:
-        size = len(group.prompt_token_ids) + sum(len(row.token_ids) for row in group.rows)
-        if packs and held + size <= tokens and packs[-1][0].temperature == group.temperature:
-            packs[-1], held = (*packs[-1], group), held + size
+    tokens = 0
+    for item in groups:
+        size = len(item.group.prompt_token_ids) + item.answer_tokens
+        if packs and tokens + size <= max_tokens and packs[-1][0].group.temperature == item.group.temperature:
+            packs[-1], tokens = (*packs[-1], item), tokens + size
         else:
-            packs.append((group,))
-            held = size
+            packs.append((item,))
+            tokens = size
     return tuple(packs)
 
 
 def assemble(groups: Sequence[TrainGroup], kept: Sequence[BatchGroup], minibatches: int, rollouts: int) -> Batch:
-    """The batch of a day of `groups`, of which `kept` teach something, in their order."""
+    """The batch of a day of `groups`, of which `kept` have something to learn from, in their order."""
     rewards = [[rollout.reward for rollout in group.rollouts] for group in groups]
-    everything = [reward for group in rewards for reward in group]
+    every_reward = [reward for group in rewards for reward in group]
     return Batch(
         minibatches=split(kept, minibatches),
         groups=len(groups),
         dropped=len(groups) - len(kept),
         rollouts=rollouts,
-        tokens=sum(len(row.token_ids) for group in kept for row in group.rows),
-        mean_reward=statistics.mean(everything) if everything else 0.0,
+        tokens=sum(group.answer_tokens for group in kept),
+        mean_reward=statistics.mean(every_reward) if every_reward else 0.0,
         reward_std=statistics.mean(map(deviation, rewards)) if rewards else 0.0,
-    )
-
-
-def make_row(rollout: TrainRollout, advantage: float) -> Row:
-    """A rollout as a row of the batch."""
-    return Row(
-        rollout_id=rollout.rollout_id,
-        token_ids=tuple(rollout.token_ids),
-        sampler_logprobs=tuple(rollout.logprobs),
-        counted=tuple(not forced for forced in rollout.forced),
-        reward=rollout.reward,
-        advantage=advantage,
     )
 
 

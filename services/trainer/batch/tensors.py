@@ -1,4 +1,4 @@
-"""Some groups of the batch as tensors: what is computed in one forward pass."""
+"""Groups of a batch as tensors, as many as one forward pass computes."""
 
 from __future__ import annotations
 
@@ -7,45 +7,62 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from services.trainer.batch.rules import BatchGroup
 
 
-@dataclass(frozen=True, eq=False)
-class Pack:
-    """Groups sampled at one temperature; their B answers are rows, group after group, padded on the right to [B, T].
+@dataclass(frozen=True, eq=False, kw_only=True)
+class PackedBatch:
+    """Groups sampled at one temperature; their answers are rows, group after group, padded on the right.
 
-    `prompts` holds one [P ≥ 1] per group and `sizes` how many rows are its answers; `advantages` is [B]. `mask` is
-    true at tokens, `counted` at tokens that the grammar did not force: only these are in a mean.
+    `prompts` holds one of at least one token per group, and `sizes` the number of its answers. `mask` is true at
+    tokens, `counted` at tokens that the grammar did not force: only these are in a mean.
+
+    The fields that may be None are computed with the weights of the day's start: `old_logprobs`; `log_ratios`, means
+    over counted tokens of learner minus sampler, 0 for rows without any; the truncated importance `weights`, > 0; and
+    `entropies` in nats at the sampler's temperature. Those per token are 0 where no token is counted.
     """
 
-    prompts: tuple[Tensor, ...]
+    prompts: tuple[Int[Tensor, " prompt"], ...]
     sizes: tuple[int, ...]
-    answers: Tensor
-    mask: Tensor
-    counted: Tensor
-    sampler_logps: Tensor
-    advantages: Tensor
+    answers: Int[Tensor, "answers tokens"]
+    mask: Bool[Tensor, "answers tokens"]
+    counted: Bool[Tensor, "answers tokens"]
+    sampler_logprobs: Float[Tensor, "answers tokens"]
+    advantages: Float[Tensor, " answers"]
     temperature: float
+    old_logprobs: Float[Tensor, "answers tokens"] | None = None
+    log_ratios: Float[Tensor, " answers"] | None = None
+    weights: Float[Tensor, " answers"] | None = None
+    entropies: Float[Tensor, "answers tokens"] | None = None
 
 
-def make_pack(groups: Sequence[BatchGroup], pad: int, device: torch.device) -> Pack:
+def computed(tensor: Tensor | None) -> Tensor:
+    """An optional field of a pack that has been weighed. Raises ValueError for one that has not."""
+    if tensor is None:
+        raise ValueError("the pack has no figures of the weights of the day's start; weigh it first")
+    return tensor
+
+
+def to_tensors(groups: Sequence[BatchGroup], pad: int, device: torch.device) -> PackedBatch:
     """The tensors of one or more groups of one temperature."""
 
-    def padded(rows: list[tuple[Any, ...]], dtype: torch.dtype, value: float) -> Tensor:
+    def padded(rows: list[list[Any]], dtype: torch.dtype, value: float) -> Tensor:
         tensors = [torch.tensor(row, dtype=dtype) for row in rows]
         return pad_sequence(tensors, batch_first=True, padding_value=value).to(device)
 
-    rows = [row for group in groups for row in group.rows]
-    return Pack(
-        prompts=tuple(torch.tensor(group.prompt_token_ids, dtype=torch.long, device=device) for group in groups),
-        sizes=tuple(len(group.rows) for group in groups),
-        answers=padded([row.token_ids for row in rows], torch.long, pad),
-        mask=padded([(True,) * len(row.token_ids) for row in rows], torch.bool, False),
-        counted=padded([row.counted for row in rows], torch.bool, False),
-        sampler_logps=padded([row.sampler_logprobs for row in rows], torch.float32, 0.0),
-        advantages=torch.tensor([row.advantage for row in rows], dtype=torch.float32, device=device),
-        temperature=groups[0].temperature,
+    rollouts = [rollout for item in groups for rollout in item.group.rollouts]
+    advantages = [advantage for item in groups for advantage in item.advantages]
+    return PackedBatch(
+        prompts=tuple(torch.tensor(item.group.prompt_token_ids, dtype=torch.long, device=device) for item in groups),
+        sizes=tuple(len(item.group.rollouts) for item in groups),
+        answers=padded([rollout.token_ids for rollout in rollouts], torch.long, pad),
+        mask=padded([[True] * len(rollout.token_ids) for rollout in rollouts], torch.bool, False),
+        counted=padded([[not forced for forced in rollout.forced] for rollout in rollouts], torch.bool, False),
+        sampler_logprobs=padded([rollout.logprobs for rollout in rollouts], torch.float32, 0.0),
+        advantages=torch.tensor(advantages, dtype=torch.float32, device=device),
+        temperature=groups[0].group.temperature,
     )

@@ -1,4 +1,4 @@
-"""What GSPO takes of a scored day: advantages within groups, and which groups are left out.
+"""The batch of GSPO: advantages within groups; groups without any are left out.
 
 Pure: typed values in, typed values out. Source: GSPO, arXiv 2507.18071, equation 6.
 """
@@ -9,18 +9,18 @@ import math
 import statistics
 from collections.abc import Sequence
 
-from services.trainer.batch.rules import Batch, BatchGroup, assemble, check_group, deviation, make_row
+from services.trainer.batch.rules import Batch, BatchGroup, assemble, check_group, deviation
 from shared.errors import InvalidInputError
 from shared.wire import TrainGroup
 
 EQUAL = 1e-9
-"""Rewards of a group that lie no further apart than this are equal: the rest is rounding, not a preference."""
+"""Rewards of a group that differ by no more than this are equal: the rest is rounding."""
 
 
 def advantages(rewards: Sequence[float]) -> list[float] | None:
     """A_i = (r_i − mean) / std within a group; None if the rewards are all equal.
 
-    Equation 6 of the paper. Nothing is added below the fraction: TRL's 1e-4 guards against the equal groups that are
+    Equation 6 of the paper. Nothing is added to the denominator: TRL's 1e-4 guards against the equal groups that are
     left out here.
     """
     if len(rewards) < 2 or max(rewards) - min(rewards) <= EQUAL:
@@ -30,7 +30,7 @@ def advantages(rewards: Sequence[float]) -> list[float] | None:
 
 
 def make_batch(groups: Sequence[TrainGroup], minibatches: int) -> Batch:
-    """The batch of a day, its groups and rollouts in the order given; all rollouts count as looked at.
+    """The batch of a day, its groups and rollouts in the order given; all rollouts count as considered.
 
     A group is left out if its rewards are all equal or if no token of it can learn (every answer empty or forced).
     Raises InvalidInputError for values that no update can be made of.
@@ -45,10 +45,9 @@ def _batch_group(group: TrainGroup) -> BatchGroup | None:
     scaled = advantages([rollout.reward for rollout in group.rollouts])
     if scaled is None:
         return None
-    rows = tuple(make_row(rollout, advantage) for rollout, advantage in zip(group.rollouts, scaled, strict=True))
-    if not any(any(row.counted) for row in rows):
+    if all(all(rollout.forced) for rollout in group.rollouts):
         return None
-    return BatchGroup(group.group_id, tuple(group.prompt_token_ids), group.temperature, rows)
+    return BatchGroup(group, tuple(scaled))
 
 
 def _check_sampler(group: TrainGroup) -> None:
@@ -59,5 +58,5 @@ def _check_sampler(group: TrainGroup) -> None:
     for rollout in group.rollouts:
         if not all(map(math.isfinite, rollout.logprobs)):
             raise InvalidInputError(
-                f"rollout {rollout.rollout_id}: logprobs holds a number that is not finite; sample the rollout again"
+                f"rollout {rollout.rollout_id}: logprobs contains a number that is not finite; sample the rollout again"
             )

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from services.trainer.objectives.base import Objective
-from services.trainer.objectives.gspo import GSPO
-from services.trainer.objectives.kto import KTO
-from services.trainer.objectives.sft import SFT
+from services.trainer.objectives.gspo import GspoTrainer
+from services.trainer.objectives.kto import KtoTrainer
+from services.trainer.objectives.sft import SftTrainer
+from services.trainer.objectives.trl import Objective
 
-OBJECTIVES: dict[str, Objective] = {"gspo": GSPO, "sft": SFT, "kto": KTO}
+OBJECTIVES: dict[str, type[Objective]] = {"gspo": GspoTrainer, "sft": SftTrainer, "kto": KtoTrainer}

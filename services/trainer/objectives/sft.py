@@ -9,50 +9,54 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from jaxtyping import Float
 from torch import Tensor
 from trl import SFTConfig, SFTTrainer
 from trl.trainer.utils import disable_dropout_in_model
 
 from services.trainer.batch.rules import Batch
-from services.trainer.batch.tensors import Pack
-from services.trainer.objectives.base import Learner, Objective
-from services.trainer.objectives.labels import imitated
-from services.trainer.objectives.trl import MicroBatch, PackTrainer, shares
+from services.trainer.batch.tensors import PackedBatch
+from services.trainer.objectives.base import Learner
+from services.trainer.objectives.labels import imitation
+from services.trainer.objectives.trl import Objective
 from services.trainer.settings import LayoutName
+from shared.wire import TrainTask
 
 
-def line_loss(logps: Tensor, pack: Pack) -> Tensor:
-    """Mean over lines of the mean over counted tokens of −log π, in nats, ≥ 0; `logps` is [B, T].
-
-    Every line has a counted token.
-    """
-    return -((logps * pack.counted).sum(1) / pack.counted.sum(1)).mean()
+def line_loss(logprobs: Float[Tensor, "answers tokens"], pack: PackedBatch) -> Float[Tensor, ""]:
+    """Mean over lines of the mean over counted tokens of −log π, in nats, ≥ 0. Every line has a counted token."""
+    return -((logprobs * pack.counted).sum(1) / pack.counted.sum(1)).mean()
 
 
-class SftTrainer(PackTrainer[MicroBatch], SFTTrainer):  # type: ignore[misc]
+class SftTrainer(Objective, SFTTrainer):  # type: ignore[misc]
     """Some passes over a day's minibatches of lines, one optimizer step each."""
 
+    @staticmethod
+    def make_batch(task: TrainTask) -> Batch:
+        """The lines to imitate. Raises InvalidInputError for values that no update can be made of."""
+        return imitation(task.groups, task.config.minibatches, task.lines)
+
+    @classmethod
+    def of(cls, learner: Learner, batch: Batch) -> SftTrainer:
+        """The trainer of a batch, for as many passes as its task says."""
+        args = SFTConfig(**learner.settings() | {"num_train_epochs": learner.request.task.epochs})
+        packs = [learner.packs(groups) for groups in batch.minibatches]
+        return cls(learner.model, learner.tokenizer, args, packs, learner.request.layout)
+
     def __init__(
-        self, model: Any, tokenizer: Any, args: SFTConfig, minibatches: Sequence[Sequence[Pack]], layout: LayoutName
+        self,
+        model: Any,
+        tokenizer: Any,
+        args: SFTConfig,
+        minibatches: Sequence[Sequence[PackedBatch]],
+        layout: LayoutName,
     ) -> None:
         disable_dropout_in_model(model)
-        micro = [[*map(MicroBatch, packs, shares(packs))] for packs in minibatches]
-        super().__init__(micro, layout, tokenizer, model=model, args=args)
+        super().__init__(minibatches, layout, tokenizer, model=model, args=args)
 
-    def compute_loss(self, model: Any, inputs: dict[str, Any], **_: Any) -> Tensor:
+    def compute_loss(self, model: Any, inputs: dict[str, Any], **_: Any) -> Float[Tensor, ""]:
         """The loss of one pack's lines, times the pack's share of its minibatch."""
-        micro: MicroBatch = inputs["micro"]
-        logps, _entropies = self.look(model, micro.pack)
-        return line_loss(logps, micro.pack) * micro.share
-
-
-def _trainer(learner: Learner, batch: Batch) -> SftTrainer:
-    job = learner.job
-    args = SFTConfig(**learner.settings() | {"num_train_epochs": job.task.epochs})
-    packs = [learner.packs(groups) for groups in batch.minibatches]
-    return SftTrainer(learner.model, learner.tokenizer, args, packs, job.layout)
-
-
-SFT = Objective(
-    batch=lambda task: imitated(task.groups, task.config.minibatches, task.lines), trainer=_trainer, idle={}
-)
+        pack: PackedBatch = inputs["pack"]
+        logprobs, _entropies = self.score(model, pack)
+        share: float = inputs["share"]
+        return line_loss(logprobs, pack) * share

@@ -10,37 +10,37 @@ import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from services.trainer.job import Job
+from services.trainer.job import UpdateRequest
 from shared.run_config import RunConfig
 
 
-def device_of(wanted: str) -> torch.device:
-    """The device that a setting names; `auto` is the first GPU, or the processor."""
-    return torch.device("cuda" if wanted == "cuda" or (wanted == "auto" and torch.cuda.is_available()) else "cpu")
+def device_of(setting: str) -> torch.device:
+    """The device of a setting; `auto` is the first GPU, or the processor where there is none."""
+    return torch.device("cuda" if setting == "cuda" or (setting == "auto" and torch.cuda.is_available()) else "cpu")
 
 
-def load_policy(job: Job, device: torch.device) -> Any:
+def load_policy(request: UpdateRequest, device: torch.device) -> Any:
     """The model with the parent's weights, or fresh ones seeded by the run.
 
     A LoRA adapter is float32 on a base that is bfloat16 on a GPU; full weights are float32 everywhere, since steps of
     the usual size vanish in bfloat16. On a GPU both are computed with in bfloat16.
     """
-    config = job.task.config
+    config = request.task.config
     torch.manual_seed(config.seed)
     full = config.adapter == "full"
-    source = str(job.parent) if full and job.parent else job.base
+    source = str(request.parent) if full and request.parent else request.base
     dtype = torch.float32 if full or device.type == "cpu" else torch.bfloat16
     model = AutoModelForCausalLM.from_pretrained(source, dtype=dtype)
-    if not full and job.parent:
-        model = PeftModel.from_pretrained(model, job.parent, is_trainable=True)
+    if not full and request.parent:
+        model = PeftModel.from_pretrained(model, request.parent, is_trainable=True)
     elif not full:
         model = get_peft_model(model, lora_config(config))
     return model.to(device)
 
 
-def load_tokenizer(job: Job) -> Any:
+def load_tokenizer(request: UpdateRequest) -> Any:
     """The base model's tokenizer."""
-    return AutoTokenizer.from_pretrained(job.base)
+    return AutoTokenizer.from_pretrained(request.base)
 
 
 def lora_config(config: RunConfig) -> LoraConfig:
@@ -55,17 +55,17 @@ def lora_config(config: RunConfig) -> LoraConfig:
 
 
 def save_policy(model: Any, tokenizer: Any, folder: Path, config: RunConfig) -> None:
-    """Write what an engine loads: a PEFT adapter, or weights with configuration and tokenizer."""
+    """Write the files that an engine loads: a PEFT adapter, or weights with configuration and tokenizer."""
     if config.adapter == "full":
         model.save_pretrained(folder)
         tokenizer.save_pretrained(folder)
         return
     model.save_pretrained(folder, save_embedding_layers=False)
     (folder / "README.md").unlink(missing_ok=True)
-    _settle(folder / "adapter_config.json", config)
+    _normalize(folder / "adapter_config.json", config)
 
 
-def _settle(path: Path, config: RunConfig) -> None:
+def _normalize(path: Path, config: RunConfig) -> None:
     """Name the base and not a folder of this machine, and the layers by kind and in order: equal runs, equal files."""
     about = json.loads(path.read_text("utf8"))
     kinds = {name.rpartition(".")[2] for name in about["target_modules"]}

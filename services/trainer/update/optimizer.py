@@ -1,7 +1,7 @@
-"""AdamW's state beside the weights, as safetensors by parameter name: the next day goes on where this one ended.
+"""AdamW's state beside the weights, as safetensors by parameter name, so that the next day continues with it.
 
-It goes on only under the same objective. Second moments fade over a thousand steps, some hundred days: those of another
-loss, whose gradients are of another size, would set the step size for the rest of a run.
+It continues only under the same objective. Second moments fade over a thousand steps, some hundred days: those of
+another loss, whose gradients are of another size, would set the step size for the rest of a run.
 """
 
 from __future__ import annotations
@@ -19,8 +19,6 @@ from shared.errors import CheckpointCorruptError
 log = logging.getLogger(__name__)
 TENSORS = "optimizer.safetensors"
 ABOUT = "optimizer.json"
-FIRST = "gspo"
-"""The objective of a state that names none: the only one there was when such states were written."""
 
 
 def save_optimizer(optimizer: Any, model: Any, folder: Path, objective: str) -> None:
@@ -36,13 +34,14 @@ def save_optimizer(optimizer: Any, model: Any, folder: Path, objective: str) -> 
 def load_optimizer(optimizer: Any, model: Any, folder: Path, objective: str) -> None:
     """Give a fresh optimizer the state saved in a checkpoint's folder.
 
-    It stays fresh if the checkpoint never stepped, or stepped under another objective.
+    It stays fresh if the checkpoint has no state, or one of another objective. Raises CheckpointCorruptError if the
+    state's parameters are not the model's.
     """
     if not (folder / TENSORS).is_file():
         return
-    before = json.loads((folder / ABOUT).read_text("utf8")).get("objective", FIRST)
-    if before != objective:
-        log.info("the optimizer begins anew: the moments of %s are those of %s", folder.name, before)
+    objective_before = json.loads((folder / ABOUT).read_text("utf8"))["objective"]
+    if objective_before != objective:
+        log.info("the optimizer starts fresh: the moments of %s are of objective %s", folder.name, objective_before)
         return
     saved: dict[str, dict[str, Any]] = {}
     for key, tensor in load_file(folder / TENSORS).items():

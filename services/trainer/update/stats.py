@@ -10,8 +10,8 @@ from services.trainer.batch.rules import Batch
 from shared.errors import InvalidInputError
 from shared.wire import TrainStats, TrainTask
 
-NOT_ITS_OWN = dict.fromkeys(("clip_share", "log_ratio_mean", "log_ratio_max", "importance_mean", "entropy"))
-"""The figures that only some objectives have; None where `own` has no number."""
+OBJECTIVE_FIGURES = dict.fromkeys(("clip_share", "log_ratio_mean", "log_ratio_max", "importance_mean", "entropy"))
+"""Figures that only some objectives have; None where `own` lacks them."""
 
 
 def make_stats(
@@ -32,7 +32,7 @@ def make_stats(
         mean_reward=batch.mean_reward,
         reward_std=batch.reward_std,
         grad_norm=_mean([step["grad_norm"] for step in steps]),
-        **NOT_ITS_OWN | dict(own),
+        **OBJECTIVE_FIGURES | dict(own),
         groups=batch.groups,
         groups_dropped=batch.dropped,
         rollouts=batch.rollouts,

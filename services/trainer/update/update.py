@@ -1,4 +1,4 @@
-"""One day's update: parent's weights and scored groups in, a checkpoint's files and figures out."""
+"""One day's update: from the parent's weights and scored groups to a checkpoint's files and figures."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ import torch
 from transformers.utils.logging import disable_progress_bar
 
 from services.trainer.batch.rules import Batch
-from services.trainer.job import Job
-from services.trainer.objectives.base import Learner, Objective
+from services.trainer.job import UpdateRequest
+from services.trainer.objectives.base import Learner
 from services.trainer.objectives.registry import OBJECTIVES
+from services.trainer.objectives.trl import Objective
 from services.trainer.update.model import device_of, load_policy, load_tokenizer, save_policy
 from services.trainer.update.optimizer import carry_optimizer, load_optimizer, save_optimizer
 from services.trainer.update.stats import make_stats
@@ -24,57 +25,57 @@ log = logging.getLogger(__name__)
 STATS = "training.json"
 
 
-def update(job: Job, started: float) -> TrainStats:
-    """Make the update of a job and leave the checkpoint's files in its staging folder.
+def update(request: UpdateRequest, started: float) -> TrainStats:
+    """Make the update of a request and write the checkpoint's files into its staging folder.
 
-    `started` is where the seconds count from, on the perf_counter.
-
-    A day without a group to learn from keeps the parent's weights, or is a fresh adapter that changes nothing.
+    `started` is the perf_counter at the start, in seconds. A day without a group to learn from keeps the parent's
+    weights, or publishes a fresh adapter that changes nothing. Raises InvalidInputError for groups that no update can
+    be made of and for figures that are not finite, CheckpointCorruptError for an optimizer state that does not fit.
     """
-    task, device = job.task, device_of(job.device)
-    torch.set_num_threads(job.threads)
+    task, device = request.task, device_of(request.device)
+    torch.set_num_threads(request.threads)
     disable_progress_bar()
     objective = OBJECTIVES[task.objective]
-    batch = objective.batch(task)
+    batch = objective.make_batch(task)
     log.info("%s: %d groups, %d left out, %d answer tokens", task.objective, batch.groups, batch.dropped, batch.tokens)
-    learner = Learner(job, load_policy(job, device), load_tokenizer(job), device)
-    _check_tokens(job, learner.model)
+    learner = Learner(request, load_policy(request, device), load_tokenizer(request), device)
+    _check_tokens(request, learner.model)
     steps, own = _train(learner, objective, batch)
     stats = make_stats(task, batch, steps, own, time.perf_counter() - started)
-    save_policy(learner.model, learner.tokenizer, job.staged, task.config)
-    _say(job, stats)
+    save_policy(learner.model, learner.tokenizer, request.staged, task.config)
+    _write_stats(request, stats)
     return stats.model_copy(update={"seconds": time.perf_counter() - started})
 
 
 def _train(
-    learner: Learner, objective: Objective, batch: Batch
+    learner: Learner, objective: type[Objective], batch: Batch
 ) -> tuple[Sequence[Mapping[str, float]], Mapping[str, float]]:
     """TRL's log of each optimizer step and the objective's own figures; the optimizer's state is saved on the way."""
-    job, model = learner.job, learner.model
+    request, model = learner.request, learner.model
     if not batch.minibatches:
-        if job.parent:
-            carry_optimizer(job.parent, job.staged)
-        return [], objective.idle
-    trainer = objective.trainer(learner, batch)
+        if request.parent:
+            carry_optimizer(request.parent, request.staged)
+        return [], objective.idle_figures
+    trainer = objective.of(learner, batch)
     trainer.create_optimizer()
-    if job.parent:
-        load_optimizer(trainer.optimizer, model, job.parent, job.task.objective)
+    if request.parent:
+        load_optimizer(trainer.optimizer, model, request.parent, request.task.objective)
     trainer.train()
-    save_optimizer(trainer.optimizer, model, job.staged, job.task.objective)
+    save_optimizer(trainer.optimizer, model, request.staged, request.task.objective)
     return trainer.steps, trainer.figures()
 
 
-def _check_tokens(job: Job, model: Any) -> None:
+def _check_tokens(request: UpdateRequest, model: Any) -> None:
     vocabulary = model.get_input_embeddings().num_embeddings
-    for group in job.task.groups:
+    for group in request.task.groups:
         highest = max(group.prompt_token_ids + [token for rollout in group.rollouts for token in rollout.token_ids])
         if highest >= vocabulary:
             raise InvalidInputError(
-                f"group {group.group_id}: token {highest} is not in the vocabulary of {job.task.config.base_model} "
+                f"group {group.group_id}: token {highest} is not in the vocabulary of {request.task.config.base_model} "
                 f"({vocabulary} tokens); sample with the base model that is trained"
             )
 
 
-def _say(job: Job, stats: TrainStats) -> None:
-    """Write the figures beside the weights; without the seconds, so that equal updates are equal files."""
-    (job.staged / STATS).write_text(stats.model_dump_json(indent=1, exclude={"seconds"}), "utf8")
+def _write_stats(request: UpdateRequest, stats: TrainStats) -> None:
+    """Write the figures beside the weights, without the seconds: equal updates must be equal files."""
+    (request.staged / STATS).write_text(stats.model_dump_json(indent=1, exclude={"seconds"}), "utf8")

@@ -22,7 +22,7 @@ from services.coordinator.app import create_app
 from services.coordinator.backoff import Backoff
 from services.coordinator.database import Sessions
 from services.coordinator.models import Base
-from services.evaluator.context import Tools
+from services.evaluator.dependencies import Dependencies
 from services.evaluator.service import evaluate
 from shared.checkpoints import CheckpointStore
 from shared.wire import EvaluateTask, Result, Task
@@ -51,7 +51,7 @@ class Scorer(FakeWorker):
 
     def result(self, task: Task) -> Result:
         if isinstance(task, EvaluateTask):
-            return evaluate(task, Lease(task.step_id, task.fence), Tools(NoEmbedder()))
+            return evaluate(task, Lease(task.step_id, task.fence), Dependencies(NoEmbedder()))
         return super().result(task)
 
 

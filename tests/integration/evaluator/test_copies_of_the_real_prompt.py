@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from services.evaluator.context import Job
+from services.evaluator.dependencies import ScoringInputs
 from services.evaluator.text.leak import leaked_stems
-from services.evaluator.text.parsing import Reader
+from services.evaluator.text.parsing import TextParser
 from services.evaluator.trade_thinking.rubric import graded_evidence, trade_thinking
 from services.inference.sampling.prompts import messages
 from shared.forecast import format_named
@@ -33,20 +33,20 @@ def test_all_horizons_are_tried() -> None:
 
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("horizon", HORIZONS)
-def test_no_turn_of_the_prompt_earns_trade_thinking_or_makes_a_claim(horizon: Horizon, form: str) -> None:
+def test_copied_prompt_turn_earns_no_trade_thinking_and_has_no_claim(horizon: Horizon, form: str) -> None:
     asked = prompt(horizon, form)
     said = turns(horizon, form)
     texts = [*said, asked, " ".join(said).upper(), format_named(form).template]
     assert [trade_thinking(text, HEADLINE, asked).total for text in texts[:-1]] == [0.0] * len(texts[:-1])
     group = GroupToScore(group_id=1, headline=HEADLINE, prompt_text=asked, rollouts=[])
-    reader = Reader(group, Job(RunConfig.model_validate({"format": form}), [], bonus=0.1))
-    readings = reader.read(texts)
-    assert {reading.claim for reading in readings} == {""}
-    assert {graded_evidence(reading.evidence).total for reading in readings} == {0.0}
+    parser = TextParser(group, ScoringInputs(RunConfig.model_validate({"format": form}), [], bonus=0.1))
+    parsed = parser.parse(texts)
+    assert {one.claim for one in parsed} == {""}
+    assert {graded_evidence(one.evidence).total for one in parsed} == {0.0}
 
 
 @pytest.mark.parametrize("horizon", HORIZONS)
-def test_the_form_of_an_example_filled_with_ones_own_words_earns_all(horizon: Horizon) -> None:
+def test_example_form_with_own_words_earns_full_trade_thinking(horizon: Horizon) -> None:
     own = (
         f"Domain=CompanyEvent; Proxy=CEG; Horizon={horizon}; Prob=65%; Claim=CEG rises above 352 by Friday; "
         "Rationale=The deal adds contracted power sales; Risk=Delay in approval; Confidence=1"
@@ -55,10 +55,10 @@ def test_the_form_of_an_example_filled_with_ones_own_words_earns_all(horizon: Ho
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_every_sentence_of_the_instructions_is_known_as_a_leak(form: str) -> None:
+def test_every_instruction_sentence_is_a_leak(form: str) -> None:
     assert all(leaked_stems(sentence) for sentence in format_named(form).system.split(". "))
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_no_worked_example_is_taken_for_a_leak(form: str) -> None:
+def test_worked_examples_are_no_leaks(form: str) -> None:
     assert [leaked_stems(example.answer) for example in format_named(form).examples("1d")] == [[], []]

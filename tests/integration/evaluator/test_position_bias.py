@@ -8,7 +8,7 @@ from itertools import product
 from statistics import fmean
 
 from services.coordinator.reports.figures.position_bias import spearman
-from services.evaluator.context import Context, Job, Tools
+from services.evaluator.dependencies import Dependencies, ScoringInputs
 from services.evaluator.embeddings.model import Cached, MiniLm
 from services.evaluator.rankers import make_ranker
 from services.evaluator.service import pool_of
@@ -38,10 +38,10 @@ def made_groups() -> list[GroupToScore]:
 
 
 def test_over_a_hundred_groups_rank_and_position_do_not_correlate() -> None:
-    job = Job(RunConfig.model_validate({}), OUTCOMES, bonus=0.1)
-    ranker = make_ranker("semantic", Context(Tools(Cached(MiniLm(os.environ.get("MORROW_EMBEDDER", "")))), job))
-    standings = [ranker.rank(pool_of(group, job)) for group in made_groups()]
-    found = [rho for standing in standings if (rho := spearman(standing.ranks, range(8))) is not None]
+    inputs = ScoringInputs(RunConfig.model_validate({}), OUTCOMES, bonus=0.1)
+    ranker = make_ranker("semantic", Dependencies(Cached(MiniLm(os.environ.get("MORROW_EMBEDDER", "")))), inputs)
+    rankings = [ranker.rank(pool_of(group, inputs)) for group in made_groups()]
+    found = [rho for ranking in rankings if (rho := spearman(ranking.ranks, range(8))) is not None]
     assert len(found) >= GROUPS
     assert abs(fmean(found)) <= 0.05
     assert max(map(abs, found)) > 0.3  # each group for itself has an order

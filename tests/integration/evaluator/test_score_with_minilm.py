@@ -10,7 +10,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from services.evaluator.app import create_app
-from services.evaluator.context import Tools
+from services.evaluator.dependencies import Dependencies
 from services.evaluator.embeddings.model import MiniLm
 from tests.local import local_client
 
@@ -34,7 +34,7 @@ TEXTS = [
 @pytest.fixture(scope="module")
 def client() -> Iterator[TestClient]:
     embedder = MiniLm(os.environ.get("MORROW_EMBEDDER", ""))
-    with local_client(create_app(Tools(embedder), embedder.check, 1_000_000)) as client:
+    with local_client(create_app(Dependencies(embedder), embedder.check, 1_000_000)) as client:
         yield client
 
 
@@ -58,11 +58,11 @@ def test_a_claim_about_the_outcome_beats_the_unrelated_the_restated_and_the_empt
     assert line["reward"] > claim["reward"] == empty["reward"] == 0.0
 
 
-def test_the_real_model_does_not_care_for_positions_either(client: TestClient) -> None:
+def test_real_model_scores_independently_of_positions(client: TestClient) -> None:
     turned = score(client, TEXTS[::-1])[::-1]
     for one, other in zip(score(client, TEXTS), turned, strict=True):
         assert one | {"rollout_id": 0, "signs": []} == other | {"rollout_id": 0, "signs": []}
 
 
-def test_it_is_ready_with_its_model(client: TestClient) -> None:
+def test_endpoint_is_ready_once_its_model_is_loaded(client: TestClient) -> None:
     assert client.get("/readyz").json() == {"status": "ready"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from services.trainer.job import OUTCOME, Job, Outcome
+from services.trainer.job import OUTCOME, Outcome, UpdateRequest
 from services.trainer.settings import TrainerSettings
 from services.trainer.step import train
 from shared.worker.steps import Lease
@@ -25,10 +25,10 @@ def steps(folder: Path) -> int:
 
 def step(command: Sequence[str], environment: Mapping[str, str], lease: Lease) -> None:
     """A training process that adds one to its parent's optimizer state."""
-    job = Job.model_validate_json(Path(command[4]).read_bytes())
-    (job.staged / WEIGHTS).write_bytes(safetensors(str(job.task.date).encode()))
-    (job.staged / OPTIMIZER).write_bytes(safetensors(bytes(1 + (steps(job.parent) if job.parent else 0))))
-    (job.work / OUTCOME).write_text(Outcome(stats=STATS).model_dump_json(), "utf8")
+    request = UpdateRequest.model_validate_json(Path(command[4]).read_bytes())
+    (request.staged / WEIGHTS).write_bytes(safetensors(str(request.task.date).encode()))
+    (request.staged / OPTIMIZER).write_bytes(safetensors(bytes(1 + (steps(request.parent) if request.parent else 0))))
+    (request.work / OUTCOME).write_text(Outcome(stats=STATS).model_dump_json(), "utf8")
 
 
 def test_another_hosts_trainer_goes_on_from_a_parent_and_its_optimizer_in_s3(s3: Place) -> None:

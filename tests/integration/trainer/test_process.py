@@ -74,7 +74,7 @@ def kill_trainer() -> None:
         os.kill(pid, signal.SIGKILL)
 
 
-def test_a_day_is_trained_by_a_process_of_its_own_and_published(
+def test_day_is_trained_in_a_spawned_process_and_published(
     settings: TrainerSettings, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
@@ -88,7 +88,7 @@ def test_a_day_is_trained_by_a_process_of_its_own_and_published(
     assert not list(Path(settings.store).glob("*/.staging-*"))
 
 
-def test_a_training_process_killed_in_the_middle_is_a_clean_failure(settings: TrainerSettings) -> None:
+def test_killed_training_process_fails_without_leftovers(settings: TrainerSettings) -> None:
     store = open_store(settings.store)
     with (
         when_it_says("scored the rollouts", kill_trainer),
@@ -98,7 +98,7 @@ def test_a_training_process_killed_in_the_middle_is_a_clean_failure(settings: Tr
     assert list(Path(settings.store, "RUN").iterdir()) == []
 
 
-def test_a_step_that_is_taken_back_ends_its_process(settings: TrainerSettings) -> None:
+def test_revoked_lease_kills_the_training_process(settings: TrainerSettings) -> None:
     store, lease = open_store(settings.store), Lease(5, 1)
     stop = when_it_says("groups, 0 left out", lambda: lease.revoke("the run was cancelled"))
     with stop, pytest.raises(StoppedError, match="the run was cancelled"):

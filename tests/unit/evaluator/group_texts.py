@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from hypothesis import settings
 
-from services.evaluator.context import Context, Job, Tools
+from services.evaluator.dependencies import Dependencies, ScoringInputs
 from services.evaluator.embeddings.model import Vectors
-from services.evaluator.rankers import Pool, Standing, make_ranker
+from services.evaluator.rankers import Pool, Ranking, make_ranker
 from services.evaluator.service import pool_of
 from shared.forecast import TEMPLATE
 from shared.run_config import RunConfig
@@ -65,25 +65,24 @@ def closes(symbol: str, *values: float, aliases: Sequence[str] = (), first: dt.d
     return PriceSeries(symbol=symbol, aliases=list(aliases), dates=dates, closes=list(values))
 
 
-def job(outcomes: Sequence[str] = ("Rivals see profit",), **config: Any) -> Job:
-    """A job of a configuration with these changes."""
+def inputs(outcomes: Sequence[str] = ("Rivals see profit",), **config: Any) -> ScoringInputs:
+    """A inputs of a configuration with these changes."""
     settings = RunConfig.model_validate(config)
-    return Job(settings, outcomes, settings.bonus)
+    return ScoringInputs(settings, outcomes, settings.bonus)
 
 
-def ranked(asked: GroupToScore, of: Job, tools: Tools | None = None) -> Standing:
-    """The standing of a group by the ranker that its job names."""
-    context = Context(tools or Tools(WordEmbedder()), of)
-    return make_ranker(of.config.ranker, context).rank(pool_of(asked, of))
+def ranked(scored: GroupToScore, of: ScoringInputs, dependencies: Dependencies | None = None) -> Ranking:
+    """The ranking of a group by the ranker that its inputs names."""
+    return make_ranker(of.config.ranker, dependencies or Dependencies(WordEmbedder()), of).rank(pool_of(scored, of))
 
 
-def pool(*texts: str, reference: Sequence[str] = (), of: Job | None = None) -> Pool:
+def pool(*texts: str, reference: Sequence[str] = (), of: ScoringInputs | None = None) -> Pool:
     """The pool of a group of these texts."""
-    return pool_of(group(*texts).model_copy(update={"reference": list(reference)}), of or job())
+    return pool_of(group(*texts).model_copy(update={"reference": list(reference)}), of or inputs())
 
 
-def priced(of: Job, *series: PriceSeries) -> Job:
-    """The job with prices, on DAY."""
+def priced(of: ScoringInputs, *series: PriceSeries) -> ScoringInputs:
+    """The inputs with prices, on DAY."""
     return replace(of, prices=series, date=DAY)
 
 
@@ -92,7 +91,7 @@ class LeaningEngine:
 
     def __init__(self, prior: float = 0.0, words: Sequence[str] = ("rivals", "profit", "shares", "weather")) -> None:
         self.prior, self.words = prior, words
-        self.asked: list[str] = []
+        self.prompts: list[str] = []
 
     def merit(self, text: str) -> float:
         """How much the judge likes a text."""
@@ -105,7 +104,7 @@ class LeaningEngine:
             between()
             first, second = (part.split("<<<")[1].split(">>>")[0] for part in prompt.split("Forecast (")[1:3])
             shares.append(1 / (1 + math.exp(-self.prior - self.merit(first) + self.merit(second))))
-        self.asked += prompts
+        self.prompts += prompts
         return shares
 
 
@@ -115,11 +114,11 @@ class WordEmbedder:
     WORDS = ("rivals", "shares", "fall", "guidance", "shoppers", "weather", "profit", "other")
 
     def __init__(self) -> None:
-        self.asked: list[str] = []
+        self.texts: list[str] = []
 
     def embed(self, texts: Sequence[str]) -> Vectors:
         """Shape (len(texts), 8)."""
-        self.asked += texts
+        self.texts += texts
         rows = [[float(word in text.casefold()) for word in self.WORDS[:-1]] + [0.001] for text in texts]
         vectors = np.asarray(rows, dtype=np.float32)
         return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), dtype=np.float32)

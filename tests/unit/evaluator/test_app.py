@@ -8,7 +8,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from services.evaluator.app import create_app
-from services.evaluator.context import Tools
+from services.evaluator.dependencies import Dependencies
 from shared.errors import UnavailableError
 from tests.local import local_client
 from tests.unit.evaluator.group_texts import DAY, HEADLINE, OWN, PROMPT, LeaningEngine, WordEmbedder, closes
@@ -21,7 +21,7 @@ BODY: dict[str, Any] = {
 }
 
 
-TOOLS = Tools(WordEmbedder(), LeaningEngine())
+DEPENDENCIES = Dependencies(WordEmbedder(), LeaningEngine())
 
 
 def ready() -> None:
@@ -30,7 +30,7 @@ def ready() -> None:
 
 @pytest.fixture
 def client() -> TestClient:
-    return local_client(create_app(TOOLS, ready, 50_000))
+    return local_client(create_app(DEPENDENCIES, ready, 50_000))
 
 
 KHC = closes("KHC", *[100.0] * 7, 96.0).model_dump(mode="json")
@@ -80,7 +80,7 @@ def test_a_posted_group_is_judged_by_the_engine(client: TestClient) -> None:
     assert answer["figures"]["comparisons"] == 2
 
 
-def test_posted_reference_texts_are_what_the_group_stands_among(client: TestClient) -> None:
+def test_posted_reference_texts_determine_the_normalized_score(client: TestClient) -> None:
     answer = client.post("/v1/score", json=BODY | {"reference": [OWN, ""]}).json()
     assert [e["normalized_score"] for e in answer["evaluations"]] == [0.75, 1.0, 0.0]
 
@@ -102,7 +102,7 @@ def test_posted_reference_texts_are_what_the_group_stands_among(client: TestClie
         ({"prices": [KHC | {"dates": KHC["dates"][::-1]}], "date": str(DAY)}, "prices: KHC needs one close per date"),
     ],
 )
-def test_bad_input_is_refused_and_the_field_named(client: TestClient, changed: dict[str, Any], field: str) -> None:
+def test_invalid_input_is_refused_naming_the_field(client: TestClient, changed: dict[str, Any], field: str) -> None:
     body = problem(client, **changed)
     assert body["status"] == 422
     assert field in body["detail"]
@@ -117,7 +117,7 @@ def test_a_body_of_unstated_length_is_cut_off_at_the_limit(client: TestClient) -
     assert answer.status_code == 413
 
 
-def test_what_is_not_json_is_refused(client: TestClient) -> None:
+def test_body_that_is_not_json_is_refused(client: TestClient) -> None:
     assert client.post("/v1/score", content=b"{").json()["status"] == 422
 
 
@@ -128,10 +128,10 @@ def test_health_and_metrics_are_served(client: TestClient) -> None:
     assert 'morrow_evaluator_rollouts_total{ranker="semantic",verdict="strict"} 1.0' in client.get("/metrics").text
 
 
-def test_it_is_not_ready_without_its_model() -> None:
+def test_endpoint_is_not_ready_without_its_model() -> None:
     def missing() -> None:
         raise UnavailableError("the embedding model is not installed")
 
-    client = local_client(create_app(TOOLS, missing, 50_000))
+    client = local_client(create_app(DEPENDENCIES, missing, 50_000))
     assert client.get("/readyz").status_code == 503
     assert client.get("/healthz").status_code == 200

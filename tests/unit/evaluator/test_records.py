@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from services.evaluator.context import Job, Tools
-from services.evaluator.rankers import Standing
-from services.evaluator.records import Likeness, evaluations
+from services.evaluator.dependencies import Dependencies, ScoringInputs
+from services.evaluator.rankers import Ranking
+from services.evaluator.records import EmbeddingScores, evaluations
 from services.evaluator.scoring import composite
 from services.evaluator.service import pool_of, score_groups
 from shared.errors import InvalidInputError
@@ -23,28 +23,30 @@ from tests.unit.evaluator.group_texts import (
     WordEmbedder,
     closes,
     group,
-    job,
+    inputs,
     priced,
 )
 
 NEAR_MISS = OWN.replace("Prob=60%", "Prob=60")
-STANDING = Standing([1.0, 2.0], [1.0, 0.25], [0.4, 0.1])
-TOOLS = Tools(WordEmbedder(), LeaningEngine())
+RANKING = Ranking([1.0, 2.0], [1.0, 0.25], [0.4, 0.1])
+DEPENDENCIES = Dependencies(WordEmbedder(), LeaningEngine())
 PARAGRAPH = (
     "KHC shares should fall by at least 3% by Monday. The move is driven by weak earnings at rivals. "
     "The main risk is a takeover bid."
 )
 
 
-def score(*texts: str, standing: Standing = STANDING, of: Job | None = None, **config: Any) -> list[EvaluationRecord]:
-    of = of or job(**config)
-    return evaluations(pool_of(group(*texts), of), standing, Likeness(standing.semantic), of)
+def score(
+    *texts: str, ranking: Ranking = RANKING, of: ScoringInputs | None = None, **config: Any
+) -> list[EvaluationRecord]:
+    of = of or inputs(**config)
+    return evaluations(pool_of(group(*texts), of), ranking, EmbeddingScores(ranking.semantic), of)
 
 
 def live(*texts: str, **config: Any) -> list[EvaluationRecord]:
     """What the whole evaluator makes of a group, with prices under which KHC fell by 4 %."""
-    of = priced(job(prices="made-up", horizon="1w", **config), closes("KHC", *[100.0] * 7, 96.0))
-    return score_groups([group(*texts)], of, TOOLS).evaluations
+    of = priced(inputs(prices="made-up", horizon="1w", **config), closes("KHC", *[100.0] * 7, 96.0))
+    return score_groups([group(*texts)], of, DEPENDENCIES).evaluations
 
 
 def test_the_default_reward_is_the_gated_composite_plus_the_bonus() -> None:
@@ -59,21 +61,21 @@ def test_the_default_reward_is_the_gated_composite_plus_the_bonus() -> None:
 
 
 def test_the_bonus_is_the_days() -> None:
-    assert score(OWN, OWN, of=replace(job(bonus=0.1), bonus=0.05))[0].reward == 1.05
+    assert score(OWN, OWN, of=replace(inputs(bonus=0.1), bonus=0.05))[0].reward == 1.05
 
 
-def test_a_near_miss_is_valid_and_says_what_was_changed() -> None:
+def test_near_miss_is_valid_and_lists_its_changes() -> None:
     record = score(NEAR_MISS, "")[0]
     assert (record.verdict, record.valid, record.normalized_text) == ("normalized", True, OWN)
     assert record.changes == ["Prob missing %"]
 
 
-def test_both_scales_of_the_outcome_are_written() -> None:
+def test_record_has_both_scales_of_the_outcome_score() -> None:
     records = score(OWN, OWN)
     assert [(r.rank, r.normalized_score, r.outcome_score) for r in records] == [(1, 1.0, 10.0), (2, 0.25, 2.5)]
 
 
-def test_a_forms_score_is_the_share_that_is_kept() -> None:
+def test_record_has_the_form_score() -> None:
     assert [record.form_score for record in score(OWN, "Domain=CompanyEvent; Horizon=1w")] == [1.0, 0.25]
     assert score("", "")[0].form_score == 0.0
 
@@ -86,7 +88,7 @@ def test_a_paragraph_is_judged_and_compared_as_one() -> None:
     assert (nothing.valid, nothing.trade_thinking, nothing.signs) == (False, 0.0, ["placeholder"])
 
 
-def test_signs_are_stored_with_the_text_that_shows_them() -> None:
+def test_degeneration_signs_are_recorded_with_their_text() -> None:
     records = live(OWN, OWN, "", TEMPLATE, OWN.replace("KHC falls at least 3% by Monday", f"{HEADLINE} again"))
     assert [record.signs for record in records] == [[], ["duplicate"], ["empty"], ["placeholder"], ["restated"]]
 
@@ -95,13 +97,13 @@ def test_signs_are_stored_with_the_text_that_shows_them() -> None:
 @pytest.mark.parametrize("base", ["composite", "normalized_score", "semantic", "resolved", "mix"])
 @pytest.mark.parametrize("gate", ["off", "validity", "sound"])
 @pytest.mark.parametrize("text", ["", " ", TEMPLATE, HEADLINE])
-def test_saying_nothing_is_rewarded_with_nothing(text: str, gate: str, base: str, ranker: str) -> None:
+def test_empty_text_gets_zero_reward(text: str, gate: str, base: str, ranker: str) -> None:
     weights = {"semantic": 1, "trade_thinking": 1} if base == "mix" else {}
     for record in live(text, text, gate=gate, reward_base=base, ranker=ranker, reward_weights=weights):
         assert (record.trade_thinking, record.composite, record.semantic or 0.0, record.reward) == (0.0, 0.0, 0.0, 0.0)
 
 
-def test_a_copied_example_earns_the_bonus_for_its_form_and_nothing_else() -> None:
+def test_copied_example_earns_the_form_bonus_only() -> None:
     record = live(FIRST_EXAMPLE, OWN, reward_base="normalized_score")[0]
     assert (record.verdict, record.trade_thinking, record.composite, record.reward) == ("strict", 0.0, 0.0, 0.1)
 
@@ -139,10 +141,10 @@ def test_a_base_that_cannot_be_computed_is_refused() -> None:
             {"rollout_id": 0, "text": OWN, "recorded_rank": 1.0}]}
     )  # fmt: skip
     with pytest.raises(InvalidInputError, match="reward_base: semantic needs the headlines of the outcome day"):
-        score_groups([recorded], job((), ranker="recorded", reward_base="semantic"), TOOLS)
+        score_groups([recorded], inputs((), ranker="recorded", reward_base="semantic"), DEPENDENCIES)
 
 
-def test_the_legacy_preset_reads_raw_text_and_has_no_gate() -> None:
+def test_legacy_preset_scores_raw_text_without_a_gate() -> None:
     record = score("Risk=low; buy", "Avoid it", preset="legacy")[0]
     assert record.trade_thinking == 0.3
     assert record.reward == record.composite == composite(1.0, 0.3)

@@ -16,10 +16,10 @@ from services.evaluator.scoring import (
     resolved_score,
     reward,
     semantic_score,
-    standing,
     tied,
     validity,
     weighted_mean,
+    win_share,
 )
 from shared.run_config import RunConfig
 from tests.unit.evaluator.group_texts import unhurried
@@ -35,7 +35,9 @@ def test_validity_is_one_or_zero() -> None:
     ("claim", "headline", "expected"),
     [(0.75, 0.25, 0.5), (0.25, 0.75, 0.0), (0.5, 0.5, 0.0), (0.1, -0.3, 0.1), (-0.2, -0.4, 0.0), (1.0, 0.0, 1.0)],
 )
-def test_semantic_is_what_the_claim_reaches_beyond_its_headline(claim: float, headline: float, expected: float) -> None:
+def test_semantic_score_is_the_claims_cosine_minus_the_headlines(
+    claim: float, headline: float, expected: float
+) -> None:
     assert semantic_score(claim, headline) == expected
 
 
@@ -45,7 +47,7 @@ def test_ties_share_the_mean_of_their_places() -> None:
     assert places([0.0] * 8) == [4.5] * 8
 
 
-def test_identical_texts_tie_whatever_they_were_given() -> None:
+def test_identical_texts_tie_whatever_their_keys() -> None:
     assert tied(["a", "b", " a"], [(0.25,), (0.5,), (0.75,)]) == [(0.5,)] * 3
     assert tied(["a", "a", "b"], [(0.25, 1.0), (0.75, 0.0), (0.1, 0.2)]) == [(0.5, 0.5), (0.5, 0.5), (0.1, 0.2)]
     assert tied(["a", "a", "a"], [(0.1,), (0.1,), (0.1,)]) == [(0.1,)] * 3
@@ -60,27 +62,27 @@ def test_keys_are_compared_number_by_number_and_the_empty_one_is_last() -> None:
     ("score", "others", "expected"),
     [(0.5, [0.1, 0.2, 0.5, 0.9], 0.625), (0.5, [0.5, 0.5], 0.5), (0.0, [0.1], 0.0), (1.0, [0.1, 0.2], 1.0)],
 )
-def test_a_standing_is_the_share_below_and_half_of_the_ties(score: float, others: list[float], expected: float) -> None:
-    assert standing(score, others) == expected
+def test_win_share_is_the_share_below_plus_half_of_the_ties(score: float, others: list[float], expected: float) -> None:
+    assert win_share(score, others) == expected
 
 
 @pytest.mark.parametrize(
     ("relevance", "residual", "expected"),
     [(0.25, 0.5, 0.25), (1.0, 0.0, 0.0), (0.0, 0.9, 0.0), (-0.3, 0.9, 0.0), (0.49, -0.1, 0.0), (0.5, 0.5, 0.353553)],
 )
-def test_beyond_weighs_what_is_new_by_how_much_it_is_about_the_headline(
+def test_beyond_weighs_the_residual_by_relevance_to_the_headline(
     relevance: float, residual: float, expected: float
 ) -> None:
     assert beyond_headline(relevance, residual) == expected
 
 
-def test_a_win_in_both_orders_is_free_of_what_the_first_place_adds() -> None:
+def test_balanced_win_cancels_position_bias() -> None:
     assert balanced_win(0.75, 0.25) == 0.75
     assert balanced_win(0.9, 0.9) == 0.5
     assert balanced_win(1.0, 0.5) == 0.75
 
 
-def test_the_resolved_score_is_one_minus_brier_and_nothing_where_nothing_was_settled() -> None:
+def test_resolved_score_is_one_minus_brier_and_zero_if_unsettled() -> None:
     assert resolved_score(0.1444) == 0.8556
     assert resolved_score(None) == 0.0
 
@@ -92,7 +94,7 @@ def test_a_mix_is_the_mean_of_its_weighted_scores() -> None:
 @pytest.mark.parametrize(
     ("rank", "n", "expected"), [(1, 8, 1.0), (8, 8, 0.0), (2, 8, 6 / 7), (4.5, 8, 0.5), (2.5, 4, 0.5), (1, 1, 0.5)]
 )
-def test_a_rank_becomes_a_share_of_the_way_from_last_to_first(rank: float, n: int, expected: float) -> None:
+def test_normalized_score_scales_the_rank_to_zero_to_one(rank: float, n: int, expected: float) -> None:
     assert normalized_score(rank, n) == pytest.approx(expected)
 
 
@@ -117,13 +119,13 @@ def test_the_reward_is_gated_base_plus_bonus_for_validity() -> None:
     assert reward(0.4, "strict", (), ungated, 0.0) == 0.4
 
 
-def test_a_near_miss_opens_the_gate_but_earns_no_bonus_unless_that_is_for_all_valid_lines() -> None:
+def test_near_miss_opens_the_gate_and_gets_a_bonus_only_where_that_is_for_valid_lines() -> None:
     assert reward(0.4, "normalized", (), RunConfig(), 0.1) == 0.4
     assert reward(0.4, "normalized", (), RunConfig(bonus_for="valid"), 0.1) == 0.5
     assert reward(0.4, "malformed", (), RunConfig(bonus_for="valid"), 0.1) == 0.0
 
 
-def test_the_gate_sound_closes_for_a_valid_line_that_restates_its_headline() -> None:
+def test_sound_gate_closes_for_a_restated_headline() -> None:
     sound = RunConfig(gate="sound")
     assert reward(0.4, "strict", (), sound, 0.1) == 0.5
     assert reward(0.4, "strict", ("restated",), sound, 0.1) == 0.1
@@ -131,11 +133,11 @@ def test_the_gate_sound_closes_for_a_valid_line_that_restates_its_headline() -> 
     assert reward(0.4, "malformed", (), sound, 0.1) == 0.0
 
 
-def test_a_duplicate_alone_does_not_close_the_gate_because_identical_texts_are_worth_the_same() -> None:
+def test_duplicate_alone_does_not_close_the_sound_gate() -> None:
     assert reward(0.4, "strict", ("duplicate",), RunConfig(gate="sound"), 0.1) == 0.5
 
 
-def test_the_gate_grounded_pays_by_how_much_better_a_line_fits_its_own_headline() -> None:
+def test_grounded_gate_scales_with_grounding_above_one_half() -> None:
     grounded = RunConfig(gate="grounded")
     assert reward(0.4, "strict", (), grounded, 0.1, 1.0) == 0.5
     assert reward(0.4, "strict", (), grounded, 0.1, 0.75) == pytest.approx(0.4 * 0.5 + 0.1)
@@ -164,5 +166,5 @@ def test_a_permutation_of_scores_permutes_the_places(order: list[int], scores: l
 
 @unhurried
 @given(st.floats(0, 1), st.floats(0, 1))
-def test_the_composite_is_a_share(normalized: float, trade: float) -> None:
+def test_composite_lies_between_zero_and_one(normalized: float, trade: float) -> None:
     assert 0 <= composite(normalized, trade) <= 1

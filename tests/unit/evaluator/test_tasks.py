@@ -7,7 +7,7 @@ import logging
 
 import pytest
 
-from services.evaluator.context import Tools
+from services.evaluator.dependencies import Dependencies
 from services.evaluator.main import main
 from services.evaluator.service import evaluate
 from shared.errors import StoppedError, UnavailableError
@@ -27,7 +27,7 @@ from shared.worker.steps import Lease
 from tests.unit.evaluator.group_texts import DAY, OWN, WordEmbedder, closes, group
 
 CONFIG = RunConfig.model_validate({})
-TOOLS = Tools(WordEmbedder())
+DEPENDENCIES = Dependencies(WordEmbedder())
 
 
 def evaluate_task(groups: int = 1) -> EvaluateTask:
@@ -67,7 +67,7 @@ class FakeCoordinator:
 
 
 def test_every_rollout_of_every_group_gets_one_record() -> None:
-    result = evaluate(evaluate_task(groups=3), Lease(7, 1), TOOLS)
+    result = evaluate(evaluate_task(groups=3), Lease(7, 1), DEPENDENCIES)
     assert [record.rollout_id for record in result.evaluations] == [0, 1, 2] * 3
     assert (result.ranker, result.leak_list) == ("semantic", "morrow-1")
     assert result.seconds >= 0
@@ -75,14 +75,14 @@ def test_every_rollout_of_every_group_gets_one_record() -> None:
 
 def test_the_bonus_is_the_days_and_not_the_configurations() -> None:
     task = evaluate_task().model_copy(update={"bonus": 0.025})
-    record = evaluate(task, Lease(7, 1), TOOLS).evaluations[0]
+    record = evaluate(task, Lease(7, 1), DEPENDENCIES).evaluations[0]
     assert record.reward == record.composite + 0.025
 
 
 def test_claims_are_settled_from_the_tasks_day_whatever_the_ranker() -> None:
     config = RunConfig.model_validate({"horizon": "1w", "prices": "made-up"})
     task = evaluate_task().model_copy(update={"config": config, "prices": [closes("KHC", *[100.0] * 7, 96.0)]})
-    result = evaluate(task, Lease(7, 1), TOOLS)
+    result = evaluate(task, Lease(7, 1), DEPENDENCIES)
     settled = result.evaluations[0].settlement
     assert settled is not None
     assert (settled.start_date, settled.brier) == (DAY, 0.16)
@@ -94,7 +94,7 @@ def test_a_panels_group_is_settled_from_its_own_day_or_not_at_all() -> None:
     task = evaluate_task().model_copy(update={"config": config, "prices": [closes("KHC", *[100.0] * 8, 96.0)]})
     elsewhere = task.groups[0].model_copy(update={"outcomes": ["Weather"]})
     dated = elsewhere.model_copy(update={"date": DAY + dt.timedelta(days=1)})
-    records = evaluate(task.model_copy(update={"groups": [elsewhere, dated]}), Lease(7, 1), TOOLS).evaluations
+    records = evaluate(task.model_copy(update={"groups": [elsewhere, dated]}), Lease(7, 1), DEPENDENCIES).evaluations
     assert records[0].settlement is None
     assert records[3].settlement is not None
     assert records[3].settlement.start_date == DAY + dt.timedelta(days=1)
@@ -104,21 +104,21 @@ def test_a_series_that_has_not_come_to_its_day_makes_the_step_wait() -> None:
     config = RunConfig.model_validate({"horizon": "1w", "prices": "made-up"})
     task = evaluate_task().model_copy(update={"config": config, "prices": [closes("KHC", 100.0)]})
     with pytest.raises(UnavailableError, match="price set made-up"):
-        evaluate(task, Lease(7, 1), TOOLS)
+        evaluate(task, Lease(7, 1), DEPENDENCIES)
 
 
 def test_a_revoked_lease_stops_the_work_before_the_next_group() -> None:
     embedder, lease = WordEmbedder(), Lease(7, 1)
     lease.revoke("cancelled")
     with pytest.raises(StoppedError, match="cancelled"):
-        evaluate(evaluate_task(), lease, Tools(embedder))
-    assert embedder.asked == []
+        evaluate(evaluate_task(), lease, Dependencies(embedder))
+    assert embedder.texts == []
 
 
 def test_the_task_posts_what_was_scored_under_its_fence(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     coordinator = FakeCoordinator(evaluate_task())
-    handler = handler_of("evaluate", EvaluateTask, lambda task, lease: evaluate(task, lease, TOOLS))
+    handler = handler_of("evaluate", EvaluateTask, lambda task, lease: evaluate(task, lease, DEPENDENCIES))
     task = register(make_celery("memory://"), "evaluate", coordinator, handler)
     assert task(7) == "accepted"
     result = coordinator.completed[0].result

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from services.trainer.job import OUTCOME, Job, Outcome
+from services.trainer.job import OUTCOME, Outcome, UpdateRequest
 from services.trainer.settings import TrainerSettings
 from services.trainer.step import child_environment, sweep_staging, train
 from shared.checkpoints import MANIFEST, CheckpointStore
@@ -31,18 +31,20 @@ class FakeProcess:
 
     def __init__(self, outcome: Outcome | None, error: Exception | None = None) -> None:
         self.outcome, self.error = outcome, error
-        self.jobs: list[Job] = []
+        self.requests: list[UpdateRequest] = []
         self.commands: list[Sequence[str]] = []
 
     def __call__(self, command: Sequence[str], environment: Mapping[str, str], lease: Lease) -> None:
-        job = Job.model_validate_json(Path(command[-2]).read_bytes())
-        self.jobs.append(job)
+        request = UpdateRequest.model_validate_json(Path(command[-2]).read_bytes())
+        self.requests.append(request)
         self.commands.append(command)
-        (job.staged / "adapter_model.safetensors").write_bytes(weights(b"weights of " + str(job.task.date).encode()))
+        (request.staged / "adapter_model.safetensors").write_bytes(
+            weights(b"weights of " + str(request.task.date).encode())
+        )
         if self.error:
             raise self.error
         if self.outcome:
-            (job.work / OUTCOME).write_text(self.outcome.model_dump_json(), "utf8")
+            (request.work / OUTCOME).write_text(self.outcome.model_dump_json(), "utf8")
 
 
 @pytest.fixture
@@ -86,11 +88,11 @@ def test_a_step_ends_as_a_published_checkpoint_that_verifies(do: Do, store: Chec
     assert process.commands[0][-1] == str(os.getpid())
 
 
-def test_the_next_day_is_given_the_verified_folder_of_its_parent(do: Do, store: CheckpointStore) -> None:
+def test_next_day_gets_the_verified_folder_of_its_parent(do: Do, store: CheckpointStore) -> None:
     process = FakeProcess(Outcome(stats=STATS))
     parent = do(train_task([]), process).checkpoint.ref
     child = do(train_task([], day=1, parent=parent), process).checkpoint
-    assert process.jobs[1].parent == store.path(parent)
+    assert process.requests[1].parent == store.path(parent)
     assert child.parent == parent.id
 
 
@@ -102,7 +104,7 @@ def test_a_parent_whose_files_changed_is_not_trained_on(do: Do, store: Checkpoin
 
 
 def test_a_run_on_another_base_model_is_refused_naming_both(do: Do) -> None:
-    with pytest.raises(InvalidInputError, match="the run wants other/model, this worker has toy/llama"):
+    with pytest.raises(InvalidInputError, match="the run needs other/model, this worker has toy/llama"):
         do(train_task([], base_model="other/model"), FakeProcess(Outcome(stats=STATS)))
 
 
@@ -113,19 +115,19 @@ def test_a_process_that_fails_leaves_no_staging_folder(do: Do, store: Checkpoint
     assert leftovers(store) == []
 
 
-def test_a_refusal_of_the_process_is_not_worth_another_attempt(do: Do, store: CheckpointStore) -> None:
+def test_error_outcome_of_the_process_is_not_retryable(do: Do, store: CheckpointStore) -> None:
     with pytest.raises(InvalidInputError, match="token 99") as caught:
         do(train_task([]), FakeProcess(Outcome(error="group 1: token 99 is not in the vocabulary")))
     assert not caught.value.retryable
     assert leftovers(store) == []
 
 
-def test_a_process_without_an_outcome_may_be_tried_again(do: Do) -> None:
+def test_process_without_an_outcome_is_retryable(do: Do) -> None:
     with pytest.raises(ProcessFailedError, match="without an outcome"):
         do(train_task([]), FakeProcess(None))
 
 
-def test_a_lease_lost_while_training_ended_publishes_nothing(do: Do, store: CheckpointStore) -> None:
+def test_lease_lost_at_the_end_of_training_publishes_nothing(do: Do, store: CheckpointStore) -> None:
     lease = Lease(5, 1)
     lease.revoke("the run was cancelled")
     with pytest.raises(StoppedError):
@@ -133,7 +135,7 @@ def test_a_lease_lost_while_training_ended_publishes_nothing(do: Do, store: Chec
     assert [path.name for path in (store.root / "RUN").iterdir()] == []
 
 
-def test_what_earlier_attempts_at_the_step_left_is_swept_and_nothing_else(store: CheckpointStore) -> None:
+def test_only_staging_folders_of_earlier_attempts_are_removed(store: CheckpointStore) -> None:
     task = train_task([], fence=3)
     kept = [f".staging-{DAY:%Y%m%d}-3-77", f".staging-{DAY:%Y%m%d}-4-77", ".staging-20990101-1-77", f"{DAY:%Y%m%d}-abc"]
     gone = [f".staging-{DAY:%Y%m%d}-1-77", f".staging-{DAY:%Y%m%d}-2-9"]
@@ -143,14 +145,20 @@ def test_what_earlier_attempts_at_the_step_left_is_swept_and_nothing_else(store:
     assert sorted(path.name for path in (store.root / "RUN").iterdir()) == sorted(kept)
 
 
-def job(tmp_path: Path, **changes: Any) -> Job:
-    given = {"task": train_task([]), "base": "name/of-it", "parent": None, "staged": tmp_path, "device": "cpu"}
-    return Job(**(given | {"threads": 3} | changes))
+def request(tmp_path: Path, **changes: Any) -> UpdateRequest:
+    defaults: dict[str, Any] = {
+        "task": train_task([]),
+        "base": "name/of-it",
+        "parent": None,
+        "staged": tmp_path,
+        "device": "cpu",
+    }
+    return UpdateRequest(**(defaults | {"threads": 3} | changes))
 
 
-def test_the_process_gets_its_threads_and_sees_no_gpu_it_may_not_use(tmp_path: Path) -> None:
+def test_training_process_gets_its_threads_and_no_gpu_on_cpu(tmp_path: Path) -> None:
     environment = child_environment(
-        job(tmp_path), {"PATH": "/bin", "OMP_NUM_THREADS": "9", "CUDA_VISIBLE_DEVICES": "1"}
+        request(tmp_path), {"PATH": "/bin", "OMP_NUM_THREADS": "9", "CUDA_VISIBLE_DEVICES": "1"}
     )
     assert environment["PATH"] == "/bin"
     assert environment["OMP_NUM_THREADS"] == environment["MKL_NUM_THREADS"] == "3"
@@ -158,31 +166,31 @@ def test_the_process_gets_its_threads_and_sees_no_gpu_it_may_not_use(tmp_path: P
     assert "HF_HUB_OFFLINE" not in environment
 
 
-@pytest.mark.parametrize(("seen", "given"), [(None, "0"), ("2,3", "2")])
-def test_one_gpu_at_most_is_visible(tmp_path: Path, seen: str | None, given: str) -> None:
-    inherited = {"CUDA_VISIBLE_DEVICES": seen} if seen else {}
-    assert child_environment(job(tmp_path, device="auto"), inherited)["CUDA_VISIBLE_DEVICES"] == given
+@pytest.mark.parametrize(("inherited_gpus", "visible"), [(None, "0"), ("2,3", "2")])
+def test_one_gpu_at_most_is_visible(tmp_path: Path, inherited_gpus: str | None, visible: str) -> None:
+    inherited = {"CUDA_VISIBLE_DEVICES": inherited_gpus} if inherited_gpus else {}
+    assert child_environment(request(tmp_path, device="auto"), inherited)["CUDA_VISIBLE_DEVICES"] == visible
 
 
 def test_a_base_model_in_a_folder_needs_no_hub(tmp_path: Path) -> None:
-    assert child_environment(job(tmp_path, base=str(tmp_path)), {})["HF_HUB_OFFLINE"] == "1"
+    assert child_environment(request(tmp_path, base=str(tmp_path)), {})["HF_HUB_OFFLINE"] == "1"
 
 
-def test_a_job_survives_its_file(tmp_path: Path) -> None:
-    one = job(tmp_path, parent=tmp_path / "parent")
-    assert Job.model_validate(json.loads(one.model_dump_json())) == one
+def test_update_request_round_trips_through_json(tmp_path: Path) -> None:
+    one = request(tmp_path, parent=tmp_path / "parent")
+    assert UpdateRequest.model_validate(json.loads(one.model_dump_json())) == one
 
 
-def test_threads_default_to_the_cores_at_hand(store: CheckpointStore) -> None:
+def test_threads_default_to_the_available_cores(store: CheckpointStore) -> None:
     assert TrainerSettings(store=str(store.root)).threads == len(os.sched_getaffinity(0))
     assert TrainerSettings(store=str(store.root), trainer_threads=1).threads == 1
 
 
-def test_how_the_batch_is_laid_out_is_a_setting_of_the_worker(
+def test_layout_and_pack_tokens_come_from_the_workers_settings(
     store: CheckpointStore, settings: TrainerSettings
 ) -> None:
     process = FakeProcess(Outcome(stats=STATS))
     train(train_task([]), Lease(5, 1), store, settings, process)
     changed = settings.model_copy(update={"trainer_layout": "plain", "trainer_pack_tokens": 99})
     train(train_task([], day=1), Lease(5, 1), store, changed, process)
-    assert [(job.layout, job.pack_tokens) for job in process.jobs] == [("packed", 512), ("plain", 99)]
+    assert [(request.layout, request.pack_tokens) for request in process.requests] == [("packed", 512), ("plain", 99)]

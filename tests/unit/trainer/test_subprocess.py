@@ -43,13 +43,13 @@ class StopAtLine(logging.Handler):
             self.lease.revoke("the run was cancelled")
 
 
-def test_the_lines_of_both_streams_become_log_lines(caplog: pytest.LogCaptureFixture) -> None:
+def test_both_streams_are_logged_line_by_line(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     run("import sys; print('loss .5'); print('a warning', file=sys.stderr)")
     assert {"loss .5", "a warning"} <= set(caplog.messages)
 
 
-def test_a_crash_is_told_with_its_last_lines_and_may_be_tried_again() -> None:
+def test_crash_is_reported_with_its_last_lines_and_is_retryable() -> None:
     with pytest.raises(ProcessFailedError, match="ended with status 1") as caught:
         run("print('before'); raise ValueError('no luck')")
     assert caught.value.retryable
@@ -57,19 +57,19 @@ def test_a_crash_is_told_with_its_last_lines_and_may_be_tried_again() -> None:
     assert "ValueError: no luck" in caught.value.detail
 
 
-def test_only_the_last_lines_are_told() -> None:
+def test_crash_report_has_only_the_last_lines() -> None:
     with pytest.raises(ProcessFailedError) as caught:
         run("[print(f'line {n}') for n in range(100)]; raise SystemExit(3)")
     assert "line 99" in caught.value.detail
     assert "line 50" not in caught.value.detail
 
 
-def test_a_process_killed_by_the_kernel_is_said_to_have_run_out_of_memory() -> None:
+def test_sigkill_is_reported_as_probably_out_of_memory() -> None:
     with pytest.raises(ProcessFailedError, match=r"killed by SIGKILL; it probably ran out of memory"):
         run("import os, signal; os.kill(os.getpid(), signal.SIGKILL)")
 
 
-def test_another_signal_is_named() -> None:
+def test_other_signals_are_reported_by_name() -> None:
     with pytest.raises(ProcessFailedError, match=r"killed by SIGTERM$"):
         run("import os, signal; os.kill(os.getpid(), signal.SIGTERM)")
 

@@ -15,9 +15,9 @@ from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-from services.trainer.batch.importance import ScoredPack, score_pack
-from services.trainer.batch.tensors import Pack, make_pack
-from services.trainer.job import WORK, Job
+from services.trainer.batch.importance import score_pack
+from services.trainer.batch.tensors import PackedBatch, to_tensors
+from services.trainer.job import WORK, UpdateRequest
 from services.trainer.objectives.advantages import make_batch
 from services.trainer.objectives.base import Learner
 from services.trainer.objectives.gspo import GspoTrainer, gspo_config
@@ -65,7 +65,7 @@ def run_config(**overrides: Any) -> RunConfig:
 def rollout(
     number: int, tokens: Sequence[int], reward: float, forced: Sequence[int] = (), logprob: float = -2.0
 ) -> TrainRollout:
-    """A rollout whose forced tokens stand at the places given."""
+    """A rollout whose forced tokens are at the places `forced`."""
     return TrainRollout(
         rollout_id=number,
         token_ids=list(tokens),
@@ -85,12 +85,12 @@ def random_group(
     rollouts = []
     for place in range(size):
         length = rng.randint(1, longest)
-        made = rollout(10 * number + place, [rng.randrange(2, VOCABULARY) for _ in range(length)], rng.random())
+        one = rollout(10 * number + place, [rng.randrange(2, VOCABULARY) for _ in range(length)], rng.random())
         extra = {
             "logprobs": [-3 + rng.random() for _ in range(length)],
             "forced": [rng.random() < 0.25 for _ in range(length)],
         }
-        rollouts.append(made.model_copy(update=extra))
+        rollouts.append(one.model_copy(update=extra))
     tokens = [rng.randrange(2, VOCABULARY) for _ in range(prompt)]
     return TrainGroup(group_id=number, prompt_token_ids=tokens, temperature=temperature, rollouts=rollouts)
 
@@ -100,31 +100,31 @@ def train_task(
 ) -> TrainTask:
     """A train step, of an `epochs` and `lines` of its own if they are among the settings of its run."""
     own = {name: config.pop(name) for name in ("epochs", "lines") if name in config}
-    made = run_config(**config)
+    run = run_config(**config)
     return TrainTask(
         step_id=5,
         fence=fence,
         run="RUN",
         date=DAY + dt.timedelta(days=day),
-        config=made,
+        config=run,
         parent=parent,
         policy_lag=1,
         groups=list(groups),
-        objective=made.objective,
-        learning_rate=made.learning_rate,
+        objective=run.objective,
+        learning_rate=run.learning_rate,
         **own,
     )
 
 
-def make_job(task: TrainTask, base: Path, staged: Path, parent: Path | None = None) -> Job:
-    """A job with its folders."""
+def make_request(task: TrainTask, base: Path, staged: Path, parent: Path | None = None) -> UpdateRequest:
+    """A request with its folders."""
     (staged / WORK).mkdir(parents=True)
-    return Job(task=task, base=str(base), parent=parent, staged=staged, device="cpu", threads=1)
+    return UpdateRequest(task=task, base=str(base), parent=parent, staged=staged, device="cpu", threads=1)
 
 
-def run_update(job: Job) -> TrainStats:
-    """Make a job's update in this process."""
-    return update(job, time.perf_counter())
+def run_update(request: UpdateRequest) -> TrainStats:
+    """Make a request's update in this process."""
+    return update(request, time.perf_counter())
 
 
 @torch.no_grad()
@@ -133,29 +133,31 @@ def likelihood(base: Path, checkpoint: Path | None, groups: Sequence[TrainGroup]
     model: Any = LlamaForCausalLM.from_pretrained(base)
     if checkpoint:
         model = PeftModel.from_pretrained(model, checkpoint)
-    found: list[float] = []
+    logprobs: list[float] = []
     for group in groups:
         for one in group.rollouts:
             logits = model(torch.tensor([group.prompt_token_ids + one.token_ids])).logits[0]
             logps = torch.log_softmax(logits[len(group.prompt_token_ids) - 1 : -1], -1)
-            found += logps.gather(1, torch.tensor(one.token_ids)[:, None])[:, 0].tolist()
-    return sum(found) / len(found)
+            logprobs += logps.gather(1, torch.tensor(one.token_ids)[:, None])[:, 0].tolist()
+    return sum(logprobs) / len(logprobs)
 
 
-def scored_packs(model: Any, groups: Sequence[TrainGroup], cap: float = 2.0) -> list[ScoredPack]:
+def scored_packs(model: Any, groups: Sequence[TrainGroup], cap: float = 2.0) -> list[PackedBatch]:
     """The packs of groups that all teach something."""
     (part,) = make_batch(groups, 1).minibatches
-    return [score_pack(model, make_pack([group], 0, CPU), cap) for group in part]
+    return [score_pack(model, to_tensors([group], 0, CPU), cap) for group in part]
 
 
-def make_learner(job: Job, model: Any = None) -> Learner:
-    """A job's learner with a job's model."""
-    return Learner(job, model or load_policy(job, CPU), load_tokenizer(job), CPU)
+def make_learner(request: UpdateRequest, model: Any = None) -> Learner:
+    """A request's learner with a request's model."""
+    return Learner(request, model or load_policy(request, CPU), load_tokenizer(request), CPU)
 
 
-def make_trainer(job: Job, minibatches: Sequence[Sequence[Pack | ScoredPack]], model: Any = None) -> GspoTrainer:
-    """A GSPO trainer on a job's model."""
-    learner, config = make_learner(job, model), job.task.config
+def make_trainer(
+    request: UpdateRequest, minibatches: Sequence[Sequence[PackedBatch]], model: Any = None
+) -> GspoTrainer:
+    """A GSPO trainer on a request's model."""
+    learner, config = make_learner(request, model), request.task.config
     args = gspo_config(config, learner.settings())
     return GspoTrainer(learner.model, learner.tokenizer, args, minibatches, config.importance_cap)
 

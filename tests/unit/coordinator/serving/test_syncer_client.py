@@ -10,8 +10,6 @@ import httpx
 import pytest
 
 from services.coordinator.serving.schemas import EngineView
-from services.coordinator.serving.syncer_client import Forwarder
-from shared.wire import ForecastTask, PolicyRef
 from services.coordinator.serving.syncer_client import SyncerClient, SyncerError
 from shared.errors import InvalidInputError
 from shared.wire import ForecastLine, ForecastLines, ForecastTask, PolicyRef

@@ -29,20 +29,20 @@ class Directions:
         return np.array([DIRECTIONS[text] for text in texts], dtype=np.float32)
 
 
-def test_the_headline_itself_is_no_other_whatever_its_case_and_spaces() -> None:
+def test_own_headline_is_excluded_from_peers_whatever_its_case_and_spaces() -> None:
     assert others("Fed  HOLDS rates", PEERS) == [PEERS[0], HEADLINE, "Apple unveils a phone"]
 
 
-def test_grounding_is_the_share_of_other_headlines_that_a_line_fits_less_well_ties_half() -> None:
+def test_grounding_is_the_share_of_less_similar_headlines_with_ties_half() -> None:
     found = groundings(Directions(), HEADLINE, ["WSM: shares rise", "US yield: falls", "of nothing", ""], PEERS)
     # The second is nearer to oil (.2) and the Fed (.9) than to its own headline (.1), and ties with Apple.
     assert found == [1.0, 0.5 / 3, 0.5, 0.0]
 
 
-def test_a_headline_restated_fits_its_own_best() -> None:
+def test_restated_headline_has_full_grounding() -> None:
     assert groundings(Directions(), HEADLINE, [HEADLINE], PEERS) == [1.0]
 
 
-def test_without_another_headline_there_is_nothing_to_tell() -> None:
+def test_without_other_headlines_there_is_no_grounding() -> None:
     assert groundings(Directions(), HEADLINE, ["WSM: shares rise"], [HEADLINE, HEADLINE.upper()]) is None
     assert groundings(Directions(), HEADLINE, [""], PEERS) == [0.0]

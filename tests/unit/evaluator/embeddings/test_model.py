@@ -36,16 +36,16 @@ def test_changed_weights_are_refused(tmp_path: Path) -> None:
         verified(tmp_path, "00")
 
 
-def test_a_source_that_holds_no_model_is_named(tmp_path: Path) -> None:
+def test_source_without_a_model_is_named_in_the_error(tmp_path: Path) -> None:
     with pytest.raises(UnavailableError, match=f"MORROW_EMBEDDER: {tmp_path}"):
         MiniLm(str(tmp_path)).check()
 
 
-def test_a_cached_text_is_asked_for_once_and_keeps_its_place() -> None:
+def test_cached_text_is_embedded_once_and_keeps_its_place() -> None:
     inner = WordEmbedder()
     cached = Cached(inner)
     first = cached.embed(["weather", "profit", "weather"])
     second = cached.embed(["profit", "shares"])
-    assert inner.asked == ["profit", "weather", "shares"]
+    assert inner.texts == ["profit", "weather", "shares"]
     assert np.array_equal(first[1], second[0])
     assert np.array_equal(first[0], first[2])

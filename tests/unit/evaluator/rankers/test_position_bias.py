@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 from statistics import fmean
 
 from services.coordinator.reports.figures.position_bias import spearman
-from services.evaluator.context import Context, Tools
+from services.evaluator.dependencies import Dependencies
 from services.evaluator.rankers import make_ranker
 from services.evaluator.service import pool_of
-from tests.unit.evaluator.group_texts import LeaningEngine, WordEmbedder, group, job
+from tests.unit.evaluator.group_texts import LeaningEngine, WordEmbedder, group, inputs
 
 GROUPS = 100
 """Each is ranked in a random order and in the reverse of it, so that chance adds nothing to the mean."""
@@ -31,21 +31,21 @@ def made_groups(seed: int, size: int) -> list[list[str]]:
 
 def bias(ranks: Callable[[Sequence[str]], Sequence[float]], groups: Sequence[Sequence[str]]) -> float:
     """The mean of Spearman's correlation of rank and position."""
-    found = [spearman(ranks(texts), range(len(texts))) for texts in groups]
-    assert len(found) >= GROUPS
-    return fmean(rho for rho in found if rho is not None)
+    correlations = [spearman(ranks(texts), range(len(texts))) for texts in groups]
+    assert len(correlations) >= GROUPS
+    return fmean(rho for rho in correlations if rho is not None)
 
 
-def test_a_judge_that_leans_to_the_first_letter_favours_no_position() -> None:
+def test_judge_with_letter_bias_favours_no_position() -> None:
     engine = LeaningEngine(prior=3.0)
-    of = job(ranker="judge", judge_pairs=10)
-    ranker = make_ranker("judge", Context(Tools(WordEmbedder(), engine), of))
-    found = bias(lambda texts: ranker.rank(pool_of(group(*texts), of)).ranks, made_groups(seed=4, size=6))
-    assert abs(found) <= 0.05
+    of = inputs(ranker="judge", judge_pairs=10)
+    ranker = make_ranker("judge", Dependencies(WordEmbedder(), engine), of)
+    mean = bias(lambda texts: ranker.rank(pool_of(group(*texts), of)).ranks, made_groups(seed=4, size=6))
+    assert abs(mean) <= 0.05
     assert ranker.figures()["first_option"] > 0.85
 
 
-def test_the_measure_sees_a_judge_that_is_asked_in_one_order_only() -> None:
+def test_position_bias_shows_for_a_judge_asked_in_one_order_only() -> None:
     engine = LeaningEngine(prior=3.0)
 
     def lazy(texts: Sequence[str]) -> list[float]:

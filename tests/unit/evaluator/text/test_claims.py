@@ -28,7 +28,7 @@ PIECES = ["XLE", "rises", "falls", "2", "%", "2%", "above", "180", "by", "not", 
         ("ＮＶＤＡ rises ２％ by tomorrow", True, 0.02),
     ],
 )
-def test_a_change_of_a_share_is_read(claim: str, up: bool, share: float) -> None:
+def test_percentage_move_is_parsed(claim: str, up: bool, share: float) -> None:
     claimed = parse_claim(claim)
     assert claimed is not None
     assert (claimed.up, claimed.kind) == (up, "share")
@@ -48,7 +48,7 @@ def test_a_change_of_a_share_is_read(claim: str, up: bool, share: float) -> None
         ("Stock trades under 12", False, 12.0),
     ],
 )
-def test_a_level_to_be_passed_is_read(claim: str, up: bool, level: float) -> None:
+def test_price_level_is_parsed(claim: str, up: bool, level: float) -> None:
     claimed = parse_claim(claim)
     assert claimed is not None
     assert (claimed.up, claimed.kind, claimed.amount) == (up, "level", level)
@@ -81,11 +81,11 @@ def test_a_level_to_be_passed_is_read(claim: str, up: bool, level: float) -> Non
         "Sales rose 5% last year",
     ],
 )
-def test_anything_else_is_not_taken_for_one(claim: str) -> None:
+def test_any_other_claim_is_not_parsed(claim: str) -> None:
     assert parse_claim(claim) is None
 
 
-def test_what_stands_before_the_move_is_kept() -> None:
+def test_subject_is_the_text_before_the_move() -> None:
     claimed = parse_claim("The energy fund XLE falls 2%")
     assert claimed is not None
     assert claimed.subject == "The energy fund XLE"
@@ -113,17 +113,17 @@ def test_a_threshold_is_a_signed_fraction_of_the_start(claimed: Claimed, start: 
         Claimed(True, 0.0, "share", ""),
     ],
 )
-def test_what_is_so_from_the_start_is_no_claim(claimed: Claimed) -> None:
+def test_level_that_is_passed_already_has_no_threshold(claimed: Claimed) -> None:
     assert claimed.threshold(100.0) is None
 
 
 @unhurried
 @given(st.text(max_size=200) | st.lists(st.sampled_from(PIECES)).map(" ".join))
-def test_any_text_is_read_without_an_error(claim: str) -> None:
+def test_any_text_is_parsed_without_an_error(claim: str) -> None:
     claimed = parse_claim(claim)
     assert claimed is None or claimed.amount >= 0
 
 
-def test_a_hostile_claim_is_read_in_no_time() -> None:
+def test_hostile_claim_is_parsed_quickly() -> None:
     for claim in ("rises " * 1500, "1," * 4000, "falls by at least " * 500, "closes up 2% " * 700, "9" * 8000):
         assert parse_claim(claim[:8000]) is None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from services.evaluator.text.degeneration import echoes, restates, signs_of
+from services.evaluator.text.degeneration import degeneration_signs, echoes, restates
 from shared.forecast import TEMPLATE
 from tests.unit.evaluator.group_texts import HEADLINE, OWN
 
@@ -28,8 +28,8 @@ SPEC_TEMPLATE = "Domain=…; Proxy=…; Horizon=1d|1w|1m|1q; Prob=0–100%; Clai
         ("KHC drops... then recovers", []),
     ],
 )
-def test_an_empty_text_and_an_echoed_form_are_told_apart(text: str, signs: list[str]) -> None:
-    assert signs_of(text, "", HEADLINE, []) == signs
+def test_empty_text_and_echoed_form_have_different_signs(text: str, signs: list[str]) -> None:
+    assert degeneration_signs(text, "", HEADLINE, []) == signs
 
 
 @pytest.mark.parametrize(
@@ -49,22 +49,22 @@ def test_a_claim_of_the_headlines_words_restates_it(claim: str) -> None:
 @pytest.mark.parametrize(
     "claim", ["", "tomorrow", "Harbor Foods falls 5% by tomorrow", "KHC cuts its guidance in a week", "Rivals gain 2%"]
 )
-def test_a_claim_that_adds_more_than_a_fifth_does_not(claim: str) -> None:
+def test_claim_with_more_than_a_fifth_of_new_words_does_not_restate(claim: str) -> None:
     assert not restates(claim, HEADLINE)
 
 
-def test_a_text_said_before_is_a_duplicate_whatever_its_spaces() -> None:
-    assert signs_of(OWN, "KHC falls", HEADLINE, ["other", f" {OWN} "]) == ["duplicate"]
-    assert signs_of(OWN, "KHC falls", HEADLINE, ["other"]) == []
+def test_repeated_text_is_a_duplicate_whatever_its_spaces() -> None:
+    assert degeneration_signs(OWN, "KHC falls", HEADLINE, ["other", f" {OWN} "]) == ["duplicate"]
+    assert degeneration_signs(OWN, "KHC falls", HEADLINE, ["other"]) == []
 
 
-def test_a_text_that_says_nothing_is_no_duplicate_of_another() -> None:
-    assert signs_of("", "", HEADLINE, [""]) == ["empty"]
+def test_empty_text_is_no_duplicate() -> None:
+    assert degeneration_signs("", "", HEADLINE, [""]) == ["empty"]
 
 
 def test_signs_add_up() -> None:
     text = f"Claim={HEADLINE}; Risk=<risk>"
-    assert signs_of(text, HEADLINE, HEADLINE, [text]) == ["placeholder", "restated", "duplicate"]
+    assert degeneration_signs(text, HEADLINE, HEADLINE, [text]) == ["placeholder", "restated", "duplicate"]
 
 
 def test_a_bracketed_word_is_an_echo_and_a_comparison_is_not() -> None:

@@ -41,7 +41,7 @@ def test_a_forecast_does_not_leak(text: str) -> None:
     assert leaked_stems(text) == []
 
 
-def test_the_seed_list_is_used_for_old_figures_only() -> None:
+def test_legacy_leak_list_is_used_by_the_legacy_preset_only() -> None:
     assert (leak_list("default"), leak_list("legacy")) == (LEAK_LIST_VERSION, LEGACY_LEAK_LIST_VERSION)
     assert leaked_stems("Avoid bonds", LEGACY_LEAK_LIST_VERSION) == ["avoid"]
     assert leaked_stems("Keep it short. Final answer: buy", "legacy") == ["keep it/to", "answer:", "final answer"]

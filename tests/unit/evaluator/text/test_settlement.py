@@ -61,13 +61,13 @@ def test_brier_and_log_loss_are_right_by_hand(prob: float, happened: bool, score
     assert log_loss(prob, happened) == pytest.approx(loss, abs=1e-6)
 
 
-def test_a_level_is_held_against_the_closes() -> None:
+def test_level_is_compared_with_the_closes() -> None:
     settled = settle("XLE falls below 98 in a week")
     assert settled is not None
     assert (settled.threshold, settled.happened) == (-0.02, True)
 
 
-def test_a_change_of_just_what_was_claimed_counts_whatever_the_rounding() -> None:
+def test_change_equal_to_the_threshold_counts_whatever_the_rounding() -> None:
     prices = (closes("XLE", *[100.0] * 7, 101.5),)  # 101.5 / 100 − 1 is a little less than .015 in floating point
     settled = settle("XLE rises at least 1.5% in a week", prices=prices)
     assert settled is not None
@@ -101,7 +101,7 @@ def test_the_proxy_is_matched_by_symbol_or_alias_without_case(proxy: str) -> Non
         {"prices": (closes("XLE", 0, *[1.0] * 8),)},
     ],
 )
-def test_what_cannot_be_settled_has_no_settlement(changed: dict[str, str]) -> None:
+def test_claim_that_cannot_be_settled_has_no_settlement(changed: dict[str, str]) -> None:
     assert settle(**{"claim": "XLE falls 3% in a week"} | changed) is None  # type: ignore[arg-type]
 
 
@@ -109,8 +109,8 @@ def test_a_claim_that_names_its_proxy_among_others_is_settled() -> None:
     assert settle("XLE, ahead of GLD, falls 3%", prices=(XLE, closes("GLD", *[1.0] * 9))) is not None
 
 
-def test_a_series_that_ends_before_the_claim_matures_is_waited_for() -> None:
-    with pytest.raises(UnavailableError, match="price set us-etfs holds no close of XLE on or after 2025-08-25") as e:
+def test_series_that_ends_before_the_claim_matures_is_a_retryable_error() -> None:
+    with pytest.raises(UnavailableError, match="price set us-etfs has no close of XLE on or after 2025-08-25") as e:
         settle("XLE falls 3% in a week", prices=(closes("XLE", 100, 101),))
     assert e.value.retryable
 

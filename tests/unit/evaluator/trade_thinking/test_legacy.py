@@ -53,6 +53,6 @@ def test_all_parts_together_are_one() -> None:
     assert rubric.total == 1.0
 
 
-def test_it_does_not_know_copying_which_is_why_it_is_for_old_figures_only() -> None:
+def test_legacy_rubric_scores_copied_words() -> None:
     assert legacy_trade_thinking("Prob=60%; Risk=low").total == 0.1
     assert legacy_trade_thinking("Domain=headline; Prob=0-100%; Risk=<risk>").total == 0.3

@@ -37,7 +37,7 @@ def earned(text: str, prompt: str = "") -> set[str]:
      f"{FIRST_EXAMPLE}\n{SECOND_EXAMPLE}", "Risk=; Prob=", "Risk=Risk; Prob=100%", FIRST_EXAMPLE.casefold(),
      FIRST_EXAMPLE.replace(";", ","), FIRST_EXAMPLE.replace("; ", "\n"), SECOND_EXAMPLE.replace("=", " = ")],
 )  # fmt: skip
-def test_nothing_and_every_verbatim_copy_earn_nothing(text: str) -> None:
+def test_empty_text_and_verbatim_copies_score_zero(text: str) -> None:
     assert score(text) == 0.0
 
 
@@ -95,8 +95,8 @@ def test_each_part_has_its_words(text: str, parts: set[str]) -> None:
     ("text", "speaks"),
     [("Rationale≤18 words; Proxy=<metric|event>; Horizon=<1w|1m>", False), ("The KHC", True), ("12 of 40%", False)],
 )
-def test_a_text_speaks_when_a_word_of_letters_is_its_own(text: str, speaks: bool) -> None:
-    assert Evidence(text, Source.of("", HEADLINE)).speaks is speaks
+def test_text_has_own_words_if_a_word_of_letters_is_its_own(text: str, speaks: bool) -> None:
+    assert Evidence(text, Source.of("", HEADLINE)).has_own_words is speaks
 
 
 def test_a_common_word_of_an_example_can_be_earned_in_a_phrase_of_ones_own() -> None:
@@ -138,7 +138,7 @@ def test_words_are_compared_without_case_sign_and_ending() -> None:
         "fall", "1250", "fed", "loss", "rally", "gas"]  # fmt: skip
 
 
-def test_a_source_without_prompt_still_holds_headline_and_template() -> None:
+def test_source_without_prompt_still_has_headline_and_template() -> None:
     source = Source.of("", HEADLINE)
     assert "guidance" in source.headline
     assert "as" not in source.headline
@@ -184,6 +184,6 @@ def test_any_three_words_in_a_row_of_an_example_earn_nothing(
     assert score(separator.join(prose[start : start + length])) == 0.0
 
 
-def test_a_hostile_text_is_scored_in_no_time() -> None:
+def test_hostile_text_is_scored_quickly() -> None:
     for text in ("above " * 1300, "at 9 " * 1600, "AB " * 2600, "XLE above 91 " * 600, "~" * 8000, "a&" * 4000):
         assert score(text[:8000]) <= 1

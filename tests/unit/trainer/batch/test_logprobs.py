@@ -23,12 +23,13 @@ from transformers import (
     Qwen3ForCausalLM,
 )
 
-from services.trainer.batch.logprobs import answer_logps
-from services.trainer.batch.rules import BatchGroup, Row
-from services.trainer.batch.tensors import Pack, make_pack
+from services.trainer.batch.logprobs import answer_logprobs
+from services.trainer.batch.rules import BatchGroup
+from services.trainer.batch.tensors import PackedBatch, to_tensors
 from services.trainer.settings import LayoutName
 from shared.errors import InvalidInputError
-from tests.unit.trainer.toys import CPU
+from shared.wire import TrainGroup
+from tests.unit.trainer.toys import CPU, rollout
 
 LAYOUTS: tuple[LayoutName, ...] = ("packed", "plain")
 SMALL: dict[str, Any] = {
@@ -45,17 +46,20 @@ ONE: list[tuple[Sequence[int], Answers]] = [((6, 2, 9, 30, 4), ((5, 9, 3, 8), (7
 SEVERAL: list[tuple[Sequence[int], Answers]] = [*ONE, ((6,), ((3, 3, 3),)), ((8, 2, 5), ((4,), (9, 1, 9, 1, 9, 1)))]
 
 
-def pack_of(groups: Sequence[tuple[Sequence[int], Answers]], forced: Sequence[int] = (), heat: float = 0.7) -> Pack:
+def pack_of(
+    groups: Sequence[tuple[Sequence[int], Answers]], forced: Sequence[int] = (), heat: float = 0.7
+) -> PackedBatch:
     """Groups of prompt and answers as a pack; tokens at the forced places of every answer are not counted."""
 
-    def row(answer: Sequence[int]) -> Row:
-        counted = tuple(place not in forced for place in range(len(answer)))
-        return Row(0, tuple(answer), (-1.0,) * len(answer), counted, 0.0, 0.0)
+    items = []
+    for prompt, answers in groups:
+        rollouts = [rollout(0, answer, 0.0, forced, logprob=-1.0) for answer in answers]
+        group = TrainGroup(group_id=0, prompt_token_ids=list(prompt), temperature=heat, rollouts=rollouts)
+        items.append(BatchGroup(group, (0.0,) * len(rollouts)))
+    return to_tensors(items, 0, CPU)
 
-    return make_pack([BatchGroup(0, tuple(one), heat, tuple(map(row, rows))) for one, rows in groups], 0, CPU)
 
-
-def alone(model: Any, pack: Pack) -> tuple[Tensor, Tensor]:
+def alone(model: Any, pack: PackedBatch) -> tuple[Tensor, Tensor]:
     """Both results row by row, from full logits."""
     logps, entropies = torch.zeros(pack.mask.shape), torch.zeros(pack.mask.shape)
     prompts = [prompt for prompt, size in zip(pack.prompts, pack.sizes, strict=True) for _ in range(size)]
@@ -76,7 +80,7 @@ def test_a_layout_changes_no_log_probability_entropy_or_gradient(
 ) -> None:
     model = AutoModelForCausalLM.from_pretrained(tiny_base)
     pack = pack_of(groups, forced)
-    shared, entropies = answer_logps(model, pack, layout)
+    shared, entropies = answer_logprobs(model, pack, layout)
     expected, spread = alone(model, pack)
     torch.testing.assert_close(shared, expected, rtol=0, atol=1e-5)
     torch.testing.assert_close(entropies, spread.detach(), rtol=0, atol=1e-5)
@@ -92,17 +96,17 @@ def test_a_layout_changes_no_log_probability_entropy_or_gradient(
     ("kind", "config"),
     [(Qwen3ForCausalLM, Qwen3Config(**SMALL, head_dim=8)), (Qwen2ForCausalLM, Qwen2Config(**SMALL))],
 )
-def test_qwen_models_are_computed_as_well(kind: Any, config: Any, attention: str) -> None:
+def test_log_probabilities_of_qwen_models_match_plain_forward(kind: Any, config: Any, attention: str) -> None:
     torch.manual_seed(3)
     model = kind._from_config(config, attn_implementation=attention)
     pack = pack_of(SEVERAL)
-    torch.testing.assert_close(answer_logps(model, pack)[0], alone(model, pack)[0], rtol=0, atol=1e-5)
+    torch.testing.assert_close(answer_logprobs(model, pack)[0], alone(model, pack)[0], rtol=0, atol=1e-5)
 
 
 def test_in_bfloat16_the_layouts_agree_to_its_precision(tiny_base: Path) -> None:
     model = AutoModelForCausalLM.from_pretrained(tiny_base, dtype=torch.bfloat16)
     pack = pack_of(SEVERAL)
-    packed, plain = (answer_logps(model, pack, layout)[0] for layout in LAYOUTS)
+    packed, plain = (answer_logprobs(model, pack, layout)[0] for layout in LAYOUTS)
     torch.testing.assert_close(packed, plain, rtol=2e-2, atol=2e-2)
 
 
@@ -110,7 +114,7 @@ def test_in_bfloat16_the_gradients_of_the_layouts_agree_to_its_precision(tiny_ba
     gradients = []
     for layout in LAYOUTS:
         model = AutoModelForCausalLM.from_pretrained(tiny_base, dtype=torch.bfloat16)
-        logps, _ = answer_logps(model, pack_of(SEVERAL), layout)
+        logps, _ = answer_logprobs(model, pack_of(SEVERAL), layout)
         torch.autograd.backward([(logps.sum(1) * torch.linspace(-1, 1, len(logps))).sum()])
         gradients.append(torch.cat([one.grad.float().flatten() for one in model.parameters() if one.grad is not None]))
     packed, plain = gradients
@@ -123,7 +127,7 @@ def test_a_token_of_one_answer_has_no_influence_on_another_answer(tiny_base: Pat
     model = AutoModelForCausalLM.from_pretrained(tiny_base)
     pack, other = pack_of(SEVERAL), pack_of(SEVERAL)
     other.answers[0, :4] = torch.tensor([11, 12, 13, 14])
-    before, after = (answer_logps(model, one, layout)[0].detach() for one in (pack, other))
+    before, after = (answer_logprobs(model, one, layout)[0].detach() for one in (pack, other))
     assert torch.equal(before[1:], after[1:])
     assert (before[0, :4] != after[0, :4]).all()
 
@@ -132,7 +136,7 @@ def test_a_token_of_one_prompt_has_no_influence_on_another_group(tiny_base: Path
     model = AutoModelForCausalLM.from_pretrained(tiny_base)
     pack, other = pack_of(SEVERAL), pack_of(SEVERAL)
     other.prompts[0][1] = 17
-    before, after = (answer_logps(model, one)[0].detach() for one in (pack, other))
+    before, after = (answer_logprobs(model, one)[0].detach() for one in (pack, other))
     assert torch.equal(before[4:], after[4:])
     assert (before[:4] != after[:4])[pack.counted[:4]].all()
 
@@ -141,7 +145,7 @@ def test_a_later_token_has_no_influence_on_an_earlier_one(tiny_base: Path) -> No
     model = AutoModelForCausalLM.from_pretrained(tiny_base)
     pack, other = pack_of(ONE), pack_of(ONE)
     other.answers[0, 2] = 21
-    before, after = (answer_logps(model, one)[0].detach() for one in (pack, other))
+    before, after = (answer_logprobs(model, one)[0].detach() for one in (pack, other))
     assert torch.equal(before[0, :2], after[0, :2])
     assert (before[0, 2:] != after[0, 2:]).all()
 
@@ -149,7 +153,7 @@ def test_a_later_token_has_no_influence_on_an_earlier_one(tiny_base: Path) -> No
 def test_a_model_that_reshapes_its_logits_is_refused_by_name() -> None:
     model = LlamaForCausalLM(LlamaConfig(**SMALL, final_logit_softcapping=30.0))
     with pytest.raises(InvalidInputError, match="base_model: a llama model"):
-        answer_logps(model, pack_of(ONE))
+        answer_logprobs(model, pack_of(ONE))
 
 
 @pytest.mark.parametrize(
@@ -162,24 +166,24 @@ def test_a_model_that_reshapes_its_logits_is_refused_by_name() -> None:
         ),
         (
             LlamaForCausalLM._from_config(LlamaConfig(**SMALL), attn_implementation="flex_attention"),
-            "attention flex_attention takes no mask",
+            "attention flex_attention takes no custom mask",
         ),
     ],
 )
-def test_a_model_whose_attention_cannot_take_the_mask_is_refused_with_the_cure(model: Any, reason: str) -> None:
+def test_model_without_custom_attention_mask_is_refused_with_the_cure(model: Any, reason: str) -> None:
     with pytest.raises(InvalidInputError, match=f"base_model: {reason}.*MORROW_TRAINER_LAYOUT=plain"):
-        answer_logps(model, pack_of(ONE))
+        answer_logprobs(model, pack_of(ONE))
 
 
-def test_the_plain_layout_takes_a_model_that_the_packed_one_refuses() -> None:
+def test_plain_layout_supports_a_model_that_the_packed_one_refuses() -> None:
     torch.manual_seed(4)
     model = MistralForCausalLM(MistralConfig(**SMALL, sliding_window=4))
     pack = pack_of(SEVERAL)
-    torch.testing.assert_close(answer_logps(model, pack, "plain")[0], alone(model, pack)[0], rtol=0, atol=1e-5)
+    torch.testing.assert_close(answer_logprobs(model, pack, "plain")[0], alone(model, pack)[0], rtol=0, atol=1e-5)
 
 
-def test_a_model_with_learned_positions_is_computed_too() -> None:
+def test_log_probabilities_with_learned_positions_match_plain_forward() -> None:
     torch.manual_seed(5)
     model = GPT2LMHeadModel(GPT2Config(vocab_size=32, n_positions=32, n_embd=32, n_layer=2, n_head=4)).eval()
     pack = pack_of(SEVERAL)
-    torch.testing.assert_close(answer_logps(model, pack)[0], alone(model, pack)[0], rtol=0, atol=1e-5)
+    torch.testing.assert_close(answer_logprobs(model, pack)[0], alone(model, pack)[0], rtol=0, atol=1e-5)

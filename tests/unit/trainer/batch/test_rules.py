@@ -7,10 +7,11 @@ import math
 import pytest
 
 from services.trainer.batch.rules import deviation, split
+from services.trainer.batch.tensors import to_tensors
 from services.trainer.objectives.advantages import advantages, make_batch
 from shared.errors import InvalidInputError
 from shared.wire import TrainGroup, TrainRollout
-from tests.unit.trainer.toys import random_group, rollout
+from tests.unit.trainer.toys import CPU, random_group, rollout
 
 
 def group(rewards: list[float], *, tokens: tuple[int, ...] = (3, 4), forced: tuple[int, ...] = ()) -> TrainGroup:
@@ -25,7 +26,7 @@ def test_an_advantage_is_the_distance_from_the_mean_in_sample_standard_deviation
     assert advantages([0.0, 0.0, 0.0, 1.0]) == [-0.5, -0.5, -0.5, 1.5]
 
 
-def test_the_deviation_of_one_reward_is_nought() -> None:
+def test_deviation_of_one_reward_is_zero() -> None:
     assert deviation([0.3]) == 0.0
 
 
@@ -47,7 +48,7 @@ def test_groups_whose_rewards_are_equal_are_left_out_and_counted() -> None:
     assert len(batch.minibatches) == 1
 
 
-def test_a_group_without_a_token_that_can_learn_is_left_out() -> None:
+def test_group_without_a_counted_token_is_left_out() -> None:
     assert make_batch([group([0.0, 1.0], tokens=())], 1).dropped == 1
     assert make_batch([group([0.0, 1.0], forced=(0, 1))], 1).dropped == 1
 
@@ -55,9 +56,9 @@ def test_a_group_without_a_token_that_can_learn_is_left_out() -> None:
 def test_an_empty_answer_keeps_its_place_in_the_mean() -> None:
     empty = rollout(9, (), 0.0)
     mixed = group([1.0, 2.0]).model_copy(update={"rollouts": [empty, *group([1.0, 2.0]).rollouts]})
-    rows = make_batch([mixed], 1).minibatches[0][0].rows
-    assert [row.advantage for row in rows] == [-1.0, 0.0, 1.0]
-    assert [row.token_ids for row in rows] == [(), (3, 4), (3, 4)]
+    (item,) = make_batch([mixed], 1).minibatches[0]
+    assert item.advantages == (-1.0, 0.0, 1.0)
+    assert [one.token_ids for one in item.group.rollouts] == [[], [3, 4], [3, 4]]
 
 
 def test_an_empty_day_is_an_empty_batch() -> None:
@@ -67,8 +68,8 @@ def test_an_empty_day_is_an_empty_batch() -> None:
 
 def test_groups_and_rollouts_keep_their_order() -> None:
     groups = [random_group(number) for number in (3, 1, 2)]
-    flat = [row for part in make_batch(groups, 2).minibatches for one in part for row in one.rows]
-    assert [row.rollout_id for row in flat] == [one.rollout_id for each in groups for one in each.rollouts]
+    flat = [one for part in make_batch(groups, 2).minibatches for item in part for one in item.group.rollouts]
+    assert [one.rollout_id for one in flat] == [one.rollout_id for each in groups for one in each.rollouts]
 
 
 @pytest.mark.parametrize(
@@ -82,8 +83,8 @@ def test_minibatches_differ_by_one_group_at_most(items: int, parts: int, sizes: 
 
 
 def test_forced_tokens_do_not_count() -> None:
-    row = make_batch([group([0.0, 1.0], forced=(1,))], 1).minibatches[0][0].rows[0]
-    assert row.counted == (True, False)
+    pack = to_tensors(make_batch([group([0.0, 1.0], forced=(1,))], 1).minibatches[0], 0, CPU)
+    assert pack.counted.tolist() == [[True, False], [True, False]]
 
 
 @pytest.mark.parametrize(

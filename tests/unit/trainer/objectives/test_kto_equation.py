@@ -11,16 +11,16 @@ import torch
 from torch import Tensor
 
 from services.trainer.batch.rules import BatchGroup
-from services.trainer.objectives.kto import KTO, KtoTrainer, balance, mismatched
-from services.trainer.objectives.labels import WANTED, weighed
+from services.trainer.objectives.kto import KtoTrainer, balance, mismatched
+from services.trainer.objectives.labels import DESIRABLE, labelled
 from services.trainer.update.model import load_policy
 from shared.wire import TrainGroup
 from tests.unit.trainer.toys import (
     CPU,
     gradient,
     likelihood,
-    make_job,
     make_learner,
+    make_request,
     random_group,
     rollout,
     run_update,
@@ -44,11 +44,11 @@ GROUPS = [judged_group(1, 4, 4), judged_group(2, 3, 0), judged_group(3, 5, 1), j
 def log_pi(model: Any, group: BatchGroup) -> Tensor:
     """log π(y | x) of each of a group's lines, over tokens that were not forced, from full logits."""
     sums = []
-    for row in group.rows:
-        tokens, prompt = torch.tensor(row.token_ids), torch.tensor(group.prompt_token_ids)
+    for one in group.group.rollouts:
+        tokens, prompt = torch.tensor(one.token_ids), torch.tensor(group.group.prompt_token_ids)
         logits = model(torch.cat([prompt, tokens])[None]).logits[0, len(prompt) - 1 : -1]
         logps = torch.log_softmax(logits, -1).gather(1, tokens[:, None])[:, 0]
-        sums.append(logps[torch.tensor(row.counted)].sum())
+        sums.append(logps[~torch.tensor(one.forced)].sum())
     return torch.stack(sums)
 
 
@@ -63,8 +63,8 @@ def paper_loss(
     for group in groups:
         with torch.no_grad():
             known = log_pi(reference, group)
-        for ratio, row in zip(log_pi(model, group) - known, group.rows, strict=True):
-            sign, weight = (1, weights[0]) if row.advantage == WANTED else (-1, weights[1])
+        for ratio, label in zip(log_pi(model, group) - known, group.advantages, strict=True):
+            sign, weight = (1, weights[0]) if label == DESIRABLE else (-1, weights[1])
             losses.append(weight - weight * torch.sigmoid(BETA * sign * (ratio - anchor)))
     return torch.stack(losses).mean(), anchor
 
@@ -85,12 +85,12 @@ def moved(model: Any, amount: float) -> Any:
 def test_loss_and_gradient_are_those_of_the_paper_away_from_the_reference(
     tiny_base: Path, tmp_path: Path, pack_tokens: int, start: float, away: float, drifts: bool
 ) -> None:
-    job = make_job(train_task(GROUPS, objective="kto", minibatches=2), tiny_base, tmp_path)
-    job = job.model_copy(update={"pack_tokens": pack_tokens})
+    request = make_request(train_task(GROUPS, objective="kto", minibatches=2), tiny_base, tmp_path)
+    request = request.model_copy(update={"pack_tokens": pack_tokens})
     # the reference is an adapter of its own, as on any day but the first: not the base
-    model, reference = (moved(load_policy(job, CPU), start) for _ in range(2))
-    batch = KTO.batch(job.task)
-    trainer = KTO.trainer(make_learner(job, model), batch)
+    model, reference = (moved(load_policy(request, CPU), start) for _ in range(2))
+    batch = KtoTrainer.make_batch(request.task)
+    trainer = KtoTrainer.of(make_learner(request, model), batch)
     moved(model, away)
     parts = batch.minibatches
     others = mismatched([group for part in parts for group in part])[len(parts[0]) :]
@@ -107,58 +107,60 @@ def test_loss_and_gradient_are_those_of_the_paper_away_from_the_reference(
 
 
 def test_a_first_minibatch_is_its_own_reference(tiny_base: Path, tmp_path: Path) -> None:
-    job = make_job(train_task(GROUPS, objective="kto", minibatches=1), tiny_base, tmp_path)
-    model = moved(load_policy(job, CPU), 0.05)
-    batch = KTO.batch(job.task)
+    request = make_request(train_task(GROUPS, objective="kto", minibatches=1), tiny_base, tmp_path)
+    model = moved(load_policy(request, CPU), 0.05)
+    batch = KtoTrainer.make_batch(request.task)
     (part,) = batch.minibatches
     expected, anchor = paper_loss(model, model, part, mismatched(part), balance(batch))
-    trainer = KTO.trainer(make_learner(job, model), batch)
+    trainer = KtoTrainer.of(make_learner(request, model), batch)
     trainer.current_gradient_accumulation_steps = 1
     assert anchor == 0.0
     assert trainer.training_step(model, trainer.minibatches[0]).item() == pytest.approx(expected.item(), abs=1e-6)
 
 
 def test_the_rarer_kind_of_line_counts_as_much_as_the_other() -> None:
-    # wanted: 2 of 4, 0 of 3, 1 of 5 and 1 of 4 lines: 4 against 12
+    # desirable: 2 of 4, 0 of 3, 1 of 5 and 1 of 4 lines: 4 against 12
     assert [len(group.rollouts) for group in GROUPS] == [4, 3, 5, 4]
-    batch = weighed(GROUPS, 2)
+    batch = labelled(GROUPS, 2)
     assert balance(batch) == (12 / 4, 1.0)
-    assert balance(weighed([judged_group(2, 3, 0)], 1)) == (1.0, 1.0)
+    assert balance(labelled([judged_group(2, 3, 0)], 1)) == (1.0, 1.0)
 
 
-def test_lines_meet_the_prompt_of_the_group_after_theirs() -> None:
-    (part,) = weighed(GROUPS[:3], 1).minibatches
+def test_mismatched_lines_follow_the_prompt_of_the_next_group() -> None:
+    (part,) = labelled(GROUPS[:3], 1).minibatches
     others = mismatched(part)
-    assert [one.prompt_token_ids for one in others] == [one.prompt_token_ids for one in part]
-    assert [one.rows for one in others] == [part[2].rows, part[0].rows, part[1].rows]
+    assert [one.group.prompt_token_ids for one in others] == [one.group.prompt_token_ids for one in part]
+    before = [part[2], part[0], part[1]]
+    assert [one.group.rollouts for one in others] == [one.group.rollouts for one in before]
+    assert [one.advantages for one in others] == [one.advantages for one in before]
 
 
 def test_a_forced_token_passes_no_gradient(tiny_base: Path, tmp_path: Path) -> None:
-    found = []
+    steps = []
     for last in (6, 20):
         lines = [rollout(place, (4, 5 + place, last), 0.0, (2,)) for place in range(3)]
         group = random_group(1).model_copy(
             update={"rollouts": [lines[0], *(one.model_copy(update={"valid": False}) for one in lines[1:])]}
         )
-        job = make_job(train_task([group], objective="kto"), tiny_base, tmp_path / str(last))
-        trainer = KTO.trainer(make_learner(job), KTO.batch(job.task))
+        request = make_request(train_task([group], objective="kto"), tiny_base, tmp_path / str(last))
+        trainer = KtoTrainer.of(make_learner(request), KtoTrainer.make_batch(request.task))
         trainer.current_gradient_accumulation_steps = 1
         loss = trainer.training_step(trainer.model, trainer.minibatches[0])
-        found.append((loss.item(), gradient(trainer.model)))
-    assert found[0][0] == pytest.approx(found[1][0], rel=1e-6)
-    assert found[0][1].norm() > 0
-    torch.testing.assert_close(found[0][1], found[1][1], rtol=1e-6, atol=1e-9)
+        steps.append((loss.item(), gradient(trainer.model)))
+    assert steps[0][0] == pytest.approx(steps[1][0], rel=1e-6)
+    assert steps[0][1].norm() > 0
+    torch.testing.assert_close(steps[0][1], steps[1][1], rtol=1e-6, atol=1e-9)
 
 
-def test_the_reference_adapter_that_trl_makes_is_gone_and_ours_still_learns(tiny_base: Path, tmp_path: Path) -> None:
-    job = make_job(train_task(GROUPS, objective="kto"), tiny_base, tmp_path)
-    trainer = KTO.trainer(make_learner(job), KTO.batch(job.task))
+def test_trls_reference_adapter_is_deleted_and_the_trained_one_still_learns(tiny_base: Path, tmp_path: Path) -> None:
+    request = make_request(train_task(GROUPS, objective="kto"), tiny_base, tmp_path)
+    trainer = KtoTrainer.of(make_learner(request), KtoTrainer.make_batch(request.task))
     assert isinstance(trainer, KtoTrainer)
     assert list(trainer.model.peft_config) == ["default"]
     assert any(parameter.requires_grad for parameter in trainer.model.parameters())
 
 
-def test_wanted_lines_become_likelier_than_unwanted_ones(tiny_base: Path, tmp_path: Path) -> None:
+def test_desirable_lines_become_likelier_than_undesirable_ones(tiny_base: Path, tmp_path: Path) -> None:
     groups = []
     for number in (1, 2):
         lines = [rollout(10 * number + place, (5 + number, 9 + place, 11, 20 - place), 0.5) for place in range(4)]
@@ -176,9 +178,9 @@ def test_wanted_lines_become_likelier_than_unwanted_ones(tiny_base: Path, tmp_pa
     parent: Path | None = None
     margins = [margin(None)]
     for day in range(3):
-        job = make_job(train_task(groups, day=day, objective="kto"), tiny_base, tmp_path / str(day), parent)
-        run_update(job)
-        parent = job.staged
+        request = make_request(train_task(groups, day=day, objective="kto"), tiny_base, tmp_path / str(day), parent)
+        run_update(request)
+        parent = request.staged
         margins.append(margin(parent))
     assert margins == sorted(margins)
     assert margins[-1] > margins[0] + 0.5

@@ -16,7 +16,7 @@ from services.trainer.update.optimizer import ABOUT, TENSORS
 from services.trainer.update.update import STATS
 from shared.run_config import Objective
 from shared.wire import TrainGroup, TrainStats
-from tests.unit.trainer.toys import VOCABULARY, likelihood, make_job, random_group, run_update, train_task
+from tests.unit.trainer.toys import VOCABULARY, likelihood, make_request, random_group, run_update, train_task
 
 WEIGHTS = "adapter_model.safetensors"
 SAMPLERS = {"clip_share", "log_ratio_mean", "log_ratio_max", "importance_mean"}
@@ -40,14 +40,16 @@ GROUPS = [scored(1), scored(2), scored(3)]
 def day(base: Path, folder: Path, objective: str, *, parent: Path | None = None, **settings: Any) -> TrainStats:
     groups = settings.pop("groups", GROUPS)
     place = 1 if parent else 0
-    return run_update(make_job(train_task(groups, day=place, objective=objective, **settings), base, folder, parent))
+    return run_update(
+        make_request(train_task(groups, day=place, objective=objective, **settings), base, folder, parent)
+    )
 
 
 def about(folder: Path) -> dict[str, Any]:
     return dict(json.loads((folder / ABOUT).read_text("utf8")))
 
 
-def test_every_objective_of_the_configuration_can_be_learned_by() -> None:
+def test_every_configured_objective_is_registered() -> None:
     assert set(OBJECTIVES) == set(get_args(Objective))
 
 
@@ -75,7 +77,7 @@ def test_an_update_leaves_the_files_and_figures_of_its_objective(
 @pytest.mark.parametrize(
     ("objective", "lines", "used"), [("sft", "best", 3), ("sft", "valid", 6), ("kto", "best", 12), ("gspo", "best", 12)]
 )
-def test_the_rollouts_of_the_figures_are_those_that_the_objective_looked_at(
+def test_figures_count_the_rollouts_that_the_objective_considered(
     tiny_base: Path, tmp_path: Path, objective: str, lines: str, used: int
 ) -> None:
     assert day(tiny_base, tmp_path, objective, lines=lines, minibatches=1).rollouts == used
@@ -90,7 +92,7 @@ def test_equal_days_give_equal_bytes(tiny_base: Path, tmp_path: Path, objective:
 
 
 @pytest.mark.parametrize("objective", BASELINES)
-def test_full_weights_are_learned_too(tiny_base: Path, tmp_path: Path, objective: str) -> None:
+def test_full_weights_are_trained(tiny_base: Path, tmp_path: Path, objective: str) -> None:
     stats = day(tiny_base, tmp_path, objective, adapter="full", learning_rate=1e-3)
     key = "model.layers.0.mlp.up_proj.weight"
     base, after = (load_file(folder / "model.safetensors")[key] for folder in (tiny_base, tmp_path))
@@ -104,18 +106,16 @@ def test_a_day_without_a_valid_line_has_nothing_to_imitate(tiny_base: Path, tmp_
     assert not (tmp_path / TENSORS).exists()
 
 
-def test_a_supervised_update_passes_over_its_lines_as_often_as_told(tiny_base: Path, tmp_path: Path) -> None:
+def test_supervised_update_makes_the_tasks_number_of_epochs(tiny_base: Path, tmp_path: Path) -> None:
     stats = day(tiny_base, tmp_path, "sft", lines="valid", epochs=3)
     assert (stats.updates, stats.rollouts) == (6, 6)
     assert about(tmp_path)["steps"] == 6
 
 
 @pytest.mark.parametrize("objective", OBJECTIVES)
-def test_at_the_end_of_a_schedule_a_learning_rate_of_nought_changes_no_weight(
-    tiny_base: Path, tmp_path: Path, objective: str
-) -> None:
+def test_learning_rate_of_zero_changes_no_weight(tiny_base: Path, tmp_path: Path, objective: str) -> None:
     task = train_task(GROUPS, objective=objective).model_copy(update={"learning_rate": 0.0})
-    stats = run_update(make_job(task, tiny_base, tmp_path))
+    stats = run_update(make_request(task, tiny_base, tmp_path))
     assert (stats.learning_rate, stats.updates) == (0.0, 2)
     assert all(not tensor.any() for key, tensor in load_file(tmp_path / WEIGHTS).items() if "lora_B" in key)
 
@@ -123,7 +123,7 @@ def test_at_the_end_of_a_schedule_a_learning_rate_of_nought_changes_no_weight(
 @pytest.mark.parametrize("objective", OBJECTIVES)
 def test_the_learning_rate_is_the_days_and_not_the_runs(tiny_base: Path, tmp_path: Path, objective: str) -> None:
     task = train_task(GROUPS[:1], objective=objective, learning_rate=1e-2)
-    run_update(make_job(task.model_copy(update={"learning_rate": 1e-5}), tiny_base, tmp_path))
+    run_update(make_request(task.model_copy(update={"learning_rate": 1e-5}), tiny_base, tmp_path))
     moved = max(float(v.abs().max()) for key, v in load_file(tmp_path / WEIGHTS).items() if "lora_B" in key)
     # AdamW's first step has the size of the learning rate
     assert moved == pytest.approx(1e-5, rel=0.02)
@@ -157,26 +157,16 @@ def test_the_moments_of_the_same_objective_are_carried_on(tiny_base: Path, tmp_p
     assert about(tmp_path / "two")["steps"] == 4
 
 
-def test_the_moments_of_a_checkpoint_from_before_there_were_objectives_are_those_of_gspo(
-    tiny_base: Path, tmp_path: Path
-) -> None:
-    day(tiny_base, tmp_path / "one", "gspo")
-    old = {key: value for key, value in about(tmp_path / "one").items() if key != "objective"}
-    (tmp_path / "one" / ABOUT).write_text(json.dumps(old), "utf8")
-    day(tiny_base, tmp_path / "two", "gspo", parent=tmp_path / "one")
-    assert about(tmp_path / "two")["steps"] == 4
-
-
-@pytest.mark.parametrize(("minibatches", "said"), [(1, []), (2, [1])])
+@pytest.mark.parametrize(("minibatches", "logged"), [(1, []), (2, [1])])
 @pytest.mark.parametrize("objective", ["gspo", "kto"])
-def test_later_minibatches_are_spoken_of_only_where_there_are_some(
+def test_scoring_of_later_minibatches_is_logged_only_if_there_are_any(
     tiny_base: Path,
     tmp_path: Path,
     caplog: pytest.LogCaptureFixture,
     objective: str,
     minibatches: int,
-    said: list[int],
+    logged: list[int],
 ) -> None:
     caplog.set_level(logging.INFO, "services.trainer")
     day(tiny_base, tmp_path, objective, minibatches=minibatches)
-    assert [record.args for record in caplog.records if "scored the rollouts" in record.msg] == [(n,) for n in said]
+    assert [record.args for record in caplog.records if "scored the rollouts" in record.msg] == [(n,) for n in logged]

@@ -10,10 +10,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from services.trainer.batch.rules import BatchGroup, Row
-from services.trainer.batch.tensors import make_pack
-from services.trainer.job import Job
-from services.trainer.objectives.sft import SFT, SftTrainer, line_loss
+from services.trainer.batch.rules import BatchGroup
+from services.trainer.batch.tensors import to_tensors
+from services.trainer.job import UpdateRequest
+from services.trainer.objectives.sft import SftTrainer, line_loss
 from services.trainer.update.model import load_policy
 from shared.wire import TrainGroup
 from tests.unit.trainer.toys import (
@@ -21,8 +21,8 @@ from tests.unit.trainer.toys import (
     VOCABULARY,
     gradient,
     likelihood,
-    make_job,
     make_learner,
+    make_request,
     random_group,
     rollout,
     run_update,
@@ -32,49 +32,46 @@ from tests.unit.trainer.toys import (
 GROUPS = [random_group(1, longest=9), random_group(2, size=3, prompt=3)]
 
 
-def trainer_of(job: Job, model: Any = None) -> SftTrainer:
-    trainer = SFT.trainer(make_learner(job, model), SFT.batch(job.task))
-    assert isinstance(trainer, SftTrainer)
+def trainer_of(request: UpdateRequest, model: Any = None) -> SftTrainer:
+    trainer = SftTrainer.of(make_learner(request, model), SftTrainer.make_batch(request.task))
     trainer.current_gradient_accumulation_steps = 1
     return trainer
 
 
-def sft_job(folder: Path, base: Path, groups: list[TrainGroup] = GROUPS, **settings: Any) -> Job:
-    given: dict[str, Any] = {"lines": "valid", "minibatches": 1} | settings
-    return make_job(train_task(groups, objective="sft", **given), base, folder)
+def sft_request(folder: Path, base: Path, groups: list[TrainGroup] = GROUPS, **settings: Any) -> UpdateRequest:
+    config: dict[str, Any] = {"lines": "valid", "minibatches": 1} | settings
+    return make_request(train_task(groups, objective="sft", **config), base, folder)
 
 
-def step(job: Job, model: Any = None) -> tuple[float, Tensor]:
+def step(request: UpdateRequest, model: Any = None) -> tuple[float, Tensor]:
     """Loss and gradient of the first step."""
-    trainer = trainer_of(job, model)
+    trainer = trainer_of(request, model)
     loss = trainer.training_step(trainer.model, trainer.minibatches[0])
     return float(loss), gradient(trainer.model)
 
 
 def test_each_line_counts_once_by_the_mean_of_its_counted_tokens() -> None:
     # (1 + 3) / 2 = 2 for the first, whose second token is not counted, and .5 for the other: 1.25
-    rows = (
-        Row(1, (3, 4, 5), (0.0,) * 3, (True, False, True), 0.0, 1.0),
-        Row(2, (6,), (0.0,), (True,), 0.0, 1.0),
-    )
-    pack = make_pack([BatchGroup(1, (2,), 1.0, rows)], 0, CPU)
+    lines = [rollout(1, (3, 4, 5), 0.0, (1,)), rollout(2, (6,), 0.0)]
+    group = TrainGroup(group_id=1, prompt_token_ids=[2], temperature=1.0, rollouts=lines)
+    pack = to_tensors([BatchGroup(group, (1.0, 1.0))], 0, CPU)
     logps = torch.tensor([[-1.0, -2.0, -3.0], [-0.5, 0.0, 0.0]])
     assert line_loss(logps, pack).item() == 1.25
 
 
-def test_a_model_that_knows_nothing_has_the_loss_of_an_even_guess(tiny_base: Path, tmp_path: Path) -> None:
-    job = sft_job(tmp_path, tiny_base, adapter="full")
-    model = load_policy(job, CPU)
+def test_loss_of_a_uniform_model_is_the_log_of_the_vocabulary(tiny_base: Path, tmp_path: Path) -> None:
+    request = sft_request(tmp_path, tiny_base, adapter="full")
+    model = load_policy(request, CPU)
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.zero_()
-    assert step(job, model)[0] == pytest.approx(math.log(VOCABULARY), rel=1e-6)
+    assert step(request, model)[0] == pytest.approx(math.log(VOCABULARY), rel=1e-6)
 
 
 @pytest.mark.parametrize("pack_tokens", [1, 10_000])
 def test_loss_and_gradient_are_those_of_plain_logits(tiny_base: Path, tmp_path: Path, pack_tokens: int) -> None:
-    job = sft_job(tmp_path, tiny_base, adapter="full").model_copy(update={"pack_tokens": pack_tokens})
-    model = load_policy(job, CPU)
+    request = sft_request(tmp_path, tiny_base, adapter="full").model_copy(update={"pack_tokens": pack_tokens})
+    model = load_policy(request, CPU)
     losses = []
     for group in GROUPS:
         prompt = torch.tensor(group.prompt_token_ids)
@@ -84,12 +81,12 @@ def test_loss_and_gradient_are_those_of_plain_logits(tiny_base: Path, tmp_path: 
     expected = torch.stack(losses).mean()
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
     theirs = torch.cat([one.flatten() for one in torch.autograd.grad(expected, trained)])
-    loss, ours = step(job, model)
+    loss, ours = step(request, model)
     assert loss == pytest.approx(expected.item(), abs=1e-5)
     assert (ours - theirs).norm() / theirs.norm() < 1e-4
 
 
-def test_the_best_lines_become_likelier_and_likelier(tiny_base: Path, tmp_path: Path) -> None:
+def test_best_lines_become_likelier_with_every_update(tiny_base: Path, tmp_path: Path) -> None:
     groups = [
         random_group(number).model_copy(
             update={
@@ -107,9 +104,9 @@ def test_the_best_lines_become_likelier_and_likelier(tiny_base: Path, tmp_path: 
     parent: Path | None = None
     losses, known = [], [likelihood(tiny_base, None, best)]
     for day in range(3):
-        job = make_job(train_task(groups, day=day, objective="sft"), tiny_base, tmp_path / str(day), parent)
-        stats = run_update(job)
-        parent = job.staged
+        request = make_request(train_task(groups, day=day, objective="sft"), tiny_base, tmp_path / str(day), parent)
+        stats = run_update(request)
+        parent = request.staged
         losses.append(stats.loss)
         known.append(likelihood(tiny_base, parent, best))
     assert known == sorted(known)

@@ -9,15 +9,16 @@ from typing import Any
 import pytest
 import torch
 
-from services.trainer.job import Job
+from services.trainer.batch.tensors import computed
+from services.trainer.job import UpdateRequest
 from services.trainer.objectives.advantages import make_batch
-from services.trainer.objectives.gspo import rollouts
+from services.trainer.objectives.gspo import loss_inputs
 from services.trainer.update.model import load_policy
 from shared.wire import TrainGroup, TrainRollout, TrainTask
 from tests.unit.trainer.toys import (
     CPU,
     VOCABULARY,
-    make_job,
+    make_request,
     make_trainer,
     random_group,
     run_update,
@@ -37,21 +38,21 @@ def stored_group() -> TrainGroup:
 
 def test_a_stored_reward_reaches_the_loss_to_the_bit(tiny_base: Path, tmp_path: Path) -> None:
     task = TrainTask.model_validate_json(train_task([stored_group()]).model_dump_json())
-    job = Job.model_validate_json(make_job(task, tiny_base, tmp_path).model_dump_json())
-    (group,) = make_batch(job.task.groups, 1).minibatches[0]
-    assert [row.reward for row in group.rows] == STORED
+    request = UpdateRequest.model_validate_json(make_request(task, tiny_base, tmp_path).model_dump_json())
+    (item,) = make_batch(request.task.groups, 1).minibatches[0]
+    assert [one.reward for one in item.group.rollouts] == STORED
 
     exact = [Fraction(reward) for reward in STORED]
     mean = sum(exact) / 4
     variance = sum((reward - mean) ** 2 for reward in exact) / 3
-    for row, reward in zip(group.rows, exact, strict=True):
-        assert row.advantage == pytest.approx(float(reward - mean) / float(variance) ** 0.5, rel=1e-15)
+    for advantage, reward in zip(item.advantages, exact, strict=True):
+        assert advantage == pytest.approx(float(reward - mean) / float(variance) ** 0.5, rel=1e-15)
 
-    (scored,) = scored_packs(load_policy(job, CPU), job.task.groups)
-    assert scored.pack.advantages.tolist() == torch.tensor([row.advantage for row in group.rows]).tolist()
-    trainer = make_trainer(job, [[scored]])
-    inputs = rollouts(scored)
-    assert torch.equal(inputs["advantages"], scored.weights * scored.pack.advantages)
+    (scored,) = scored_packs(load_policy(request, CPU), request.task.groups)
+    assert scored.advantages.tolist() == torch.tensor(item.advantages).tolist()
+    trainer = make_trainer(request, [[scored]])
+    inputs = loss_inputs(scored)
+    assert torch.equal(inputs["advantages"], computed(scored.weights) * scored.advantages)
     # before the first step s = 1 for every sequence, so the loss is minus the mean of w·A
     trainer.current_gradient_accumulation_steps = 1
     loss = trainer.training_step(trainer.model, trainer.minibatches[0], None)
@@ -59,9 +60,9 @@ def test_a_stored_reward_reaches_the_loss_to_the_bit(tiny_base: Path, tmp_path: 
 
 
 @torch.no_grad()
-def sampled_day(job: Job, groups: int, seed: int) -> list[TrainGroup]:
+def sampled_day(request: UpdateRequest, groups: int, seed: int) -> list[TrainGroup]:
     """Groups of 8 answers of 5 tokens, drawn at temperature 1 by plain torch; reward: the share of the target."""
-    model = load_policy(job, CPU)
+    model = load_policy(request, CPU)
     generator = torch.Generator().manual_seed(seed)
     day = []
     for number in range(groups):
@@ -95,7 +96,7 @@ def test_the_mean_reward_of_a_tiny_model_rises_over_updates(tiny_base: Path, tmp
     for day in range(13):
         folder = tmp_path / f"day{day}"
         settings: dict[str, Any] = {"rollouts": 8, "minibatches": 2, "learning_rate": 2e-2}
-        empty = make_job(train_task([], day=day, **settings), tiny_base, folder, parent)
+        empty = make_request(train_task([], day=day, **settings), tiny_base, folder, parent)
         groups = sampled_day(empty, 4, seed=day)
         stats = run_update(empty.model_copy(update={"task": train_task(groups, day=day, **settings)}))
         rewards.append(stats.mean_reward)

@@ -1,4 +1,4 @@
-"""What rankers and readers may need of a task, in one object."""
+"""The dependencies of a process that scores, and the inputs of one scoring task."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from shared.wire import PriceSeries
 
 
 @dataclass(frozen=True)
-class Tools:
-    """What a process has: made once, in the composition root. `engine` is what a judge asks, None without one."""
+class Dependencies:
+    """Built once per process, in the composition root. `engine` serves the judge's model, None without one."""
 
     embedder: Embedder
     engine: JudgeEngine | None = None
 
 
 @dataclass(frozen=True)
-class Job:
-    """What a task brings: its configuration (the seed among it), outcomes, bonus, closes and day.
+class ScoringInputs:
+    """Inputs of a task besides its groups: configuration (the seed among it), outcomes, bonus (≥ 0), closes and day.
 
-    `date` is the day that its forecasts were made, None where nothing is to be settled. `between` is called between
-    pieces of work and may raise to stop. `peers` are headlines of that day.
+    `date` is the day of the forecasts, None where nothing is to be settled. `between` is called between pieces of
+    work and may raise to stop. `peers` are headlines of that day.
     """
 
     config: RunConfig
@@ -35,11 +35,3 @@ class Job:
     date: dt.date | None = None
     between: Callable[[], None] = field(default=lambda: None)
     peers: Sequence[str] = ()
-
-
-@dataclass(frozen=True)
-class Context:
-    """What a ranker is made of: the process's tools and the task's job."""
-
-    tools: Tools
-    job: Job
