@@ -6,7 +6,7 @@ import datetime as dt
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal, TypeVar, cast
+from typing import Literal, TypeVar
 
 from shared.errors import ConflictError
 from shared.wire import StepKind
@@ -27,6 +27,8 @@ DayState = Literal[
 ]
 RunState = Literal["running", "waiting", "paused", "failing", "failed", "cancelled", "completed"]
 StepState = Literal["queued", "leased", "done", "failed", "cancelled"]
+RunKind = Literal["backfill", "import"]
+AttemptOutcome = Literal["running", "accepted", "failed", "expired", "cancelled"]
 
 _State = TypeVar("_State", bound=str)
 
@@ -59,7 +61,9 @@ STEP_MOVES: Mapping[StepState, frozenset[StepState]] = {
     "cancelled": frozenset(),
 }
 
-IN_PROGRESS: frozenset[DayState] = frozenset({"generating", "evaluating", "training"})
+STAGES: Mapping[StepKind, DayState] = {"generate": "generating", "evaluate": "evaluating", "train": "training"}
+"""The kinds of steps in the order in which a day runs them, each with the state of a day whose steps these are."""
+IN_PROGRESS: frozenset[DayState] = frozenset(STAGES.values())
 OPEN_DAYS: frozenset[DayState] = IN_PROGRESS | {"pending", "maturing"}
 FINISHED_DAYS: frozenset[DayState] = frozenset({"published", "scored", "skipped"})
 OPEN_STEPS: frozenset[StepState] = frozenset({"queued", "leased"})
@@ -68,21 +72,21 @@ GRANTING_RUNS: frozenset[RunState] = frozenset({"running", "waiting", "failing"}
 ENDED_RUNS: frozenset[RunState] = frozenset({"completed", "failed", "cancelled"})
 
 
-def checked_move(moves: Mapping[_State, frozenset[_State]], old: str, new: _State, what: str) -> _State:
+def checked_move(moves: Mapping[_State, frozenset[_State]], old: _State, new: _State, what: str) -> _State:
     """`new`, if the table lets it follow `old`; otherwise a ConflictError that says which states could follow."""
-    followers = moves[cast("_State", old)]
+    followers = moves[old]
     if new in followers:
         return new
     possible = ", ".join(sorted(followers)) or "nothing"
     raise ConflictError(f"{what} is {old} and cannot become {new}; what can follow is {possible}")
 
 
-def day_name(role: str, date: dt.date) -> str:
+def day_name(role: Role, date: dt.date) -> str:
     """A day as messages name it."""
     return {"chain": "day {}", "panel": "panel of {}", "warm_start": "warm start of {}"}[role].format(date)
 
 
-def step_name(kind: str, chunk: int, role: str, date: dt.date) -> str:
+def step_name(kind: StepKind, chunk: int, role: Role, date: dt.date) -> str:
     """A step as messages name it."""
     return f"{kind} {chunk} of {date if role == 'chain' else f'the {day_name(role, date)}'}"
 

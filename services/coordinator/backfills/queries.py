@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any
 
 from sqlalchemy import Integer, case, func, select
 from sqlalchemy.orm import Session, aliased
@@ -14,8 +14,7 @@ from services.coordinator.backfills.rules import Span, eta_seconds
 from services.coordinator.backfills.schemas import Progress, RunDayView, RunView
 from services.coordinator.checkpoints.aliases import SERVED
 from services.coordinator.models import Alias, Checkpoint, Corpus, Day, Run, Step
-from services.coordinator.states import GRANTING_RUNS, DayState, Role, RunState
-from shared.run_config import RunConfig
+from services.coordinator.states import GRANTING_RUNS, DayState, Role
 from shared.wire import BASE_POLICY
 
 Counts = dict[str, dict[str, int]]
@@ -42,16 +41,16 @@ def run_views(session: Session, runs: Sequence[Run]) -> list[RunView]:
             name=run.name,
             kind=run.kind,
             corpus=corpora.get(run.corpus_id or 0),
-            state=cast("RunState", run.state),
+            state=run.state,
             reason=run.reason,
-            config=RunConfig.model_validate(run.config),
+            config=run.config,
             config_hash=run.config_hash,
             created_at=run.created_at,
             finished_at=run.finished_at,
             warnings=run.warnings,
             days=days[run.id].states["chain"],
             panel_days=days[run.id].states["panel"],
-            warm_start=cast("DayState | None", next(iter(days[run.id].states["warm_start"]), None)),
+            warm_start=next(iter(days[run.id].states["warm_start"]), None),
             steps=steps.get(run.id, {}),
             progress=_progress(
                 run, days[run.id].steps, steps.get(run.id, {}), means.get(run.id, {}), recent.get(run.id, [])
@@ -86,7 +85,7 @@ def _generate_pieces(count: Any) -> Any:
 class _Days:
     """A run's days by role and state, and how many steps of each kind all that are not skipped will have cost."""
 
-    states: dict[str, dict[str, int]] = field(default_factory=lambda: defaultdict(dict))
+    states: dict[Role, dict[DayState, int]] = field(default_factory=lambda: defaultdict(dict))
     steps: Counter[str] = field(default_factory=Counter)
 
 
@@ -150,7 +149,7 @@ def _progress(
 ) -> Progress:
     done = {kind: counts.get("done", 0) for kind, counts in steps.items()}
     if run.kind == "backfill":
-        updates = planned["train warm_start"] + (planned["train chain"] if run.config["train"] else 0)
+        updates = planned["train warm_start"] + (planned["train chain"] if run.config.train else 0)
         total = {"generate": planned["generate"], "evaluate": planned["evaluate"], "train": updates}
     else:
         total = {kind: sum(counts.values()) for kind, counts in steps.items()}
@@ -183,10 +182,10 @@ def day_views_of(session: Session, run: Run, *where: Any, limit: int = 1) -> lis
 def _day_view(day: Day, checkpoint: str | None, policy: str | None, steps: Counts) -> RunDayView:
     by_base = day.policy_day_id is None and (day.position is not None or day.role == "panel")
     return RunDayView(
-        role=cast("Role", day.role),
+        role=day.role,
         date=day.date,
         outcome_date=day.outcome_date,
-        state=cast("DayState", day.state),
+        state=day.state,
         reason=day.reason,
         headlines=len(day.headline_ids),
         left_out=dict(Counter(day.left_out.values())),

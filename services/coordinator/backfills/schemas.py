@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import ConfigDict, Field
 
-from services.coordinator.states import DayState, Role, RunState
+from services.coordinator.states import DayState, Role, RunKind, RunState
 from shared.dates import AnyDate
 from shared.run_config import RunConfig
 from shared.wire import NAME_PATTERN, Message
@@ -76,7 +76,7 @@ class RunView(Message):
     """
 
     name: str
-    kind: str
+    kind: RunKind
     corpus: str | None
     state: RunState
     reason: str | None
@@ -85,8 +85,8 @@ class RunView(Message):
     created_at: dt.datetime
     finished_at: dt.datetime | None
     warnings: list[str]
-    days: dict[str, int]
-    panel_days: dict[str, int]
+    days: dict[DayState, int]
+    panel_days: dict[DayState, int]
     warm_start: DayState | None
     steps: dict[str, dict[str, int]]
     progress: Progress

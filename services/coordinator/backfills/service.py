@@ -44,7 +44,7 @@ def _insert_run(session: Session, request: BackfillRequest, corpus: Corpus, warn
     values = {
         "name": request.name,
         "corpus_id": corpus.id,
-        "config": request.config.model_dump(mode="json"),
+        "config": request.config,
         "config_hash": request.config.digest(),
         "state": "running",
         "warnings": warnings,

@@ -32,7 +32,7 @@ def import_run(session: Session, request: RunImport) -> RunImported:
     run = Run(
         name=request.name,
         kind="import",
-        config=config.model_dump(mode="json"),
+        config=config,
         config_hash=config.digest(),
         state="running",
         warnings=warnings,

@@ -15,6 +15,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from services.coordinator.models.base import Base, Json
+from shared.wire import Arm, Rung, Verdict
 
 
 class Group(Base):
@@ -48,8 +49,8 @@ class Rollout(Base):
     id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
     group_id: Mapped[int] = mapped_column(ForeignKey("groups.id", ondelete="CASCADE"))
     index: Mapped[int]
-    arm: Mapped[str]
-    rung: Mapped[str]
+    arm: Mapped[Arm]
+    rung: Mapped[Rung]
     attempts: Mapped[int]
     sampled_tokens: Mapped[int] = mapped_column(server_default="0")
     raw_text: Mapped[str]
@@ -77,7 +78,7 @@ class Evaluation(Base):
 
     rollout_id: Mapped[int] = mapped_column(ForeignKey("rollouts.id", ondelete="CASCADE"), primary_key=True)
     step_id: Mapped[int] = mapped_column(ForeignKey("steps.id", ondelete="CASCADE"), index=True)
-    verdict: Mapped[str]
+    verdict: Mapped[Verdict]
     valid: Mapped[bool]
     failed_slot: Mapped[str | None]
     failure: Mapped[str | None]

@@ -15,6 +15,8 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from services.coordinator.models.base import Base, Json
 from services.coordinator.models.corpora import Corpus
+from services.coordinator.states import DayState, Role, RunKind, RunState
+from shared.run_config import RunConfig
 
 
 class Run(Base):
@@ -24,11 +26,11 @@ class Run(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(unique=True)
-    kind: Mapped[str] = mapped_column(server_default="backfill")
+    kind: Mapped[RunKind] = mapped_column(server_default="backfill")
     corpus_id: Mapped[int | None] = mapped_column(ForeignKey("corpora.id"))
-    config: Mapped[Json]
+    config: Mapped[RunConfig]
     config_hash: Mapped[str]
-    state: Mapped[str]
+    state: Mapped[RunState]
     reason: Mapped[str | None]
     warnings: Mapped[list[str]] = mapped_column(server_default=sql("'[]'::jsonb"))
     created_at: Mapped[dt.datetime] = mapped_column(server_default=func.now())
@@ -54,7 +56,7 @@ class Day(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     run_id: Mapped[int] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"))
     date: Mapped[dt.date]
-    role: Mapped[str] = mapped_column(server_default="chain")
+    role: Mapped[Role] = mapped_column(server_default="chain")
     outcome_date: Mapped[dt.date | None]
     position: Mapped[int | None]
     policy_day_id: Mapped[int | None] = mapped_column(ForeignKey("days.id"))
@@ -66,7 +68,7 @@ class Day(Base):
     learning_rate: Mapped[float | None]
     decisions: Mapped[Json] = mapped_column(server_default=sql("'{}'::jsonb"))
     """Keys `profile`, `bonus`, `learning_rate`, `ab`: each with the value, the figures and the day they are of."""
-    state: Mapped[str]
+    state: Mapped[DayState]
     reason: Mapped[str | None]
     started_at: Mapped[dt.datetime | None]
     finished_at: Mapped[dt.datetime | None]

@@ -16,6 +16,8 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from services.coordinator.models.base import Base, Json
 from services.coordinator.models.runs import Day
+from services.coordinator.states import AttemptOutcome, StepState
+from shared.wire import StepKind
 
 
 class Step(Base):
@@ -30,10 +32,10 @@ class Step(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     day_id: Mapped[int] = mapped_column(ForeignKey("days.id", ondelete="CASCADE"), index=True)
-    kind: Mapped[str]
+    kind: Mapped[StepKind]
     chunk: Mapped[int]
     items: Mapped[list[int]]
-    state: Mapped[str]
+    state: Mapped[StepState]
     attempt: Mapped[int] = mapped_column(server_default="0")
     forgiven: Mapped[int] = mapped_column(server_default="0")
     """Attempts that a retry has written off: the cap counts those made since."""
@@ -61,7 +63,7 @@ class Attempt(Base):
     step_id: Mapped[int] = mapped_column(ForeignKey("steps.id", ondelete="CASCADE"), primary_key=True)
     attempt: Mapped[int] = mapped_column(primary_key=True)
     worker: Mapped[str]
-    outcome: Mapped[str]
+    outcome: Mapped[AttemptOutcome]
     error: Mapped[str | None]
     log: Mapped[str] = mapped_column(server_default="")
     started_at: Mapped[dt.datetime] = mapped_column(server_default=func.now())
@@ -75,5 +77,5 @@ class Outbox(Base):
 
     id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
     step_id: Mapped[int] = mapped_column(ForeignKey("steps.id", ondelete="CASCADE"), index=True)
-    kind: Mapped[str]
+    kind: Mapped[StepKind]
     created_at: Mapped[dt.datetime] = mapped_column(server_default=func.now())

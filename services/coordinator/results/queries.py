@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any
 
 from sqlalchemy import case, select
 from sqlalchemy.orm import Session
@@ -19,9 +19,9 @@ from services.coordinator.results.schemas import (
     StepDetail,
     StepView,
 )
-from services.coordinator.states import Role, StepState
+from services.coordinator.states import Role
 from shared.errors import NotFoundError
-from shared.wire import EvaluationRecord, Message, StepKind
+from shared.wire import EvaluationRecord, Message
 
 
 def fields_of(row: Any, message: type[Message]) -> dict[str, Any]:
@@ -29,10 +29,8 @@ def fields_of(row: Any, message: type[Message]) -> dict[str, Any]:
     return {name: getattr(row, name) for name in message.model_fields if hasattr(row, name)}
 
 
-def _step(step: Step, run: str, date: dt.date, role: str) -> dict[str, Any]:
-    kind, state = cast("StepKind", step.kind), cast("StepState", step.state)
-    own = {"run": run, "date": date, "role": cast("Role", role), "kind": kind, "state": state}
-    return fields_of(step, StepView) | own
+def _step(step: Step, run: str, date: dt.date, role: Role) -> dict[str, Any]:
+    return fields_of(step, StepView) | {"run": run, "date": date, "role": role}
 
 
 def steps(session: Session, run: Run, *where: Any, limit: int) -> list[StepView]:

@@ -6,10 +6,9 @@ import datetime as dt
 from collections import Counter, defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
-from sqlalchemy import ARRAY, ColumnElement, Float, Integer, and_, any_, false, func, literal, or_, select
-from sqlalchemy import cast as sql_cast
+from sqlalchemy import ARRAY, ColumnElement, Float, Integer, and_, any_, cast, false, func, literal, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
 from services.coordinator.models import Checkpoint, Day, Evaluation, Group, Rollout, Run, Step
@@ -81,8 +80,8 @@ def _step_counts(session: Session, run_id: int) -> dict[int, dict[StepKind, Coun
     )
     counts: dict[int, dict[StepKind, Counter[StepState]]] = defaultdict(dict)
     for day_id, kind, state, count in session.execute(query):
-        of_kind = counts[day_id].setdefault(cast("StepKind", kind), Counter())
-        of_kind[cast("StepState", state)] = count
+        of_kind = counts[day_id].setdefault(kind, Counter())
+        of_kind[state] = count
     return counts
 
 
@@ -142,7 +141,7 @@ class DayFigures:
 
 
 def _share(flag: InstrumentedAttribute[bool]) -> ColumnElement[float]:
-    return func.avg(sql_cast(sql_cast(flag, Integer), Float))
+    return func.avg(cast(cast(flag, Integer), Float))
 
 
 def figures_of(session: Session, day_ids: Sequence[int]) -> list[DayFigures]:

@@ -9,6 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from services.coordinator.models import Day, Event, Run, Step
+from services.coordinator.states import RunState
 from shared.errors import NotFoundError
 
 
@@ -49,7 +50,7 @@ def _locked(session: Session, run_id: int) -> Run:
     return session.scalars(query.execution_options(populate_existing=True)).one()
 
 
-def state_for_grant(session: Session, run_id: int) -> str:
+def state_for_grant(session: Session, run_id: int) -> RunState:
     """The run's state, held as it is until this transaction ends; many may hold it at once."""
     return session.scalars(select(Run.state).where(Run.id == run_id).with_for_update(read=True)).one()
 

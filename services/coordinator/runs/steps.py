@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from services.coordinator.database import storable
 from services.coordinator.models import Attempt, Day, Json, Outbox, Step
-from services.coordinator.states import OPEN_STEPS, STEP_MOVES, StepState, checked_move
+from services.coordinator.states import OPEN_STEPS, STEP_MOVES, AttemptOutcome, StepState, checked_move
 from shared.errors import NotFoundError
 from shared.wire import StepKind
 
@@ -35,7 +35,7 @@ def insert_steps(session: Session, rows: Sequence[Json]) -> None:
         announce(session, [(step_id, row["kind"]) for step_id, row in zip(ids, rows, strict=True)])
 
 
-def announce(session: Session, steps: Sequence[tuple[int, str]]) -> None:
+def announce(session: Session, steps: Sequence[tuple[int, StepKind]]) -> None:
     """Have the publisher send a message about each of these (step id, kind), once it is due."""
     if steps:
         session.execute(insert(Outbox), [{"step_id": step_id, "kind": kind} for step_id, kind in steps])
@@ -61,7 +61,7 @@ def attempt_of(session: Session, step: Step, fence: int) -> Attempt:
 
 
 def end_attempt(
-    session: Session, step: Step, outcome: str, now: dt.datetime, *, error: str | None = None, log: str = ""
+    session: Session, step: Step, outcome: AttemptOutcome, now: dt.datetime, *, error: str | None = None, log: str = ""
 ) -> None:
     """Write down how the step's current attempt ended."""
     attempt = attempt_of(session, step, step.attempt)

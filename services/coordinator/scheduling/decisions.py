@@ -8,7 +8,7 @@ those of all days before it.
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any, cast
+from typing import Any
 
 from sqlalchemy.orm import Session
 
@@ -17,7 +17,7 @@ from services.coordinator.runs.days import chain_until, figures_of, planned_plac
 from services.coordinator.scheduling.rules import schedules
 from services.coordinator.scheduling.rules.schedules import next_profile
 from services.coordinator.scheduling.rules.selection import b_arm
-from shared.run_config import ProfileName, RunConfig
+from shared.run_config import RunConfig
 
 Decided = tuple[float, dict[str, Any], dt.date | None]
 """A value, the figures that decided it, and the day they are of."""
@@ -52,7 +52,9 @@ def _profile(session: Session, day: Day) -> str:
     if policy is None or not known or known[0].raw_validity is None:
         _note(day, "profile", value="tight", policy="auto", figures={}, day=None)
         return "tight"
-    before, validity, leak = cast("ProfileName", policy.profile), known[0].raw_validity, known[0].leak or 0.0
+    # The column is plain text, since imported days bring profiles of their own; a run under `auto` has only these.
+    before = next(profile for profile in schedules.LADDER if profile == policy.profile)
+    validity, leak = known[0].raw_validity, known[0].leak or 0.0
     value = next_profile(before, validity, leak)
     figures = {"profile": before, "raw_validity": validity, "leak": leak}
     _note(day, "profile", value=value, policy="auto", figures=figures, day=policy.date.isoformat())

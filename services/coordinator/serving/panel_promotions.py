@@ -188,6 +188,6 @@ def other_side(session: Session, day: Day, served: Checkpoint | None) -> int | L
     for other, its_run in session.execute(same_corpus.order_by(Day.id)):
         if other.state in OPEN_DAYS and its_run.id == run.id:
             return "pending"
-        if other.state == "scored" and all(its_run.config.get(name) == run.config.get(name) for name in LIKE):
+        if other.state == "scored" and all(getattr(its_run.config, name) == getattr(run.config, name) for name in LIKE):
             return int(other.id)
     return None

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from services.coordinator.database import Sessions
 from services.coordinator.models import Outbox, Step
+from services.coordinator.states import StepState
 from shared.errors import UnavailableError
 from shared.wire import StepKind
 from shared.worker.celery import task_name
@@ -84,7 +85,7 @@ def publish_due(sessions: Sessions, send: Send, most: int = 100) -> int:
     return len(dealt)
 
 
-def _due(session: Session, most: int) -> Sequence[Row[int, int, str, str]]:
+def _due(session: Session, most: int) -> Sequence[Row[int, int, StepKind, StepState]]:
     query = (
         select(Outbox.id, Outbox.step_id, Outbox.kind, Step.state)
         .join(Step, Step.id == Outbox.step_id)

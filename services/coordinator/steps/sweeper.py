@@ -15,6 +15,7 @@ from services.coordinator.runs.steps import announce, locked_step
 from services.coordinator.states import GRANTING_RUNS
 from services.coordinator.steps.leases import give_up_attempt
 from services.coordinator.steps.outbox import Backlog
+from shared.wire import StepKind
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +50,7 @@ def resend_lost(sessions: Sessions, backlog: Backlog, resend_after: float, most:
     lost = _silent(resend_after)
     with sessions.begin() as session:
         kinds = session.scalars(lost.with_only_columns(Step.kind).distinct()).all()
-    empty = [kind for kind in kinds if backlog(kind) == 0]  # type: ignore[arg-type]
+    empty = [kind for kind in kinds if backlog(kind) == 0]
     if not empty:
         return 0
     with sessions.begin() as session:
@@ -61,7 +62,7 @@ def resend_lost(sessions: Sessions, backlog: Backlog, resend_after: float, most:
     return len(steps)
 
 
-def _silent(resend_after: float) -> Select[int, str]:
+def _silent(resend_after: float) -> Select[int, StepKind]:
     since = func.greatest(Step.next_attempt_at, func.coalesce(Step.sent_at, Step.next_attempt_at))
     announced = select(Outbox.id).where(Outbox.step_id == Step.id).exists()
     return (

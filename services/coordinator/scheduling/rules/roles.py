@@ -7,11 +7,12 @@ from collections.abc import Mapping, Sequence
 
 from services.coordinator.corpora.rules.headlines import DatedHeadline
 from services.coordinator.scheduling.rules.selection import drawn
+from services.coordinator.states import Role
 from shared.errors import InvalidInputError
 from shared.run_config import RunConfig
 
 
-def config_of(role: str, config: RunConfig) -> RunConfig:
+def config_of(role: Role, config: RunConfig) -> RunConfig:
     """The run's configuration as a day of a role works by it.
 
     On the panel all rollouts are free, so that what is measured is the model. A warm start wants valid lines and asks
