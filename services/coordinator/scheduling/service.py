@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import cast
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -21,15 +20,16 @@ from services.coordinator.scheduling.decisions import decide
 from services.coordinator.scheduling.rules.graph import Move, ready_moves, run_state
 from services.coordinator.scheduling.rules.maturity import needs_prices, waits_for
 from services.coordinator.scheduling.rules.selection import arm_chunks, chunks
-from services.coordinator.states import GRANTING_RUNS, DayView, RunState
+from services.coordinator.states import GRANTING_RUNS, STAGES, DayView
 from shared.run_config import RunConfig
+from shared.wire import StepKind
 
 
 def advance(session: Session, run: Run) -> None:
     """Begin and end whatever is ready, until nothing is. The caller holds the run's row."""
     if run.state in {"cancelled", "completed"}:
         return
-    config = RunConfig.model_validate(run.config)
+    config = run.config
     plan_outcomes(session, run, config)
     while True:
         session.flush()
@@ -39,7 +39,7 @@ def advance(session: Session, run: Run) -> None:
             break
         _make(session, run, config, moves)
     _tell_what_is_missing(session, views)
-    settle_run(session, run, run_state(views, cast("RunState", run.state)))
+    settle_run(session, run, run_state(views, run.state))
 
 
 def _views(session: Session, run: Run, config: RunConfig) -> list[DayView]:
@@ -79,18 +79,33 @@ def _make(session: Session, run: Run, config: RunConfig, moves: Sequence[Move]) 
                 break
             move_day(session, run, day, move.to, now, _waiting(move.reason))
             decide(session, config, day)
-            steps += _steps_to_begin(session, config, day)
+            steps += _steps_of_stage(session, config, day)
     insert_steps(session, steps)
 
 
-def _steps_to_begin(session: Session, config: RunConfig, day: Day) -> list[Json]:
-    if day.state == "generating":
-        b_arm = day.decisions.get("ab", {}).get("headlines", [])
-        return step_rows(day, "generate", arm_chunks(day.headline_ids, b_arm, config.generate_chunk))
-    if day.state == "evaluating":
-        groups = session.scalars(select(Group.id).where(Group.day_id == day.id).order_by(Group.position)).all()
-        return step_rows(day, "evaluate", chunks(groups, config.evaluate_chunk))
-    return step_rows(day, "train", [[]]) if day.state == "training" else []
+def _steps_of_stage(session: Session, config: RunConfig, day: Day) -> list[Json]:
+    """The steps of the state that the day has just come to; none if the state is no stage of work."""
+    kind = next((kind for kind, stage in STAGES.items() if stage == day.state), None)
+    return step_rows(day, kind, ITEMS[kind](session, config, day)) if kind else []
+
+
+def _headline_chunks(_: Session, config: RunConfig, day: Day) -> list[list[int]]:
+    b_arm = day.decisions.get("ab", {}).get("headlines", [])
+    return arm_chunks(day.headline_ids, b_arm, config.generate_chunk)
+
+
+def _group_chunks(session: Session, config: RunConfig, day: Day) -> list[list[int]]:
+    groups = session.scalars(select(Group.id).where(Group.day_id == day.id).order_by(Group.position)).all()
+    return chunks(groups, config.evaluate_chunk)
+
+
+ITEMS: Mapping[StepKind, Callable[[Session, RunConfig, Day], list[list[int]]]] = {
+    "generate": _headline_chunks,
+    "evaluate": _group_chunks,
+    # One update takes the whole day: its step lists no items.
+    "train": lambda *_: [[]],
+}
+"""By kind, the items of each step that a day is split into; rules/planning.step_counts foretells their number."""
 
 
 def look_for_outcomes(sessions: Sessions) -> int:

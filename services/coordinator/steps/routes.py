@@ -9,7 +9,7 @@ from services.coordinator.dependencies import Deps, DepsDep
 from services.coordinator.results.queries import step_detail
 from services.coordinator.results.schemas import StepDetail
 from services.coordinator.runs.steps import locked_step
-from services.coordinator.steps.leases import FailAnswer, claim, fail, renew, standing
+from services.coordinator.steps.leases import FailAnswer, claim, fail, lease_state, renew
 from services.coordinator.steps.results import accept
 from shared.wire import (
     ClaimAnswer,
@@ -59,8 +59,8 @@ def _verify(step_id: int, request: CompleteRequest, deps: Deps) -> None:
     if not isinstance(request.result, TrainResult):
         return
     with deps.sessions.begin() as session:
-        wanted = standing(session, locked_step(session, step_id), request.fence) == "held"
-    if wanted:
+        held = lease_state(session, locked_step(session, step_id), request.fence) == "held"
+    if held:
         verify_files(deps.store, request.result.checkpoint)
 
 

@@ -14,15 +14,12 @@ from services.coordinator.states import (
     FINISHED_DAYS,
     IN_PROGRESS,
     OPEN_STEPS,
+    STAGES,
     DayState,
     DayView,
     RunState,
 )
 from shared.run_config import RunConfig
-from shared.wire import StepKind
-
-KINDS: tuple[StepKind, ...] = ("generate", "evaluate", "train")
-_STAGE: dict[StepKind, DayState] = {"generate": "generating", "evaluate": "evaluating", "train": "training"}
 
 
 @dataclass(frozen=True)
@@ -107,4 +104,4 @@ def run_state(days: Sequence[DayView], now: RunState) -> RunState:
 
 def stage_of_failed(day: DayView) -> DayState:
     """The state a failed day takes up again: that of its first kind of step which is not done."""
-    return next(_STAGE[kind] for kind in KINDS if day.steps.get(kind) and not day.done(kind))
+    return next(stage for kind, stage in STAGES.items() if day.steps.get(kind) and not day.done(kind))

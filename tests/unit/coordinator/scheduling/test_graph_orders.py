@@ -14,11 +14,10 @@ from services.coordinator.corpora.rules.headlines import DayCount
 from services.coordinator.scheduling.rules.graph import Move, ready_moves, run_state
 from services.coordinator.scheduling.rules.planning import plan
 from services.coordinator.scheduling.rules.roles import scored_places
-from services.coordinator.states import DayView
+from services.coordinator.states import STAGES, DayView
 from shared.run_config import RunConfig
-from shared.wire import StepKind
 
-STAGES: dict[str, StepKind] = {"generating": "generate", "evaluating": "evaluate", "training": "train"}
+KINDS = {stage: kind for kind, stage in STAGES.items()}
 
 
 def date(number: int) -> dt.date:
@@ -56,7 +55,7 @@ class Simulation:
 
     def _make(self, move: Move) -> None:
         day = self.days[move.id]
-        kind = STAGES.get(move.to)
+        kind = KINDS.get(move.to)
         steps = dict(day.steps) | ({kind: Counter({"queued": 1})} if kind else {})
         self.days[move.id] = replace(day, state=move.to, steps=steps)
 
@@ -65,7 +64,7 @@ class Simulation:
 
     def end_one(self) -> None:
         day = self.random.choice(self.open())
-        kind = STAGES[day.state]
+        kind = KINDS[day.state]
         self.finished.append((day.id, kind))
         self.days[day.id] = replace(day, steps=dict(day.steps) | {kind: Counter({"done": 1})})
 
