@@ -1,4 +1,4 @@
-"""Plans a run from its request: says what it will do, or raises an error that names the field at fault."""
+"""Turns the request for a run into its plan: days, headlines, panel and warm start."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from services.coordinator.backfills.schemas import BackfillRequest, PlannedDayView, PlanView
-from services.coordinator.corpora.queries import dated_headlines, dates_of, day_counts, find_corpus
+from services.coordinator.corpora.queries import dated_headlines, dates_of, day_counts
 from services.coordinator.corpora.rules.headlines import DatedHeadline, DayCount
 from services.coordinator.models import Corpus, Headline, Run
 from services.coordinator.panels.queries import find_panel, held_out
@@ -23,7 +23,6 @@ from services.coordinator.scheduling.rules.planning import (
     PlannedDay,
     outcome_day,
     plan,
-    step_counts,
     usable,
 )
 from services.coordinator.scheduling.rules.roles import warm_start_ids
@@ -35,15 +34,17 @@ from shared.run_config import RunConfig
 Headlines = Mapping[dt.date, Sequence[DatedHeadline]]
 
 
-def plan_backfill(session: Session, request: BackfillRequest) -> tuple[Corpus, Planned, list[str]]:
-    """The corpus of a run, what the run will do, and what to warn of."""
+def plan_backfill(session: Session, request: BackfillRequest, corpus: Corpus) -> tuple[Planned, list[str]]:
+    """The plan of a run over a corpus, and the warnings about it.
+
+    Raises InvalidInputError that names the field at fault, ConflictError if the run's name is taken.
+    """
     config = request.config
     if config.ranker == "recorded":
         raise InvalidInputError("config.ranker: recorded is for imported runs; use semantic")
     format_named(config.format)
     if session.scalar(select(Run.id).where(Run.name == request.name)) is not None:
         raise name_taken(request.name)
-    corpus = find_corpus(session, request.corpus)
     counts, reach = day_counts(session, corpus.id), _reach(session, config)
     panel, kept_back = _panel(session, corpus, config)
     held = _held_out(session, kept_back, config)
@@ -56,7 +57,7 @@ def plan_backfill(session: Session, request: BackfillRequest) -> tuple[Corpus, P
         panel_outcome=_panel_outcome(session, counts, panel, config, reach) if panel else None,
         warm_start=_warm_start(session, corpus, days[0].date, config, kept_back),
     )
-    return corpus, planned, _warnings(config, planned, headlines)
+    return planned, _warnings(config, planned, headlines)
 
 
 def name_taken(name: str) -> ConflictError:
@@ -137,14 +138,12 @@ def _warnings(config: RunConfig, planned: Planned, headlines: Headlines) -> list
 def view_of_plan(request: BackfillRequest, planned: Planned, warnings: list[str]) -> PlanView:
     """What the run would do, for a dry run."""
     config, chain, panel_days = request.config, planned.chain, planned.panel_days(request.config)
-    counts = step_counts([day.headlines for day in chain], config, panel=[len(planned.panel)] * panel_days)
-    warm = step_counts([len(planned.warm_start)], config.model_copy(update={"train": True, "ab_share": 0.0}))
     rollouts = sum(day.headlines for day in chain) + len(planned.warm_start)
     return PlanView(
         config=config,
         config_hash=config.digest(),
         days=[_planned_day(day, planned) for day in planned.days],
-        steps={kind: count + warm[kind] for kind, count in counts.items()},
+        steps=dict(planned.steps(config)),
         rollouts=rollouts * config.rollouts + panel_days * len(planned.panel) * config.panel_rollouts,
         skipped=len(planned.days) - len(chain),
         panel_days=panel_days,

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Integer, case, func, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session, aliased
 
 from services.coordinator.backfills.rules import Span, eta_seconds
@@ -48,13 +47,11 @@ def run_views(session: Session, runs: Sequence[Run]) -> list[RunView]:
             created_at=run.created_at,
             finished_at=run.finished_at,
             warnings=run.warnings,
-            days=days[run.id].states["chain"],
-            panel_days=days[run.id].states["panel"],
-            warm_start=next(iter(days[run.id].states["warm_start"]), None),
+            days=days[run.id]["chain"],
+            panel_days=days[run.id]["panel"],
+            warm_start=next(iter(days[run.id]["warm_start"]), None),
             steps=steps.get(run.id, {}),
-            progress=_progress(
-                run, days[run.id].steps, steps.get(run.id, {}), means.get(run.id, {}), recent.get(run.id, [])
-            ),
+            progress=_progress(run, steps.get(run.id, {}), means.get(run.id, {}), recent.get(run.id, [])),
             served=served.get(run.id),
         )
         for run in runs
@@ -69,42 +66,13 @@ def _served() -> Any:
     )
 
 
-def _pieces(count: Any, setting: str) -> Any:
-    size = Run.config[setting].as_integer()
-    return func.sum((count + size - 1) // size).cast(Integer)
-
-
-def _generate_pieces(count: Any) -> Any:
-    """Steps never hold headlines of both arms, so that a day with two of them may cost one more."""
-    share = func.coalesce(Run.config["ab_share"].as_float(), 0.0)
-    b = case((Day.role == "chain", func.floor(count * share + 0.5).cast(Integer)), else_=0)
-    return _pieces(count - b, "generate_chunk") + _pieces(b, "generate_chunk")
-
-
-@dataclass
-class _Days:
-    """A run's days by role and state, and how many steps of each kind all that are not skipped will have cost."""
-
-    states: dict[Role, dict[DayState, int]] = field(default_factory=lambda: defaultdict(dict))
-    steps: Counter[str] = field(default_factory=Counter)
-
-
-def _days(session: Session, ids: Sequence[int]) -> dict[int, _Days]:
-    count = func.cardinality(Day.headline_ids)
-    query = (
-        select(Day.run_id, Day.role, Day.state, func.count())
-        .add_columns(_generate_pieces(count), _pieces(count, "evaluate_chunk"))
-        .join(Run, Run.id == Day.run_id)
-        .where(Day.run_id.in_(ids))
-        .group_by(Day.run_id, Day.role, Day.state)
-    )
-    found: dict[int, _Days] = defaultdict(_Days)
-    for run_id, role, state, days, generate, evaluate in session.execute(query):
-        found[run_id].states[role][state] = days
-        if state != "skipped":
-            train = days if role != "panel" else 0
-            found[run_id].steps.update({"generate": generate, "evaluate": evaluate, f"train {role}": train})
-    return found
+def _days(session: Session, ids: Sequence[int]) -> dict[int, dict[Role, dict[DayState, int]]]:
+    """The numbers of a run's days by role and state."""
+    query = select(Day.run_id, Day.role, Day.state, func.count()).where(Day.run_id.in_(ids))
+    counts: dict[int, dict[Role, dict[DayState, int]]] = defaultdict(lambda: defaultdict(dict))
+    for run_id, role, state, days in session.execute(query.group_by(Day.run_id, Day.role, Day.state)):
+        counts[run_id][role][state] = days
+    return counts
 
 
 def _steps(session: Session, ids: Sequence[int]) -> dict[int, Counts]:
@@ -144,15 +112,10 @@ def _costs(session: Session, ids: Sequence[int]) -> tuple[dict[int, dict[str, fl
     return means, recent
 
 
-def _progress(
-    run: Run, planned: Counter[str], steps: Counts, means: Mapping[str, float], recent: Sequence[Span]
-) -> Progress:
+def _progress(run: Run, steps: Counts, means: Mapping[str, float], recent: Sequence[Span]) -> Progress:
     done = {kind: counts.get("done", 0) for kind, counts in steps.items()}
-    if run.kind == "backfill":
-        updates = planned["train warm_start"] + (planned["train chain"] if run.config.train else 0)
-        total = {"generate": planned["generate"], "evaluate": planned["evaluate"], "train": updates}
-    else:
-        total = {kind: sum(counts.values()) for kind, counts in steps.items()}
+    created = {kind: sum(counts.values()) for kind, counts in steps.items()}
+    total: Mapping[str, int] = run.planned_steps if run.kind == "backfill" else created
     remaining = {kind: count - done.get(kind, 0) for kind, count in total.items()}
     all_done, everything = sum(done.values()), sum(total.values())
     return Progress(

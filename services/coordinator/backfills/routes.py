@@ -8,13 +8,11 @@ from fastapi import APIRouter, Header, Query, Response
 from fastapi.responses import JSONResponse, PlainTextResponse
 from sqlalchemy import select
 
-from services.coordinator.api.idempotency import once
 from services.coordinator.api.pagination import Cursor, Limit, Page, page_of
 from services.coordinator.api.params import DatePath, RoleQuery, RunName, id_after
-from services.coordinator.backfills.planner import plan_backfill, view_of_plan
 from services.coordinator.backfills.queries import day_views_of, run_view, run_views
 from services.coordinator.backfills.schemas import BackfillRequest, PlanView, RetryRequest, RunDayView, RunView
-from services.coordinator.backfills.service import cancel, create_backfill, pause, resume, retry
+from services.coordinator.backfills.service import cancel, pause, resume, retry, submit_backfill
 from services.coordinator.dependencies import DepsDep
 from services.coordinator.models import Day, Run
 from services.coordinator.results.queries import day_log
@@ -38,18 +36,11 @@ Key = Annotated[
     response_model=RunView,
     responses={200: {"model": PlanView, "description": "The plan, if `dry_run`."}},
 )
-def create_run(request: BackfillRequest, deps: DepsDep, dry_run: DryRun = False, key: Key = None) -> Response | RunView:
-    """Make a run and begin it; with `dry_run`, answer its plan."""
-    if dry_run:
-        with deps.sessions.begin() as session:
-            _, planned, warnings = plan_backfill(session, request)
-            plan = view_of_plan(request, planned, warnings)
-        return JSONResponse(plan.model_dump(mode="json"), 200)
-    if key is None:
-        with deps.sessions.begin() as session:
-            return run_view(session, create_backfill(session, request))
-    answer, replayed = once(deps.sessions, key, request, lambda s: run_view(s, create_backfill(s, request)))
-    return JSONResponse(answer, 201, headers={"Idempotency-Replayed": "true"} if replayed else None)
+def create_run(request: BackfillRequest, deps: DepsDep, dry_run: DryRun = False, key: Key = None) -> Response:
+    """Create a run and begin it; with `dry_run`, answer its plan."""
+    answer = submit_backfill(deps.sessions, request, key, dry_run=dry_run)
+    headers = {"Idempotency-Replayed": "true"} if answer.replayed else None
+    return JSONResponse(answer.body, 200 if dry_run else 201, headers=headers)
 
 
 @runs.get("")

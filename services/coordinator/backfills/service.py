@@ -1,40 +1,72 @@
-"""Make a run."""
+"""Create, pause, resume, cancel and retry runs."""
 
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import dataclass
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from services.coordinator.api.idempotency import once
 from services.coordinator.backfills.days import insert_days
-from services.coordinator.backfills.planner import name_taken, plan_backfill
+from services.coordinator.backfills.planner import name_taken, plan_backfill, view_of_plan
+from services.coordinator.backfills.queries import run_view
 from services.coordinator.backfills.schemas import BackfillRequest
-from services.coordinator.corpora.queries import find_corpus
-from services.coordinator.database import database_now
-from services.coordinator.models import Corpus, Day, Run
+from services.coordinator.corpora.queries import find_corpus, locked_corpus
+from services.coordinator.database import Sessions, database_now
+from services.coordinator.models import Corpus, Day, Json, Run
 from services.coordinator.runs.days import day_views, days_by_id, find_day
 from services.coordinator.runs.queries import locked_run, note
 from services.coordinator.runs.steps import announce, announce_due, cancel_open_steps, move_step, steps_of_day
 from services.coordinator.runs.transitions import move_day, move_run
+from services.coordinator.scheduling.chain import store_planned_steps
 from services.coordinator.scheduling.rules.graph import stage_of_failed
 from services.coordinator.scheduling.service import advance
 from services.coordinator.states import GRANTING_RUNS, OPEN_DAYS
 from shared.errors import ConflictError, InvalidInputError
 
 
+@dataclass(frozen=True)
+class Submitted:
+    """The answer to a request for a run, as JSON; `replayed`: it was stored under the key by an earlier request."""
+
+    body: Json
+    replayed: bool = False
+
+
+def submit_backfill(sessions: Sessions, request: BackfillRequest, key: str | None, *, dry_run: bool) -> Submitted:
+    """Create a run and begin it, once per idempotency key; a dry run answers its plan and stores nothing, not even a
+    key.
+
+    Raises NotFoundError without the corpus, InvalidInputError, ConflictError if the name is taken or the key in use.
+    """
+    if dry_run:
+        with sessions.begin() as session:
+            planned, warnings = plan_backfill(session, request, find_corpus(session, request.corpus))
+            return Submitted(view_of_plan(request, planned, warnings).model_dump(mode="json"))
+    if key is None:
+        with sessions.begin() as session:
+            return Submitted(run_view(session, create_backfill(session, request)).model_dump(mode="json"))
+    return Submitted(*once(sessions, key, request, lambda s: run_view(s, create_backfill(s, request))))
+
+
 def create_backfill(session: Session, request: BackfillRequest) -> Run:
-    """Store a run with its days and begin it. From now on its corpus takes only headlines of later days."""
-    find_corpus(session, request.corpus)
-    session.execute(select(Corpus.id).where(Corpus.name == request.corpus).with_for_update())
-    corpus, planned, warnings = plan_backfill(session, request)
+    """Store a run with its days and begin it. From now on its corpus takes only headlines of later days.
+
+    Raises NotFoundError, InvalidInputError, ConflictError.
+    """
+    # Locked until the run is stored: an import in between could add headlines to a day that is already planned.
+    corpus = locked_corpus(session, request.corpus)
+    planned, warnings = plan_backfill(session, request, corpus)
     if not planned.chain:
         first = planned.days[0]
         raise InvalidInputError(f"from, to: no day of the range can be run. {first.date}: {first.reason}")
     run = _insert_run(session, request, corpus, warnings)
     corpus.used_at = corpus.used_at or database_now(session)
     insert_days(session, run, request.config, planned)
+    store_planned_steps(session, run)
     note(session, run, "run.created", f"run {run.name} over {len(planned.days)} days of corpus {request.corpus}")
     advance(session, run)
     return run

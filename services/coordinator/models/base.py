@@ -15,6 +15,8 @@ from shared.run_config import RunConfig
 from shared.wire import Arm, Rung, StepKind, Verdict
 
 Json = dict[str, Any]
+StepCounts = dict[StepKind, int]
+"""Numbers of steps by kind."""
 _LITERALS: dict[Any, type[Text]] = dict.fromkeys(
     (RunKind, RunState, Role, DayState, StepKind, StepState, AttemptOutcome, Arm, Rung, Verdict), Text
 )
@@ -60,6 +62,7 @@ class Base(DeclarativeBase):
         RunConfig: RunConfigJson,
         dt.datetime: DateTime(timezone=True),
         Json: JSONB,
+        StepCounts: JSONB,
         list[int]: ARRAY(Integer),
         list[float]: ARRAY(Float),
         list[str]: JSONB,

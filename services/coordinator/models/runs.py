@@ -13,7 +13,7 @@ from sqlalchemy import (
 from sqlalchemy import text as sql
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from services.coordinator.models.base import Base, Json
+from services.coordinator.models.base import Base, Json, StepCounts
 from services.coordinator.models.corpora import Corpus
 from services.coordinator.states import DayState, Role, RunKind, RunState
 from shared.run_config import RunConfig
@@ -33,6 +33,8 @@ class Run(Base):
     state: Mapped[RunState]
     reason: Mapped[str | None]
     warnings: Mapped[list[str]] = mapped_column(server_default=sql("'[]'::jsonb"))
+    planned_steps: Mapped[StepCounts] = mapped_column(server_default=sql("'{}'::jsonb"))
+    """Steps by kind that the days which are not skipped will have cost; empty for an import, whose steps all exist."""
     created_at: Mapped[dt.datetime] = mapped_column(server_default=func.now())
     finished_at: Mapped[dt.datetime | None]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import func, insert, select, update
 from sqlalchemy.orm import Session
 
 from services.coordinator.corpora.queries import dated_headlines
@@ -12,7 +12,7 @@ from services.coordinator.models import Day, Headline, Run
 from services.coordinator.runs.days import checkpoint_of, pending_days
 from services.coordinator.runs.transitions import move_day
 from services.coordinator.scheduling.rules.maturity import due_in, settled_by
-from services.coordinator.scheduling.rules.planning import Link, policy_dates
+from services.coordinator.scheduling.rules.planning import Link, policy_dates, step_counts
 from services.coordinator.scheduling.rules.selection import choose
 from shared.run_config import RunConfig
 
@@ -25,8 +25,21 @@ def choose_headlines(session: Session, run: Run, config: RunConfig, day: Day) ->
     headlines = dated_headlines(session, run.corpus_id, day.date, day.date)
     held_out = {int(headline_id) for headline_id, reason in day.left_out.items() if reason == "panel"}
     choice = choose(headlines[day.date], config, policy.trained_until, held_out)
+    fewer = len(choice.ids) < len(day.headline_ids)
     day.headline_ids, day.left_out = choice.ids, dict(choice.left_out)
+    if fewer:
+        store_planned_steps(session, run)
     return bool(choice.ids)
+
+
+def store_planned_steps(session: Session, run: Run) -> None:
+    """Count the steps that the run's days will have cost, those that are skipped excepted, and keep the numbers.
+
+    To be called whenever a day is added, skipped, or loses headlines: progress reads these numbers and nothing else.
+    """
+    session.flush()
+    days = select(Day.role, func.cardinality(Day.headline_ids)).where(Day.run_id == run.id, Day.state != "skipped")
+    run.planned_steps = step_counts(((role, count) for role, count in session.execute(days)), run.config)
 
 
 def take_out(session: Session, run: Run, config: RunConfig, day: Day, now: dt.datetime) -> None:
@@ -45,6 +58,7 @@ def take_out(session: Session, run: Run, config: RunConfig, day: Day, now: dt.da
     relink(session, run, config)
     if config.panel and config.train:
         _score_the_last(session, run)
+    store_planned_steps(session, run)
 
 
 def relink(session: Session, run: Run, config: RunConfig) -> None:

@@ -96,6 +96,7 @@ def _create_runs() -> None:
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("reason", sa.Text()),
         sa.Column("warnings", postgresql.JSONB(), server_default=sa.text("'[]'::jsonb"), nullable=False),
+        sa.Column("planned_steps", postgresql.JSONB(), server_default=sa.text("'{}'::jsonb"), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.func.now(), nullable=False),
         sa.Column("finished_at", sa.DateTime(timezone=True)),
     )

@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from services.coordinator.corpora.rules.headlines import DayCount
 from services.coordinator.prices.rules import Span
 from services.coordinator.scheduling.rules.maturity import due, needs_prices, settled_by, waits_for
-from services.coordinator.scheduling.rules.roles import scored_places
+from services.coordinator.scheduling.rules.roles import config_of, scored_places
 from services.coordinator.scheduling.rules.selection import Choice, share_of
+from services.coordinator.states import Role
 from shared.errors import InvalidInputError
 from shared.run_config import RunConfig
 from shared.wire import StepKind
@@ -147,15 +148,24 @@ def _unsettled(date: dt.date, outcome: dt.date | None, config: RunConfig, spans:
     return f"its forecasts cannot be settled without {missing}, or set unsettled=wait" if missing else None
 
 
-def step_counts(headlines: Iterable[int], config: RunConfig, *, panel: Iterable[int] = ()) -> dict[StepKind, int]:
-    """Steps of each kind that days with these numbers of headlines will cost, those of the panel with them."""
-    counts, scored = [count for count in headlines if count], list(panel)
-    arms = [side for count in counts for b in [share_of(count, config.ab_share)] for side in (count - b, b)]
-    return {
-        "generate": sum(-(-count // config.generate_chunk) for count in [*arms, *scored]),
-        "evaluate": sum(-(-count // config.evaluate_chunk) for count in [*counts, *scored]),
-        "train": len(counts) if config.train else 0,
-    }
+def step_counts(days: Iterable[tuple[Role, int]], config: RunConfig) -> dict[StepKind, int]:
+    """Steps of each kind that days will cost, each given by its role and its number of headlines (>= 0).
+
+    A generate step never holds headlines of both arms, so that a day with two of them may cost one more.
+    """
+    counts: dict[StepKind, int] = {"generate": 0, "evaluate": 0, "train": 0}
+    for role, headlines in days:
+        own = config_of(role, config)
+        in_b = share_of(headlines, own.ab_share)
+        counts["generate"] += _chunk_count(headlines - in_b, own.generate_chunk)
+        counts["generate"] += _chunk_count(in_b, own.generate_chunk)
+        counts["evaluate"] += _chunk_count(headlines, own.evaluate_chunk)
+        counts["train"] += bool(headlines) and (role == "warm_start" or (role == "chain" and config.train))
+    return counts
+
+
+def _chunk_count(items: int, size: int) -> int:
+    return -(-items // size)
 
 
 ONE_DAY = dt.timedelta(days=1)
@@ -200,5 +210,11 @@ class Planned:
         return [chain[place].date for place in scored_places(len(chain), config.panel_every)] if config.train else []
 
     def panel_days(self, config: RunConfig) -> int:
-        """How many policies are scored on the panel: the base, the warm start, and checkpoints of the chain."""
+        """Number of policies that are scored on the panel: the base, the warm start, and checkpoints of the chain."""
         return 1 + bool(self.warm_start) + len(self.scored(config)) if self.panel else 0
+
+    def steps(self, config: RunConfig) -> dict[StepKind, int]:
+        """Steps of each kind that all days will cost."""
+        chain: list[tuple[Role, int]] = [("chain", day.headlines) for day in self.chain]
+        panel: list[tuple[Role, int]] = [("panel", len(self.panel))] * self.panel_days(config)
+        return step_counts([*chain, *panel, ("warm_start", len(self.warm_start))], config)

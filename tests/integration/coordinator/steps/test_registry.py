@@ -17,7 +17,7 @@ from tests.integration.coordinator.conftest import Sql
 
 @dataclass
 class Relabelled:
-    """A kind like generate, with another profile in its tasks, that stores nothing and may refuse."""
+    """A kind like generate, but with another profile in its tasks and figures of its own; it may refuse."""
 
     refuses: bool = False
     stored: list[int] = field(default_factory=list)
@@ -31,6 +31,7 @@ class Relabelled:
 
     def store_result(self, context: StepContext, result: GenerateResult) -> None:
         self.stored.append(context.step.id)
+        generate.store_result(context, result)
         context.record(result.seconds, {"groups": len(result.groups)})
 
 
@@ -44,7 +45,7 @@ def test_claim_and_result_use_the_entry_of_the_kind(
     assert task.profile == "loose"
     assert worker.post(task).json() == {"status": "accepted"}
     assert made_up.stored == [step_id]
-    assert sql("select count(*) from groups")[0][0] == 0
+    assert sql("select distinct profile from rollouts")[0][0] == "loose"
     assert sql("select figures from steps where id = :id", id=step_id)[0][0] == {"groups": 1}
 
 

@@ -108,7 +108,7 @@ def test_in_any_order_nothing_waits_that_the_graph_does_not_hold_back(days: int,
     run = Simulation(days, config, seed)
     run.settle()
     while run.open():
-        busy = sum(day.state in STAGES for day in run.days.values() if day.role == "chain")
+        busy = sum(day.state in KINDS for day in run.days.values() if day.role == "chain")
         held_back = [day for day in run.days.values() if run.could_move(day)]
         assert busy <= config.max_parallel_days
         full = busy == config.max_parallel_days

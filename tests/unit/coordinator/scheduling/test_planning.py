@@ -12,6 +12,7 @@ from services.coordinator.corpora.rules.headlines import DayCount
 from services.coordinator.prices.rules import Span
 from services.coordinator.scheduling.rules.planning import Link, PlannedDay, plan, policy_dates, step_counts
 from services.coordinator.scheduling.rules.selection import chunks
+from services.coordinator.states import Role
 from shared.errors import InvalidInputError
 from shared.run_config import RunConfig
 
@@ -121,13 +122,20 @@ def test_at_most_the_configured_number_of_headlines_is_used() -> None:
 
 def test_steps_are_counted_by_chunk() -> None:
     config = RunConfig(generate_chunk=4, evaluate_chunk=16)
-    assert step_counts([3, 0, 17], config) == {"generate": 1 + 5, "evaluate": 1 + 2, "train": 2}
-    assert step_counts([3], RunConfig(train=False))["train"] == 0
+    days: list[tuple[Role, int]] = [("chain", 3), ("chain", 0), ("chain", 17)]
+    assert step_counts(days, config) == {"generate": 1 + 5, "evaluate": 1 + 2, "train": 2}
+
+
+def test_only_a_warm_start_is_trained_in_a_run_without_training() -> None:
+    days: list[tuple[Role, int]] = [("chain", 3), ("panel", 3), ("warm_start", 3)]
+    assert step_counts(days, RunConfig(train=False))["train"] == 1
+    assert step_counts(days, RunConfig())["train"] == 2
 
 
 def test_the_arms_of_a_day_and_the_panel_cost_steps_of_their_own() -> None:
     config = RunConfig(generate_chunk=4, evaluate_chunk=16, ab_share=0.25)
-    assert step_counts([8], config, panel=[5, 5]) == {"generate": 2 + 1 + 2 + 2, "evaluate": 1 + 1 + 1, "train": 1}
+    days: list[tuple[Role, int]] = [("chain", 8), ("panel", 5), ("panel", 5)]
+    assert step_counts(days, config) == {"generate": 2 + 1 + 2 + 2, "evaluate": 1 + 1 + 1, "train": 1}
 
 
 def test_chunks_keep_the_order() -> None:
