@@ -1,4 +1,4 @@
-"""The states of days, runs and steps, and which may follow which. Pure: three tables and one question."""
+"""The states of runs, days and steps and the transitions between them. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from shared.errors import ConflictError
 from shared.wire import StepKind
 
 Role = Literal["chain", "panel", "warm_start"]
-"""What a day is for: to be learned from in turn, to score a checkpoint on the panel, to learn the form at first."""
+"""The purpose of a day: an update in turn (`chain`), scores on the panel, or the warm start before the chain."""
 DayState = Literal[
     "pending",
     "generating",
@@ -32,7 +32,7 @@ AttemptOutcome = Literal["running", "accepted", "failed", "expired", "cancelled"
 
 _State = TypeVar("_State", bound=str)
 
-DAY_MOVES: Mapping[DayState, frozenset[DayState]] = {
+DAY_TRANSITIONS: Mapping[DayState, frozenset[DayState]] = {
     "pending": frozenset({"generating", "skipped", "cancelled"}),
     "generating": frozenset({"maturing", "evaluating", "failed", "cancelled"}),
     "maturing": frozenset({"evaluating", "cancelled"}),
@@ -44,7 +44,7 @@ DAY_MOVES: Mapping[DayState, frozenset[DayState]] = {
     "cancelled": frozenset(),
     "skipped": frozenset(),
 }
-RUN_MOVES: Mapping[RunState, frozenset[RunState]] = {
+RUN_TRANSITIONS: Mapping[RunState, frozenset[RunState]] = {
     "running": frozenset({"waiting", "paused", "failing", "failed", "cancelled", "completed"}),
     "waiting": frozenset({"running", "paused", "cancelled"}),
     "paused": frozenset({"running", "cancelled", "completed"}),
@@ -53,7 +53,7 @@ RUN_MOVES: Mapping[RunState, frozenset[RunState]] = {
     "cancelled": frozenset(),
     "completed": frozenset(),
 }
-STEP_MOVES: Mapping[StepState, frozenset[StepState]] = {
+STEP_TRANSITIONS: Mapping[StepState, frozenset[StepState]] = {
     "queued": frozenset({"leased", "failed", "cancelled"}),
     "leased": frozenset({"queued", "done", "failed", "cancelled"}),
     "failed": frozenset({"queued"}),
@@ -68,35 +68,35 @@ OPEN_DAYS: frozenset[DayState] = IN_PROGRESS | {"pending", "maturing"}
 FINISHED_DAYS: frozenset[DayState] = frozenset({"published", "scored", "skipped"})
 OPEN_STEPS: frozenset[StepState] = frozenset({"queued", "leased"})
 GRANTING_RUNS: frozenset[RunState] = frozenset({"running", "waiting", "failing"})
-"""Run states under which steps are handed out and begun."""
+"""Run states in which steps are granted to workers and new ones are created."""
 ENDED_RUNS: frozenset[RunState] = frozenset({"completed", "failed", "cancelled"})
 
 
-def checked_move(moves: Mapping[_State, frozenset[_State]], old: _State, new: _State, what: str) -> _State:
-    """`new`, if the table lets it follow `old`; otherwise a ConflictError that says which states could follow."""
-    followers = moves[old]
+def checked_transition(table: Mapping[_State, frozenset[_State]], old: _State, new: _State, what: str) -> _State:
+    """`new`, if the table has it as a follower of `old`. Raises ConflictError with the states that may follow."""
+    followers = table[old]
     if new in followers:
         return new
     possible = ", ".join(sorted(followers)) or "nothing"
-    raise ConflictError(f"{what} is {old} and cannot become {new}; what can follow is {possible}")
+    raise ConflictError(f"{what} is {old} and cannot become {new}; it can become: {possible}")
 
 
 def day_name(role: Role, date: dt.date) -> str:
-    """A day as messages name it."""
+    """The name of a day in messages."""
     return {"chain": "day {}", "panel": "panel of {}", "warm_start": "warm start of {}"}[role].format(date)
 
 
 def step_name(kind: StepKind, chunk: int, role: Role, date: dt.date) -> str:
-    """A step as messages name it."""
+    """The name of a step in messages."""
     return f"{kind} {chunk} of {date if role == 'chain' else f'the {day_name(role, date)}'}"
 
 
 @dataclass(frozen=True)
 class DayView:
-    """A day as the graph sees it. `steps` holds, by kind, how many of its steps are in which state.
+    """The values of a day that its transitions depend on. `steps` counts its steps by kind and state.
 
-    `policy` is the id of the day whose checkpoint predicts it; `waits_for` says what its forecasts wait for to be
-    settled, None if they can be.
+    `policy` is the id of the day whose checkpoint predicts it, None for the base; `position` its place in the chain,
+    None outside of it. `waits_for` names the data that its forecasts lack to be settled, None if nothing is lacking.
     """
 
     id: int

@@ -1,4 +1,4 @@
-"""Runs and days as the routes show them, counted by the database."""
+"""Read models of runs and days: states, steps, progress."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, aliased
 
-from services.coordinator.backfills.rules import Span, eta_seconds
+from services.coordinator.backfills.rules import WorkPeriod, eta_seconds
 from services.coordinator.backfills.schemas import Progress, RunDayView, RunView
 from services.coordinator.checkpoints.aliases import SERVED
 from services.coordinator.models import Alias, Checkpoint, Corpus, Day, Run, Step
@@ -18,16 +18,16 @@ from shared.wire import BASE_POLICY
 
 Counts = dict[str, dict[str, int]]
 RECENT = 40
-"""Finished steps of a run that its speed is told from."""
+"""Newest finished steps of a run that its parallelism is estimated from."""
 
 
 def run_view(session: Session, run: Run) -> RunView:
-    """One run as the routes show it."""
+    """The view of one run."""
     return run_views(session, [run])[0]
 
 
 def run_views(session: Session, runs: Sequence[Run]) -> list[RunView]:
-    """Runs as the routes show them, with a fixed number of queries."""
+    """The views of runs, with a number of queries that does not depend on theirs."""
     session.flush()
     ids = [run.id for run in runs]
     corpora = dict(session.execute(select(Corpus.id, Corpus.name)).all())
@@ -77,16 +77,16 @@ def _days(session: Session, ids: Sequence[int]) -> dict[int, dict[Role, dict[Day
 
 def _steps(session: Session, ids: Sequence[int]) -> dict[int, Counts]:
     query = select(Day.run_id, Step.kind, Step.state, func.count()).join(Day, Day.id == Step.day_id)
-    found: dict[int, Counts] = defaultdict(lambda: defaultdict(dict))
+    counts: dict[int, Counts] = defaultdict(lambda: defaultdict(dict))
     for run_id, kind, state, count in session.execute(
         query.where(Day.run_id.in_(ids)).group_by(Day.run_id, Step.kind, Step.state)
     ):
-        found[run_id][kind][state] = count
-    return found
+        counts[run_id][kind][state] = count
+    return counts
 
 
-def _costs(session: Session, ids: Sequence[int]) -> tuple[dict[int, dict[str, float]], dict[int, list[Span]]]:
-    """Mean seconds of a done step by kind, and the newest done steps, of the runs that are under way."""
+def _costs(session: Session, ids: Sequence[int]) -> tuple[dict[int, dict[str, float]], dict[int, list[WorkPeriod]]]:
+    """Mean seconds of a done step by kind, and the newest done steps, of the runs in progress."""
     took = func.extract("epoch", Step.finished_at - Step.started_at)
     done = (
         select(
@@ -104,15 +104,15 @@ def _costs(session: Session, ids: Sequence[int]) -> tuple[dict[int, dict[str, fl
         .subquery()
     )
     means: dict[int, dict[str, float]] = defaultdict(dict)
-    recent: dict[int, list[Span]] = defaultdict(list)
+    recent: dict[int, list[WorkPeriod]] = defaultdict(list)
     for row in session.execute(select(done).where((done.c.place <= RECENT) | (done.c.first == 1))):
         means[row.run_id][row.kind] = float(row.mean)
         if row.place <= RECENT:
-            recent[row.run_id].append(Span(row.started_at, row.finished_at))
+            recent[row.run_id].append(WorkPeriod(row.started_at, row.finished_at))
     return means, recent
 
 
-def _progress(run: Run, steps: Counts, means: Mapping[str, float], recent: Sequence[Span]) -> Progress:
+def _progress(run: Run, steps: Counts, means: Mapping[str, float], recent: Sequence[WorkPeriod]) -> Progress:
     done = {kind: counts.get("done", 0) for kind, counts in steps.items()}
     created = {kind: sum(counts.values()) for kind, counts in steps.items()}
     total: Mapping[str, int] = run.planned_steps if run.kind == "backfill" else created
@@ -127,7 +127,7 @@ def _progress(run: Run, steps: Counts, means: Mapping[str, float], recent: Seque
 
 
 def day_views_of(session: Session, run: Run, *where: Any, limit: int = 1) -> list[RunDayView]:
-    """Days of a run in order, as the routes show them: the first `limit` that meet the conditions."""
+    """The views of a run's days in order of date: the first `limit` that meet the conditions."""
     policy, own = aliased(Checkpoint), aliased(Checkpoint)
     query = (
         select(Day, own.id, policy.id)
@@ -166,7 +166,7 @@ def _day_view(day: Day, checkpoint: str | None, policy: str | None, steps: Count
 
 def _steps_of_days(session: Session, ids: Sequence[int]) -> dict[int, Counts]:
     query = select(Step.day_id, Step.kind, Step.state, func.count()).where(Step.day_id.in_(ids))
-    found: dict[int, Counts] = defaultdict(lambda: defaultdict(dict))
+    counts: dict[int, Counts] = defaultdict(lambda: defaultdict(dict))
     for day_id, kind, state, count in session.execute(query.group_by(Step.day_id, Step.kind, Step.state)):
-        found[day_id][kind][state] = count
-    return found
+        counts[day_id][kind][state] = count
+    return counts

@@ -23,7 +23,7 @@ from shared.dates import parse_date
 router = APIRouter()
 runs = APIRouter(prefix="/v1/backfills", tags=["backfills"])
 days = APIRouter(prefix="/v1/backfills/{run}/days", tags=["days"])
-DryRun = Annotated[bool, Query(description="Only say what the run would do; nothing is stored.")]
+DryRun = Annotated[bool, Query(description="Answer the plan of the run; nothing is stored.")]
 Key = Annotated[
     str | None,
     Header(alias="Idempotency-Key", min_length=1, max_length=200, description="The same key and body make one run."),
@@ -63,28 +63,28 @@ def show_run(run: RunName, deps: DepsDep) -> RunView:
 
 @runs.post("/{run}/pause")
 def pause_run(run: RunName, deps: DepsDep) -> RunView:
-    """Hand out nothing more of this run; what is being worked on is finished."""
+    """Grant no more steps of this run; running ones finish."""
     with deps.sessions.begin() as session:
         return run_view(session, pause(session, run))
 
 
 @runs.post("/{run}/resume")
 def resume_run(run: RunName, deps: DepsDep) -> RunView:
-    """Go on with a paused run."""
+    """Resume a paused run."""
     with deps.sessions.begin() as session:
         return run_view(session, resume(session, run))
 
 
 @runs.post("/{run}/cancel")
 def cancel_run(run: RunName, deps: DepsDep) -> RunView:
-    """Cancel a run for good. Nothing of it starts afterwards; workers are told with their next renewal."""
+    """Cancel a run for good. No further step starts; workers stop at their next renewal."""
     with deps.sessions.begin() as session:
         return run_view(session, cancel(session, run))
 
 
 @runs.post("/{run}/retry")
 def retry_run(run: RunName, deps: DepsDep, request: RetryRequest | None = None) -> RunView:
-    """Try the failed days again, or the one of `date`: only what failed of them is done anew."""
+    """Retry the failed days, or the one of `date`: only their failed steps are repeated."""
     with deps.sessions.begin() as session:
         return run_view(session, retry(session, run, request.date if request else None))
 
@@ -93,7 +93,7 @@ def retry_run(run: RunName, deps: DepsDep, request: RetryRequest | None = None) 
 def list_days(
     run: RunName, deps: DepsDep, role: RoleQuery = "chain", limit: Limit = 100, cursor: Cursor = None
 ) -> Page[RunDayView]:
-    """The days of a run's chain in order, skipped ones with their reason; or its days of another role."""
+    """The chain days of a run in order, skipped ones with their reason; or its days of another role."""
     after = [Day.date > parse_date(cursor)] if cursor else []
     with deps.sessions.begin() as session:
         views = day_views_of(session, find_run(session, run), Day.role == role, *after, limit=limit + 1)
@@ -104,14 +104,14 @@ def list_days(
 def show_day(run: RunName, date: DatePath, deps: DepsDep, role: RoleQuery = "chain") -> RunDayView:
     """One day of a run."""
     with deps.sessions.begin() as session:
-        found = find_run(session, run)
-        day = find_day(session, found, date, role)
-        return day_views_of(session, found, Day.id == day.id)[0]
+        owner = find_run(session, run)
+        day = find_day(session, owner, date, role)
+        return day_views_of(session, owner, Day.id == day.id)[0]
 
 
 @days.get("/{date}/logs", response_class=PlainTextResponse)
 def show_logs(run: RunName, date: DatePath, deps: DepsDep, role: RoleQuery = "chain") -> str:
-    """What every attempt at the day's steps logged, in order, each behind a line that names it."""
+    """The logs of all attempts at the day's steps, in order, each after a line that names the attempt."""
     with deps.sessions.begin() as session:
         return day_log(session, find_day(session, find_run(session, run), date, role))
 

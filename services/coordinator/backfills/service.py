@@ -18,9 +18,9 @@ from services.coordinator.corpora.queries import find_corpus, locked_corpus
 from services.coordinator.database import Sessions, database_now
 from services.coordinator.models import Corpus, Day, Json, Run
 from services.coordinator.runs.days import day_views, days_by_id, find_day
-from services.coordinator.runs.queries import locked_run, note
-from services.coordinator.runs.steps import announce, announce_due, cancel_open_steps, move_step, steps_of_day
-from services.coordinator.runs.transitions import move_day, move_run
+from services.coordinator.runs.queries import locked_run, record_event
+from services.coordinator.runs.steps import announce, announce_queued, cancel_open_steps, steps_of_day, transition_step
+from services.coordinator.runs.transitions import transition_day, transition_run
 from services.coordinator.scheduling.chain import store_planned_steps
 from services.coordinator.scheduling.rules.graph import stage_of_failed
 from services.coordinator.scheduling.service import advance
@@ -67,7 +67,9 @@ def create_backfill(session: Session, request: BackfillRequest) -> Run:
     corpus.used_at = corpus.used_at or database_now(session)
     insert_days(session, run, request.config, planned)
     store_planned_steps(session, run)
-    note(session, run, "run.created", f"run {run.name} over {len(planned.days)} days of corpus {request.corpus}")
+    record_event(
+        session, run, "run.created", f"run {run.name} over {len(planned.days)} days of corpus {request.corpus}"
+    )
     advance(session, run)
     return run
 
@@ -88,19 +90,22 @@ def _insert_run(session: Session, request: BackfillRequest, corpus: Corpus, warn
 
 
 def pause(session: Session, name: str) -> Run:
-    """Grant nothing more; running steps finish. Pausing a paused run changes nothing."""
+    """Grant no more steps; running ones finish. Pausing a paused run changes nothing.
+
+    Raises NotFoundError, ConflictError if the run has ended.
+    """
     run = locked_run(session, name)
     if run.state != "paused":
-        move_run(session, run, "paused", f"run {name} is paused")
+        transition_run(session, run, "paused", f"run {name} is paused")
     return run
 
 
 def resume(session: Session, name: str) -> Run:
-    """Grant steps again. Resuming a running run changes nothing."""
+    """Grant steps again. Resuming a running run changes nothing. Raises NotFoundError, ConflictError."""
     run = locked_run(session, name)
     if run.state == "paused":
-        move_run(session, run, "running", f"run {name} goes on")
-        announce_due(session, run.id)
+        transition_run(session, run, "running", f"run {name} continues")
+        announce_queued(session, run.id)
         advance(session, run)
     elif run.state not in GRANTING_RUNS:
         raise ConflictError(f"run {name} is {run.state} and cannot be resumed; a failed run is retried")
@@ -108,11 +113,14 @@ def resume(session: Session, name: str) -> Run:
 
 
 def cancel(session: Session, name: str) -> Run:
-    """Cancel the run and every open day and step of it. Cancelling a cancelled run changes nothing."""
+    """Cancel a run with its open days and steps. Cancelling a cancelled run changes nothing.
+
+    Raises NotFoundError, ConflictError if the run is completed.
+    """
     run = locked_run(session, name)
     if run.state == "cancelled":
         return run
-    move_run(session, run, "cancelled", f"run {name} is cancelled")
+    transition_run(session, run, "cancelled", f"run {name} is cancelled")
     steps = cancel_open_steps(session, run.id)
     days = update(Day).where(Day.run_id == run.id, Day.state.in_(OPEN_DAYS))
     session.execute(days.values(state="cancelled", finished_at=func.now(), reason="the run was cancelled"))
@@ -121,7 +129,10 @@ def cancel(session: Session, name: str) -> Run:
 
 
 def retry(session: Session, name: str, date: dt.date | None) -> Run:
-    """Queue the failed steps of all failed days again, or of those of a date; their attempts are counted anew."""
+    """Queue the failed steps of all failed days again, or of those of a date; `max_attempts` counts anew.
+
+    Raises NotFoundError, ConflictError if the run has ended or no such day has failed.
+    """
     run = locked_run(session, name)
     if run.state in {"cancelled", "completed"}:
         raise ConflictError(f"run {name} is {run.state}; nothing of it can be retried")
@@ -134,9 +145,9 @@ def retry(session: Session, name: str, date: dt.date | None) -> Run:
     now = database_now(session)
     for day_id, day in sorted(days_by_id(session, views).items()):
         _queue_again(session, day, now)
-        move_day(session, run, day, stage_of_failed(views[day_id]), now)
+        transition_day(session, run, day, stage_of_failed(views[day_id]), now)
     if run.state in {"failing", "failed"}:
-        move_run(session, run, "running", f"run {name} is retried: {len(views)} days")
+        transition_run(session, run, "running", f"run {name} is retried: {len(views)} days")
     session.flush()
     advance(session, run)
     return run
@@ -145,7 +156,7 @@ def retry(session: Session, name: str, date: dt.date | None) -> Run:
 def _queue_again(session: Session, day: Day, now: dt.datetime) -> None:
     steps = steps_of_day(session, day.id, "failed")
     for step in steps:
-        move_step(step, "queued")
+        transition_step(step, "queued")
         step.forgiven, step.error, step.finished_at = step.attempt, None, None
         step.next_attempt_at = now
     announce(session, [(step.id, step.kind) for step in steps])

@@ -12,7 +12,7 @@ from services.coordinator.corpora.queries import corpus_views, day_counts, find_
 from services.coordinator.corpora.schemas import CorpusDay, CorpusImport, CorpusImported, CorpusView
 from services.coordinator.corpora.service import import_rows
 from services.coordinator.dependencies import DepsDep
-from services.coordinator.scheduling.service import mature
+from services.coordinator.scheduling.service import resume_waiting
 from shared.dates import parse_date
 
 router = APIRouter(prefix="/v1/corpora", tags=["corpora"])
@@ -54,5 +54,5 @@ def import_corpus(name: CorpusName, request: CorpusImport, deps: DepsDep) -> Cor
     with deps.sessions.begin() as session:
         imported = import_rows(session, name, request)
     with deps.sessions.begin() as session:
-        mature(session)
+        resume_waiting(session)
     return imported

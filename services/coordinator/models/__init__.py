@@ -1,4 +1,4 @@
-"""The tables. Only the coordinator sees them; the repository turns rows into the values that pure code works on."""
+"""The tables of the coordinator's database; no other service reads them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The base of all tables: how Python types become columns, and how constraints are named."""
+"""The base of all tables: column types of Python types, names of constraints."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ from shared.wire import Arm, Rung, Verdict
 
 
 class Group(Base):
-    """The rollouts of one headline, with the prompt that they were sampled from. `headline` is kept for imports."""
+    """The rollouts of one headline, with their prompt. `headline` is its text, since imports have no `headline_id`."""
 
     __tablename__ = "groups"
     __table_args__ = (UniqueConstraint("day_id", "position"),)
@@ -40,7 +40,7 @@ class Group(Base):
 class Rollout(Base):
     """One sampled forecast; the fields are those of shared.wire.RolloutRecord.
 
-    `recorded` holds what an imported file said of the rollout (rank, reward, immediate_reward, prediction_id, …).
+    `recorded` holds the fields of an imported file (rank, reward, immediate_reward, prediction_id, …).
     """
 
     __tablename__ = "rollouts"
@@ -72,7 +72,7 @@ class Rollout(Base):
 
 
 class Evaluation(Base):
-    """Everything scored about a rollout; the fields are those of shared.wire.EvaluationRecord."""
+    """All scores of a rollout; the fields are those of shared.wire.EvaluationRecord."""
 
     __tablename__ = "evaluations"
 

@@ -45,11 +45,10 @@ class Run(Base):
 class Day(Base):
     """One date of a run. `position` counts the days that are not skipped from 0 and is null for skipped ones.
 
-    `role` is `chain`; `panel`, for the scoring of a checkpoint on the panel under that checkpoint's date (the base's
+    `role` is `chain`; `panel`, for the scores of a checkpoint on the panel under that checkpoint's date (the base's
     under the day before the first); or `warm_start`. Only chain and warm-start days have a position, a warm start −1.
     `policy_day_id` is the day whose checkpoint predicts this one; null means the base model. `bonus` and
-    `learning_rate` are the day's own values once they are decided, `decisions` the stored figures that decided them
-    and the profile.
+    `learning_rate` are null until the day's schedules have set them.
     """
 
     __tablename__ = "days"

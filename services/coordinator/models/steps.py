@@ -1,4 +1,4 @@
-"""Steps, their attempts, and the messages that announce them."""
+"""Steps, their attempts, and the outbox of messages that announce them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,10 @@ from shared.wire import StepKind
 
 
 class Step(Base):
-    """A piece of a day's work. `attempt` is the fence. `items`: headline ids (generate) or group ids (evaluate)."""
+    """A unit of a day's work, done by one worker. `attempt` is the fence.
+
+    `items` are headline ids (generate) or group ids (evaluate), empty for train.
+    """
 
     __tablename__ = "steps"
     __table_args__ = (
@@ -38,19 +41,19 @@ class Step(Base):
     state: Mapped[StepState]
     attempt: Mapped[int] = mapped_column(server_default="0")
     forgiven: Mapped[int] = mapped_column(server_default="0")
-    """Attempts that a retry has written off: the cap counts those made since."""
+    """Attempts before the last retry by hand: `max_attempts` counts the later ones."""
     worker: Mapped[str | None]
     lease_until: Mapped[dt.datetime | None]
     next_attempt_at: Mapped[dt.datetime] = mapped_column(server_default=func.now())
     sent_at: Mapped[dt.datetime | None]
-    """When the broker last accepted a message about it."""
+    """When the broker last accepted a message about the step."""
     error: Mapped[str | None]
     created_at: Mapped[dt.datetime] = mapped_column(server_default=func.now())
     started_at: Mapped[dt.datetime | None]
     finished_at: Mapped[dt.datetime | None]
     seconds: Mapped[float | None]
     figures: Mapped[Json] = mapped_column(server_default=sql("'{}'::jsonb"))
-    """What the result said about itself: tokens, engine calls, ranker, leak list, training statistics."""
+    """Figures of the result: tokens, engine calls, ranker, leak list, training statistics."""
 
     day: Mapped[Day] = relationship(lazy="raise")
 
@@ -71,7 +74,7 @@ class Attempt(Base):
 
 
 class Outbox(Base):
-    """A message that a committed transaction wants sent. The publisher deletes it once the broker has it."""
+    """A message of a committed transaction to be sent. The publisher deletes it once the broker has accepted it."""
 
     __tablename__ = "outbox"
 

@@ -11,7 +11,7 @@ from services.coordinator.dependencies import DepsDep
 from services.coordinator.prices.queries import price_set_detail, price_set_views
 from services.coordinator.prices.schemas import PriceSetDetail, PriceSetView, PricesImport, PricesImported
 from services.coordinator.prices.service import import_prices
-from services.coordinator.scheduling.service import mature
+from services.coordinator.scheduling.service import resume_waiting
 from shared.wire import NAME_PATTERN
 
 router = APIRouter(prefix="/v1/prices", tags=["prices"])
@@ -43,5 +43,5 @@ def import_closes(name: SetName, request: PricesImport, deps: DepsDep) -> Prices
     with deps.sessions.begin() as session:
         imported = import_prices(session, name, request)
     with deps.sessions.begin() as session:
-        mature(session)
+        resume_waiting(session)
     return imported

@@ -17,7 +17,7 @@ from services.coordinator.checkpoints.queries import reference
 from services.coordinator.database import Sessions
 from services.coordinator.models import Checkpoint, Day, Evaluation, Group, Rollout, Run
 from services.coordinator.runs.days import checkpoint_of
-from services.coordinator.runs.queries import note
+from services.coordinator.runs.queries import record_event
 from services.coordinator.serving.promotions import promote_now
 from services.coordinator.serving.rules import Units, compared
 from services.coordinator.states import OPEN_DAYS
@@ -135,7 +135,7 @@ def _carry_out(session: Session, day_id: int, verdict: Verdict) -> bool:
     else:
         run = session.get_one(Run, day.run_id)
         message = f"checkpoint {verdict.ref.id} is not promoted: {verdict.reason}"
-        note(
+        record_event(
             session, run, "checkpoint.held_back", message, day.date, checkpoint=verdict.ref.id, against=verdict.against
         )
     return True

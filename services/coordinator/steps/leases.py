@@ -13,8 +13,8 @@ from sqlalchemy.orm import Session
 from services.coordinator.backoff import Backoff
 from services.coordinator.database import database_now, storable
 from services.coordinator.models import Attempt, Day, Run, Step
-from services.coordinator.runs.queries import locked_run_of_step, note, run_id_of_step, state_for_grant
-from services.coordinator.runs.steps import announce, attempt_of, end_attempt, locked_step, move_step
+from services.coordinator.runs.queries import locked_run_of_step, record_event, run_id_of_step, share_locked_state
+from services.coordinator.runs.steps import announce, attempt_of, end_attempt, locked_step, transition_step
 from services.coordinator.scheduling.service import advance
 from services.coordinator.states import GRANTING_RUNS, RunState, step_name
 from services.coordinator.steps.kinds.base import StepContext
@@ -33,13 +33,13 @@ class FailAnswer(Message):
 
 def claim(session: Session, step_id: int, worker: str, lease_seconds: float) -> ClaimAnswer:
     """Grant the step to a worker under a new fence, or refuse it with the reason. Raises NotFoundError."""
-    run_state = state_for_grant(session, run_id_of_step(session, step_id))
+    run_state = share_locked_state(session, run_id_of_step(session, step_id))
     step = locked_step(session, step_id)
     now = database_now(session)
     if refusal := _refusal(step, run_state, now):
         status, reason = refusal
         return ClaimAnswer(status=status, reason=reason)
-    move_step(step, "leased")
+    transition_step(step, "leased")
     step.attempt += 1
     step.worker, step.error, step.sent_at = worker, None, None
     step.started_at, step.lease_until = now, now + dt.timedelta(seconds=lease_seconds)
@@ -52,7 +52,7 @@ def claim(session: Session, step_id: int, worker: str, lease_seconds: float) -> 
 
 def _refusal(step: Step, run_state: RunState, now: dt.datetime) -> tuple[Refused, str] | None:
     if step.state == "leased":
-        return "leased", f"{step.worker} holds it until {step.lease_until}"
+        return "leased", f"leased by {step.worker} until {step.lease_until}"
     if step.state == "done":
         return "done", "its result is stored"
     if step.state in {"cancelled", "failed"}:
@@ -88,7 +88,7 @@ def lease_state(session: Session, step: Step, fence: int) -> LeaseState:
 def extend_lease(session: Session, step: Step, seconds: float) -> None:
     """Let the lease end `seconds` from now; an expired one is taken back from the queue."""
     if step.state == "queued":
-        move_step(step, "leased")
+        transition_step(step, "leased")
         attempt = attempt_of(session, step, step.attempt)
         attempt.outcome, attempt.error, attempt.ended_at, step.error = "running", None, None, None
     step.lease_until = database_now(session) + dt.timedelta(seconds=seconds)
@@ -130,22 +130,25 @@ def give_up_attempt(
     retry: bool = True,
     log: str = "",
 ) -> None:
-    """End the attempt of a leased step and queue it again, or fail it if no attempt is left. Advances the run."""
+    """End the attempt of a leased step; queue the step again, or fail it and advance the run."""
     now = database_now(session)
     end_attempt(session, step, outcome, now, error=error, log=log)
     day = session.get_one(Day, step.day_id)
     date = day.date
-    made = step.attempt - step.forgiven
-    again = retry and made < run.config.max_attempts
-    move_step(step, "queued" if again else "failed")
+    # Attempts before a retry by hand do not count: the cap starts anew.
+    attempts = step.attempt - step.forgiven
+    again = retry and attempts < run.config.max_attempts
+    transition_step(step, "queued" if again else "failed")
     step.error, step.lease_until = storable(error), None
     name = step_name(step.kind, step.chunk, day.role, date)
     detail = {"step": step.id, "attempt": step.attempt, "error": storable(error)[:2_000]}
     if again:
-        step.next_attempt_at = now + dt.timedelta(seconds=backoff.seconds(made))
+        step.next_attempt_at = now + dt.timedelta(seconds=backoff.seconds(attempts))
         announce(session, [(step.id, step.kind)])
-        note(session, run, "step.retry", f"attempt {made} at {name} {outcome}; another follows", date, **detail)
+        record_event(
+            session, run, "step.retry", f"attempt {attempts} at {name} {outcome}; another follows", date, **detail
+        )
         return
     step.finished_at = now
-    note(session, run, "step.failed", f"{name} failed after {made} attempts", date, **detail)
+    record_event(session, run, "step.failed", f"{name} failed after {attempts} attempts", date, **detail)
     advance(session, run)

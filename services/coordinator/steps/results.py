@@ -6,8 +6,8 @@ from sqlalchemy.orm import Session
 
 from services.coordinator.database import database_now
 from services.coordinator.models import Day
-from services.coordinator.runs.queries import locked_run_of_step, note
-from services.coordinator.runs.steps import end_attempt, has_open_steps, locked_step, move_step
+from services.coordinator.runs.queries import locked_run_of_step, record_event
+from services.coordinator.runs.steps import end_attempt, has_open_steps, locked_step, transition_step
 from services.coordinator.scheduling.service import advance
 from services.coordinator.states import step_name
 from services.coordinator.steps.kinds.base import StepContext
@@ -35,19 +35,28 @@ def accept(session: Session, step_id: int, request: CompleteRequest) -> Complete
             raise StaleFenceError(f"step {step.id}: attempt {request.fence} was reported as failed before")
     # A lease that ran out while the step was queued again is taken back first: only a leased step can become done.
     extend_lease(session, step, 0)
+    day = session.get_one(Day, step.day_id)
+    _store(StepContext(session, run, day, step), request)
+    session.flush()
+    if not has_open_steps(session, day.id):
+        advance(session, run)
+    return CompleteAnswer(status="accepted")
+
+
+def _store(context: StepContext, request: CompleteRequest) -> None:
+    session, step, day = context.session, context.step, context.day
     if request.result.kind != step.kind:
         raise InvalidInputError(f"result.kind: step {step.id} is of kind {step.kind}, not {request.result.kind}")
-    day = session.get_one(Day, step.day_id)
-    kind, context = KINDS[step.kind], StepContext(session, run, day, step)
+    kind = KINDS[step.kind]
     kind.check_result(context, request.result)
     kind.store_result(context, request.result)
     now = database_now(session)
-    move_step(step, "done")
+    transition_step(step, "done")
     step.finished_at, step.lease_until, step.error = now, None, None
     end_attempt(session, step, "accepted", now, log=request.log)
-    note(
+    record_event(
         session,
-        run,
+        context.run,
         "step.done",
         f"{step_name(step.kind, step.chunk, day.role, day.date)} is done",
         day.date,
@@ -55,7 +64,3 @@ def accept(session: Session, step_id: int, request: CompleteRequest) -> Complete
         attempt=step.attempt,
         worker=step.worker,
     )
-    session.flush()
-    if not has_open_steps(session, day.id):
-        advance(session, run)
-    return CompleteAnswer(status="accepted")

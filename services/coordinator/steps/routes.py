@@ -1,4 +1,4 @@
-"""The protocol by which workers claim steps and post what they made of them."""
+"""REST: the step protocol of workers: claim, renew, complete, fail."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ def show_step(step_id: int, deps: DepsDep) -> StepDetail:
 
 @router.post("/{step_id}/claim")
 def claim_step(step_id: int, request: ClaimRequest, deps: DepsDep) -> ClaimAnswer:
-    """Ask for a step. If it is granted, `task` is the work and `task.fence` goes with every further call."""
+    """Claim a step. If it is granted, `task` is its payload and `task.fence` goes with every further call."""
     with deps.sessions.begin() as session:
         return claim(session, step_id, request.worker, deps.lease_seconds)
 
 
 @router.post("/{step_id}/renew")
 def renew_step(step_id: int, request: RenewRequest, deps: DepsDep) -> RenewAnswer:
-    """Say that the step is still worked on. 409 if another attempt has begun; `go_on` false means: stop."""
+    """Extend the lease. 409 if another attempt has begun; `go_on` false means: stop, the attempt has ended."""
     with deps.sessions.begin() as session:
         return renew(session, step_id, request.fence, deps.lease_seconds)
 
@@ -55,7 +55,7 @@ def complete_step(step_id: int, request: CompleteRequest, deps: DepsDep) -> Comp
 
 
 def _verify(step_id: int, request: CompleteRequest, deps: Deps) -> None:
-    """Hash a checkpoint's files before the transaction that records it begins."""
+    """Hash a checkpoint's files before the transaction that records it: gigabytes must not be read under a row lock."""
     if not isinstance(request.result, TrainResult):
         return
     with deps.sessions.begin() as session:
@@ -66,6 +66,6 @@ def _verify(step_id: int, request: CompleteRequest, deps: Deps) -> None:
 
 @router.post("/{step_id}/fail")
 def fail_step(step_id: int, request: FailRequest, deps: DepsDep) -> FailAnswer:
-    """Say that an attempt failed. The step is tried again after a while, as long as that may help."""
+    """Report a failed attempt. A retryable one is repeated after a backoff, up to the run's `max_attempts`."""
     with deps.sessions.begin() as session:
         return fail(session, step_id, request, deps.backoff)

@@ -18,6 +18,7 @@ def upgrade() -> None:
     _create_prices()
     _create_runs()
     _create_steps()
+    _create_attempts()
 
 
 def _create_corpora() -> None:
@@ -149,6 +150,9 @@ def _create_steps() -> None:
     )
     op.create_index("ix_steps_due", "steps", ["next_attempt_at"], postgresql_where=sa.text("state = 'queued'"))
     op.create_index("ix_steps_lease", "steps", ["lease_until"], postgresql_where=sa.text("state = 'leased'"))
+
+
+def _create_attempts() -> None:
     op.create_table(
         "attempts",
         sa.Column("step_id", sa.Integer(), sa.ForeignKey("steps.id", ondelete="CASCADE"), primary_key=True),

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from services.coordinator.checkpoints.queries import reference
 from services.coordinator.database import storable
 from services.coordinator.models import Checkpoint, Day, Json, Run, Step
-from services.coordinator.runs.days import before, checkpoint_of
+from services.coordinator.runs.days import checkpoint_of, previous_day
 from services.coordinator.scheduling.rules.roles import config_of
 from shared.run_config import RunConfig
 from shared.wire import Message, PolicyRef, StepHead, Task
@@ -53,7 +53,7 @@ class StepContext:
     @cached_property
     def parent(self) -> Checkpoint | None:
         """The checkpoint that the day's update starts from: that of the chain day before it, or of the warm start."""
-        previous = before(self.session, self.day)
+        previous = previous_day(self.session, self.day)
         return checkpoint_of(self.session, previous.id if previous else None)
 
     @cached_property

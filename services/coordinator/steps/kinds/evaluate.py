@@ -27,9 +27,9 @@ from shared.wire import (
 )
 
 PEERS = 48
-"""Headlines of a day that its forecasts are compared with, to tell what they are about."""
+"""Maximum number of a day's headlines that its forecasts are compared with, to score their grounding."""
 Settled = tuple[dt.date, list[str]]
-"""The day of a headline, and the headlines that settle its forecasts."""
+"""The date of a headline, and the headlines that settle its forecasts."""
 
 
 def build_task(context: StepContext) -> EvaluateTask:
@@ -99,21 +99,21 @@ def _lines_of_base(session: Session, run: Run, ids: Sequence[int]) -> dict[int |
     query = query.join(base, base.id == Group.day_id).where(
         base.run_id == run.id, base.role == "panel", base.policy_day_id.is_(None), Group.headline_id.in_(ids)
     )
-    found: dict[int | None, list[str]] = defaultdict(list)
+    lines: dict[int | None, list[str]] = defaultdict(list)
     for headline_id, text in session.execute(query.order_by(Group.position, Rollout.index)):
-        found[headline_id].append(text)
-    return found
+        lines[headline_id].append(text)
+    return lines
 
 
 def _prices(session: Session, config: RunConfig, first: dt.date, last: dt.date) -> list[PriceSeries]:
-    """The closes around forecasts of `first` to `last`. Where no reward depends on them, what lags is left out."""
+    """The closes around forecasts of `first` to `last`, lagging instruments only where rewards depend on them."""
     if config.prices is None:
         return []
-    found = series(session, config.prices, first - LOOK_BACK, due(last, config) + LOOK_AHEAD)
+    closes = series(session, config.prices, first - LOOK_BACK, due(last, config) + LOOK_AHEAD)
     if needs_prices(config):
-        return found
+        return closes
     behind = {span.symbol for span in lagging(spans(session, config.prices), first, last, config)}
-    return [instrument for instrument in found if instrument.symbol not in behind]
+    return [instrument for instrument in closes if instrument.symbol not in behind]
 
 
 def evenly_spaced(texts: Sequence[str], limit: int) -> list[str]:
@@ -146,11 +146,14 @@ def _to_score(
 
 
 ROUNDING = 1e-9
-"""How far floating point may take a reward over its range."""
+"""Tolerance for rounding errors at both ends of a reward's range."""
 
 
 def check_evaluated(result: EvaluateResult, rollout_ids: Sequence[int], bonus: float) -> None:
-    """Every rollout scored once, with finite numbers and a reward in [0, 1 + bonus], the day's own."""
+    """Each rollout is scored once, with finite numbers and a reward in [0, 1 + the day's bonus].
+
+    Raises InvalidInputError.
+    """
     check_ids("evaluations.rollout_id", [record.rollout_id for record in result.evaluations], rollout_ids)
     for record in result.evaluations:
         field = f"evaluations.{record.rollout_id}"
@@ -160,7 +163,7 @@ def check_evaluated(result: EvaluateResult, rollout_ids: Sequence[int], bonus: f
         check_finite(field, [*scores, *totals, *record.trade_parts.values(), *_numbers(settled)])
         if not -ROUNDING <= record.reward <= 1 + bonus + ROUNDING:
             raise refusal(
-                f"{field}.reward", f"it is {record.reward:g}, but lies from 0 to 1 + the day's bonus {bonus:g}"
+                f"{field}.reward", f"it is {record.reward:g}, expected from 0 to 1 + the day's bonus {bonus:g}"
             )
     check_finite("figures", result.figures.values())
 

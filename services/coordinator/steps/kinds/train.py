@@ -61,7 +61,7 @@ def store_result(context: StepContext, result: TrainResult) -> None:
 
 
 def _to_train(group: Group, *, spotless: bool) -> TrainGroup:
-    """A group of a batch; `spotless` takes only lines without a sign of degeneration for valid, worth imitating."""
+    """A group of a batch; with `spotless`, lines with signs of degeneration count as invalid."""
     return TrainGroup(
         group_id=group.id,
         prompt_token_ids=group.prompt_token_ids,
@@ -97,6 +97,6 @@ def check_trained(record: CheckpointRecord, stats: TrainStats, head: StepHead, p
     }
     for field, value in expected.items():
         if getattr(record, field) != value:
-            raise refusal(f"checkpoint.{field}", f"it is {getattr(record, field)!r}, but the task said {value!r}")
+            raise refusal(f"checkpoint.{field}", f"mismatch: expected {value!r}, got {getattr(record, field)!r}")
     figures = stats.model_dump(exclude={"objective"}, exclude_none=True)
     check_finite("stats", [float(value) for value in figures.values()])

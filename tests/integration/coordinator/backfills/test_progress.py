@@ -14,7 +14,7 @@ def total(get: Get) -> tuple[int, float]:
     return progress["steps_total"], progress["fraction"]
 
 
-def test_total_shrinks_with_the_headlines_that_a_policy_has_learned_past(
+def test_total_shrinks_with_headlines_left_out_for_look_ahead(
     get: Get, sessions: Sessions, worker: FakeWorker, start: Start, sql: Sql
 ) -> None:
     make_corpus(sessions, dates=5, per_day=3)
