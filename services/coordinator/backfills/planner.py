@@ -132,7 +132,7 @@ def _warnings(config: RunConfig, planned: RunPlan, headlines: Headlines) -> list
     if flagged and config.dates == "warn":
         warnings.append(f"dates is warn: {flagged} headlines with false dates are used, so forecasts may look ahead")
     if 0 < len(planned.warm_start) < config.warm_start:
-        warnings.append(f"warm_start is {config.warm_start}, but earlier days hold {len(planned.warm_start)} headlines")
+        warnings.append(f"warm_start is {config.warm_start}, but earlier days have {len(planned.warm_start)} headlines")
     skipped = sum(day.reason is not None for day in planned.days)
     return warnings + ([f"{skipped} of {len(planned.days)} days are skipped"] if skipped else [])
 

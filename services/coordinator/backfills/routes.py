@@ -26,7 +26,12 @@ days = APIRouter(prefix="/v1/backfills/{run}/days", tags=["days"])
 DryRun = Annotated[bool, Query(description="Answer the plan of the run; nothing is stored.")]
 Key = Annotated[
     str | None,
-    Header(alias="Idempotency-Key", min_length=1, max_length=200, description="The same key and body make one run."),
+    Header(
+        alias="Idempotency-Key",
+        min_length=1,
+        max_length=200,
+        description="Equal keys and bodies make one run.",
+    ),
 ]
 
 

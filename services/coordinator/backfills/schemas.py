@@ -97,9 +97,9 @@ class RunDayView(Message):
     """A day of a run. `policy` is `base` or a checkpoint's id, null as long as that checkpoint is not published.
 
     `headlines` counts those used, `left_out` the others by reason: late, stale, look_ahead, panel. `bonus` and
-    `learning_rate` are null until the day has decided them; `decisions` says by which stored figures (keys `profile`,
-    `bonus`, `learning_rate`: `value`, `figures` and the `day` that they are of; `ab`: the share, the profiles of both
-    arms and the headline ids of the second).
+    `learning_rate` are null until the day's schedules set them. `decisions` has the figures that they follow from: keys
+    `profile`, `bonus`, `learning_rate` with `value`, `figures` and the `day` of the figures; `ab` with the share, the
+    profiles of both arms and the headline ids of the second.
     """
 
     role: Role

@@ -20,7 +20,7 @@ StepCounts = dict[StepKind, int]
 _LITERALS: dict[Any, type[Text]] = dict.fromkeys(
     (RunKind, RunState, Role, DayState, StepKind, StepState, AttemptOutcome, Arm, Rung, Verdict), Text
 )
-"""Closed sets of words. They are stored as text: a new word needs no migration, and the type checker holds them."""
+"""Closed sets of words. They are stored as text: a new word needs no migration; the type checker keeps to them."""
 
 NAMING = {
     "ix": "ix_%(column_0_label)s",
@@ -44,7 +44,7 @@ class RunConfigJson(TypeDecorator[RunConfig]):
         return None if value is None else value.model_dump(mode="json")
 
     def process_result_value(self, value: Json | None, dialect: Dialect) -> RunConfig | None:  # noqa: ARG002
-        """The configuration that the JSON holds."""
+        """The configuration of the stored JSON. Raises pydantic's ValidationError if it is not a valid one."""
         return None if value is None else RunConfig.model_validate(value)
 
     def coerce_compared_value(self, op: OperatorType | None, value: Any) -> Any:

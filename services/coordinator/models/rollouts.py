@@ -40,7 +40,7 @@ class Group(Base):
 class Rollout(Base):
     """One sampled forecast; the fields are those of shared.wire.RolloutRecord.
 
-    `recorded` holds the fields of an imported file (rank, reward, immediate_reward, prediction_id, …).
+    `recorded` has the fields of an imported file (rank, reward, immediate_reward, prediction_id, …).
     """
 
     __tablename__ = "rollouts"

@@ -41,7 +41,7 @@ def _failure(session: Session, day: Day) -> str:
     step = session.scalars(query).first()
     if step is None:
         return "a step failed"
-    lines = (step.error or "").strip().splitlines() or ["the worker gave no reason"]
+    lines = (step.error or "").strip().splitlines() or ["no reason was given"]
     return f"{step.kind} {step.chunk} failed at attempt {step.attempt}: {lines[-1]}"
 
 

@@ -1,4 +1,4 @@
-"""What is forgotten, and what is not."""
+"""Deletion of expired idempotency keys and events."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The thread that does one thing over and over."""
+"""Periodic background tasks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The tables of states: every edge, and every pair that is none."""
+"""The state tables: each transition that they have, and each that they lack."""
 
 from __future__ import annotations
 

@@ -78,7 +78,7 @@ def plan(
 
     Dates within the range that the corpus has no headlines of are part of the plan, as skipped days. `held_out` counts
     the usable headlines of a date that the panel keeps back; `spans` are those of the run's price set.
-    Raises InvalidInputError if the range holds no day of the corpus.
+    Raises InvalidInputError if the corpus has no day in the range.
     """
     dates = _dates(days, first, last)
     calendar = sorted(day.date for day in days if usable(day, config))
@@ -151,7 +151,7 @@ def _unsettled(date: dt.date, outcome: dt.date | None, config: RunConfig, spans:
 def step_counts(days: Iterable[tuple[Role, int]], config: RunConfig) -> dict[StepKind, int]:
     """Steps of each kind that days will cost, each given by its role and its number of headlines (>= 0).
 
-    A generate step never holds headlines of both arms, so that a day with two of them may cost one more.
+    A generate step has headlines of one arm only, so that a day with two arms may cost one step more.
     """
     counts: dict[StepKind, int] = {"generate": 0, "evaluate": 0, "train": 0}
     for role, headlines in days:

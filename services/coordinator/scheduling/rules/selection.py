@@ -37,9 +37,9 @@ def select_headlines(
     Those `held_out` for the panel are left out. So are, under dates=enforce, flagged ones and, when lag >= 1, those
     published before `trained_until`, the newest publication that the day's policy has learned from.
     """
-    # Under lag 0 a policy has learned from the day it predicts: the look-ahead is asked for, so nothing is left out.
-    limit = trained_until if config.lag >= 1 else None
-    reasons = {h.id: _left_out(h, config, limit, held_out) for h in headlines}
+    # Under lag 0 a policy has learned from the day it predicts: the run has chosen to look ahead.
+    learned_until = trained_until if config.lag >= 1 else None
+    reasons = {h.id: _left_out(h, config, learned_until, held_out) for h in headlines}
     left_out = {str(headline_id): reason for headline_id, reason in reasons.items() if reason}
     return Selection(
         [headline_id for headline_id, reason in reasons.items() if not reason][: config.headlines], left_out
@@ -47,13 +47,13 @@ def select_headlines(
 
 
 def _left_out(
-    headline: DatedHeadline, config: RunConfig, limit: dt.datetime | None, held_out: Collection[int]
+    headline: DatedHeadline, config: RunConfig, learned_until: dt.datetime | None, held_out: Collection[int]
 ) -> str | None:
     if headline.id in held_out:
         return "panel"
     if config.dates == "warn":
         return None
-    return headline.flag or ("look_ahead" if limit and headline.published_at < limit else None)
+    return headline.flag or ("look_ahead" if learned_until and headline.published_at < learned_until else None)
 
 
 def chunks(items: Sequence[int], size: int) -> list[list[int]]:

@@ -1,4 +1,4 @@
-"""What a kind of step consists of, and the context that its functions work in."""
+"""The protocol of a kind of step, and the context of its functions."""
 
 from __future__ import annotations
 

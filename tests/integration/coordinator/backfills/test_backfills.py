@@ -1,4 +1,4 @@
-"""Making runs: what is checked, what a dry run says, and what an Idempotency-Key is worth."""
+"""Creating runs: validation, dry run, Idempotency-Key."""
 
 from __future__ import annotations
 

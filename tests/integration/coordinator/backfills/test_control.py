@@ -1,4 +1,4 @@
-"""Pause, resume, cancel, retry: what they do to steps that wait and to steps that are being worked on."""
+"""Pause, resume, cancel and retry, and their effects on queued and leased steps."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A whole run on a real database, driven by a worker that makes its results up."""
+"""A whole run on a real database, driven by a worker with made-up results."""
 
 from __future__ import annotations
 

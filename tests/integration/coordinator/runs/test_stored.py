@@ -1,4 +1,4 @@
-"""What workers say of a step is stored as they said it, and shown."""
+"""The fields of a result are stored as sent, and shown."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a day decides for itself: by which stored figures, and that workers are told."""
+"""The schedules' values of a day: the stored figures that they follow from, and their way into tasks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A run with a panel: which policies are scored on it, against what, and what becomes of the chain beside it."""
+"""A run with a panel: the scored policies, their comparison with the base, and the chain beside it."""
 
 from __future__ import annotations
 

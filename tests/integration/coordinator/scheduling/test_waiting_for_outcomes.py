@@ -1,4 +1,4 @@
-"""Forecasts whose outcomes have not come: they are made, they wait, and they are settled once these are imported."""
+"""Forecasts under unsettled=wait: sampled, pending, and settled once their outcomes are imported."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A run with a warm start: what it learns from, and whose policy and parent it is."""
+"""A run with a warm start: its training data, and the days whose policy and parent it is."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def test_warm_start_short_of_headlines_warns_and_without_any_is_refused(client: 
     make_corpus(sessions, dates=3)
     body = {"name": "RUN", "corpus": "sample", "from": str(day(1)), "to": str(day(1)), "config": {"warm_start": 50}}
     plan = client.post("/v1/backfills?dry_run=true", json=body).json()
-    assert plan["warnings"] == ["warm_start is 50, but earlier days hold 3 headlines"]
+    assert plan["warnings"] == ["warm_start is 50, but earlier days have 3 headlines"]
     assert (plan["warm_start"], plan["steps"]) == (3, {"generate": 2, "evaluate": 2, "train": 2})
     answer = client.post("/v1/backfills", json=body | {"from": None})
     assert answer.status_code == 422

@@ -1,4 +1,4 @@
-"""From the outbox to a real broker, and what is done when the broker loses things."""
+"""Delivery from the outbox to a real broker, and the recovery of lost messages."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def test_message_refused_by_the_broker_stays_in_the_outbox(sessions: Sessions, w
 
 def test_absent_broker_is_unavailable(sessions: Sessions, run: str, sql: Sql) -> None:
     with with_timeouts(make_celery("redis://127.0.0.1:1/0")) as away:
-        with pytest.raises(UnavailableError, match="the broker does not take messages"):
+        with pytest.raises(UnavailableError, match="the broker does not accept messages"):
             publish_due(sessions, sender(away))
         with pytest.raises(UnavailableError, match="the broker does not answer"):
             backlog_of(away)("generate")

@@ -1,4 +1,4 @@
-"""How long the rest of a run will take, worked by hand."""
+"""Parallelism and remaining time of a run, worked by hand."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The draw of the B arm, and the steps that keep the arms apart."""
+"""The seeded sample of the B arm, and the chunks that keep the arms apart."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What may happen next in a run: everything that the graph allows, and nothing else."""
+"""The day graph: the transitions that the states of days and steps allow, and no others."""
 
 from __future__ import annotations
 

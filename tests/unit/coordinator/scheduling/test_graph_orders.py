@@ -1,4 +1,4 @@
-"""Whole runs in memory: in whatever order steps end, everything happens that the graph allows, and nothing else."""
+"""Simulated runs: in any order of finished steps, every transition that the graph allows happens, and no other."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ class Simulation:
         self.days = {day.id: replace(day, waits_for=None) for day in self.days.values()}
 
     def could_move(self, day: DayView) -> bool:
-        """Whether everything that the design asks for is there for the day to transition."""
+        """Whether everything that the design asks for holds for the day to change state."""
         before = self.days.get(day.id - 1) if day.role == "chain" else None
         trained = before is None or before.state == "published" or not self.config.train
         compared = day.role != "panel" or day.policy is None or self.days[99].state == "scored"

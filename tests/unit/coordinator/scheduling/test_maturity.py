@@ -1,4 +1,4 @@
-"""When forecasts can be settled, and what they wait for until then."""
+"""The due dates of forecasts, and the data that they lack until they can be settled."""
 
 from __future__ import annotations
 

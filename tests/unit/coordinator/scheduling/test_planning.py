@@ -1,4 +1,4 @@
-"""Which days a run has, whose policy predicts each, and which headlines each uses."""
+"""The plan of a run: its days, their policies, their headlines, the number of steps."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The sampler profile of a day: one notch towards what the figures of the day before it allow."""
+"""The sampler profile of a day: one step towards the widest that the previous day's figures allow."""
 
 from __future__ import annotations
 

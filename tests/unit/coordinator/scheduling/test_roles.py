@@ -1,4 +1,4 @@
-"""What days beside the chain are made of."""
+"""The configuration and the headlines of panel days and warm starts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which headlines of a day a run uses."""
+"""The selection of a day's headlines."""
 
 from __future__ import annotations
 

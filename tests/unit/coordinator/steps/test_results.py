@@ -1,4 +1,4 @@
-"""A result must answer the task that was handed out."""
+"""The checks of results against their tasks."""
 
 from __future__ import annotations
 
