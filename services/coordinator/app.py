@@ -30,7 +30,7 @@ from services.coordinator.panels import routes as panels
 from services.coordinator.prices import routes as prices
 from services.coordinator.reports import routes as reports
 from services.coordinator.results import routes as results
-from services.coordinator.scheduling.service import mature
+from services.coordinator.scheduling.service import resume_waiting
 from services.coordinator.serving import routes as serving
 from services.coordinator.serving.dependencies import ServingDeps
 from services.coordinator.serving.limits import ServingLimits
@@ -101,7 +101,7 @@ def create_app(
         lifespan=_lifespan(serving_deps, lifespan),
         openapi_tags=[{"name": name, "description": about} for name, about in TAGS.items()],
     )
-    app.state.deps = Deps(sessions, store, lease_seconds, mature, backoff or Backoff())
+    app.state.deps = Deps(sessions, store, lease_seconds, resume_waiting, backoff or Backoff())
     app.state.serving = serving_deps
     access = access or Access()
     install_problems(app)

@@ -1,4 +1,4 @@
-"""A thread that does one thing over and over and survives its failures."""
+"""Periodic background tasks, each in a thread of its own, with backoff after failures."""
 
 from __future__ import annotations
 
@@ -7,25 +7,28 @@ import threading
 from collections.abc import Callable
 
 log = logging.getLogger(__name__)
-LONGEST = 30.0
-"""Seconds it waits at most after failures."""
+MAX_PAUSE = 30.0
+"""Seconds of the longest pause after failures."""
 
 
-class Repeater:
-    """Calls `work` every `every` seconds, at once if it did something, ever later while it fails."""
+class PeriodicTask:
+    """Calls `work` every `interval` seconds; at once again if it returned a count above 0.
 
-    def __init__(self, name: str, work: Callable[[], int], every: float) -> None:
+    After a failure the pause doubles up to MAX_PAUSE; the error is logged.
+    """
+
+    def __init__(self, name: str, work: Callable[[], int], interval: float) -> None:
         self._work = work
-        self._every = every
+        self._interval = interval
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._loop, name=name, daemon=True)
 
     def start(self) -> None:
-        """Begin."""
+        """Start the thread."""
         self._thread.start()
 
     def stop(self) -> None:
-        """End after the call that is under way."""
+        """Stop after the call in progress, and wait for it."""
         self._stop.set()
         self._thread.join()
 
@@ -36,8 +39,8 @@ class Repeater:
 
     def _next_pause(self, pause: float) -> float:
         try:
-            return 0.0 if self._work() else self._every
+            return 0.0 if self._work() else self._interval
         except Exception as error:
-            later = min(max(pause * 2, self._every), LONGEST)
+            later = min(max(pause * 2, self._interval), MAX_PAUSE)
             log.error("%s failed, again in %.1f s", self._thread.name, later, exc_info=error)
             return later

@@ -1,4 +1,4 @@
-"""The database: engine, sessions, clock, schema migrations. Transactions never span a call to another service."""
+"""The database: engine, sessions, clock, storable text, migrations."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from sqlalchemy.orm import Session, sessionmaker
 Sessions = sessionmaker[Session]
 MIGRATIONS = Path(__file__).parent / "migrations"
 LOCK = 7_770_125
-"""Key of the advisory lock under which one coordinator migrates while others wait."""
+"""Key of the advisory lock that serialises the migrations of several coordinators; any constant would do."""
 _Value = TypeVar("_Value")
 
 
 def normalized_url(url: str) -> str:
-    """A Postgres URL that names the psycopg 3 driver, whatever spelling was given."""
+    """A Postgres URL in any spelling, rewritten to name the psycopg 3 driver; other URLs as they are."""
     scheme, _, rest = url.partition("://")
     return f"postgresql+psycopg://{rest}" if scheme in {"postgresql", "postgres", "postgresql+psycopg"} else url
 
 
 def make_engine(url: str, pool_size: int = 10) -> Engine:
-    """A pooled engine on a Postgres URL; broken connections are noticed before use."""
+    """A pooled engine on a Postgres URL; each connection is tested before use."""
     return create_engine(normalized_url(url), pool_size=pool_size, max_overflow=10, pool_pre_ping=True)
 
 
@@ -41,7 +41,7 @@ def database_now(session: Session) -> dt.datetime:
 
 
 def storable(value: _Value) -> _Value:
-    """The value without NUL in any text, which Postgres cannot hold; the replacement character stands for it."""
+    """The value with U+FFFD in place of NUL in all its texts, which Postgres cannot store."""
     if isinstance(value, str):
         return cast("_Value", value.replace("\0", "\ufffd"))
     if isinstance(value, list):

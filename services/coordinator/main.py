@@ -13,11 +13,11 @@ from sqlalchemy import Engine
 
 from services.coordinator.app import MIB, create_app
 from services.coordinator.auth.identity import Access
-from services.coordinator.background import Repeater
+from services.coordinator.background import PeriodicTask
 from services.coordinator.backoff import Backoff
 from services.coordinator.database import Sessions, make_engine, make_sessions, migrate
-from services.coordinator.retention import PRUNE_EVERY, prune
-from services.coordinator.scheduling.service import look_for_outcomes
+from services.coordinator.retention import PRUNE_INTERVAL, prune
+from services.coordinator.scheduling.service import poll_waiting_runs
 from services.coordinator.serving.engines import expire_engines
 from services.coordinator.serving.limits import ServingLimits
 from services.coordinator.serving.panel_promotions import decide_promotions
@@ -75,21 +75,23 @@ def _access(settings: CoordinatorSettings) -> Access:
     return Access(settings.auth, local, settings.metrics_open, rate, burst)
 
 
-def _repeaters(settings: CoordinatorSettings, sessions: Sessions, celery: Celery, backoff: Backoff) -> list[Repeater]:
+def _repeaters(
+    settings: CoordinatorSettings, sessions: Sessions, celery: Celery, backoff: Backoff
+) -> list[PeriodicTask]:
     send, backlog, sweep_every = sender(celery), backlog_of(celery), settings.sweep_every
     return [
-        Repeater("publisher", lambda: publish_due(sessions, send), settings.publish_every),
-        Repeater("lease sweeper", lambda: expire_leases(sessions, backoff), sweep_every),
-        Repeater("message sweeper", lambda: resend_lost(sessions, backlog, settings.resend_after), sweep_every),
-        Repeater("outcome sweeper", lambda: look_for_outcomes(sessions), settings.mature_every),
-        Repeater("pruner", lambda: prune(sessions, settings.event_days), PRUNE_EVERY),
+        PeriodicTask("publisher", lambda: publish_due(sessions, send), settings.publish_every),
+        PeriodicTask("lease sweeper", lambda: expire_leases(sessions, backoff), sweep_every),
+        PeriodicTask("message sweeper", lambda: resend_lost(sessions, backlog, settings.resend_after), sweep_every),
+        PeriodicTask("outcome sweeper", lambda: poll_waiting_runs(sessions), settings.mature_every),
+        PeriodicTask("pruner", lambda: prune(sessions, settings.event_days), PRUNE_INTERVAL),
     ]
 
 
-def _serving_repeaters(settings: CoordinatorSettings, sessions: Sessions, store: CheckpointStore) -> list[Repeater]:
+def _serving_repeaters(settings: CoordinatorSettings, sessions: Sessions, store: CheckpointStore) -> list[PeriodicTask]:
     return [
-        Repeater("promoter", lambda: decide_promotions(sessions, store), settings.sweep_every),
-        Repeater(
+        PeriodicTask("promoter", lambda: decide_promotions(sessions, store), settings.sweep_every),
+        PeriodicTask(
             "engine sweeper", lambda: expire_engines(sessions, settings.engine_expire_after), settings.sweep_every
         ),
     ]

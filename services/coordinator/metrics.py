@@ -38,8 +38,8 @@ class StepCollector(Collector):
             due = select(Step.kind, waits).where(Step.state == "queued").group_by(Step.kind)
             for kind, seconds in session.execute(due):
                 age.add_metric([kind], max(float(seconds), 0.0))
-            for state, count in session.execute(select(Run.state, func.count()).group_by(Run.state)):
-                runs.add_metric([state], count)
+            for run_state, count in session.execute(select(Run.state, func.count()).group_by(Run.state)):
+                runs.add_metric([run_state], count)
             yield from (_expired(session), _lags(session))
             unsent = session.execute(select(func.count()).select_from(Outbox)).scalar_one()
         yield from (steps, age, runs, GaugeMetricFamily("morrow_outbox_messages", "Messages not sent yet.", unsent))

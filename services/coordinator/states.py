@@ -1,4 +1,4 @@
-"""The states of days, runs and steps, and which may follow which. Pure: three tables and one question."""
+"""The states of runs, days and steps and the transitions between them. Pure."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import datetime as dt
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal, TypeVar, cast
+from typing import Literal, TypeVar
 
 from shared.errors import ConflictError
 from shared.wire import StepKind
 
 Role = Literal["chain", "panel", "warm_start"]
-"""What a day is for: to be learned from in turn, to score a checkpoint on the panel, to learn the form at first."""
+"""The purpose of a day: an update in turn (`chain`), scores on the panel, or the warm start before the chain."""
 DayState = Literal[
     "pending",
     "generating",
@@ -27,10 +27,12 @@ DayState = Literal[
 ]
 RunState = Literal["running", "waiting", "paused", "failing", "failed", "cancelled", "completed"]
 StepState = Literal["queued", "leased", "done", "failed", "cancelled"]
+RunKind = Literal["backfill", "import"]
+AttemptOutcome = Literal["running", "accepted", "failed", "expired", "cancelled"]
 
 _State = TypeVar("_State", bound=str)
 
-DAY_MOVES: Mapping[DayState, frozenset[DayState]] = {
+DAY_TRANSITIONS: Mapping[DayState, frozenset[DayState]] = {
     "pending": frozenset({"generating", "skipped", "cancelled"}),
     "generating": frozenset({"maturing", "evaluating", "failed", "cancelled"}),
     "maturing": frozenset({"evaluating", "cancelled"}),
@@ -42,7 +44,7 @@ DAY_MOVES: Mapping[DayState, frozenset[DayState]] = {
     "cancelled": frozenset(),
     "skipped": frozenset(),
 }
-RUN_MOVES: Mapping[RunState, frozenset[RunState]] = {
+RUN_TRANSITIONS: Mapping[RunState, frozenset[RunState]] = {
     "running": frozenset({"waiting", "paused", "failing", "failed", "cancelled", "completed"}),
     "waiting": frozenset({"running", "paused", "cancelled"}),
     "paused": frozenset({"running", "cancelled", "completed"}),
@@ -51,7 +53,7 @@ RUN_MOVES: Mapping[RunState, frozenset[RunState]] = {
     "cancelled": frozenset(),
     "completed": frozenset(),
 }
-STEP_MOVES: Mapping[StepState, frozenset[StepState]] = {
+STEP_TRANSITIONS: Mapping[StepState, frozenset[StepState]] = {
     "queued": frozenset({"leased", "failed", "cancelled"}),
     "leased": frozenset({"queued", "done", "failed", "cancelled"}),
     "failed": frozenset({"queued"}),
@@ -59,40 +61,42 @@ STEP_MOVES: Mapping[StepState, frozenset[StepState]] = {
     "cancelled": frozenset(),
 }
 
-IN_PROGRESS: frozenset[DayState] = frozenset({"generating", "evaluating", "training"})
+STAGES: Mapping[StepKind, DayState] = {"generate": "generating", "evaluate": "evaluating", "train": "training"}
+"""The kinds of steps in the order in which a day runs them, each with the state of a day whose steps these are."""
+IN_PROGRESS: frozenset[DayState] = frozenset(STAGES.values())
 OPEN_DAYS: frozenset[DayState] = IN_PROGRESS | {"pending", "maturing"}
 FINISHED_DAYS: frozenset[DayState] = frozenset({"published", "scored", "skipped"})
 OPEN_STEPS: frozenset[StepState] = frozenset({"queued", "leased"})
 GRANTING_RUNS: frozenset[RunState] = frozenset({"running", "waiting", "failing"})
-"""Run states under which steps are handed out and begun."""
+"""Run states in which steps are granted to workers and new ones are created."""
 ENDED_RUNS: frozenset[RunState] = frozenset({"completed", "failed", "cancelled"})
 
 
-def checked_move(moves: Mapping[_State, frozenset[_State]], old: str, new: _State, what: str) -> _State:
-    """`new`, if the table lets it follow `old`; otherwise a ConflictError that says which states could follow."""
-    followers = moves[cast("_State", old)]
+def checked_transition(table: Mapping[_State, frozenset[_State]], old: _State, new: _State, what: str) -> _State:
+    """`new`, if the table has it as a follower of `old`. Raises ConflictError with the states that may follow."""
+    followers = table[old]
     if new in followers:
         return new
     possible = ", ".join(sorted(followers)) or "nothing"
-    raise ConflictError(f"{what} is {old} and cannot become {new}; what can follow is {possible}")
+    raise ConflictError(f"{what} is {old} and cannot become {new}; it can become: {possible}")
 
 
-def day_name(role: str, date: dt.date) -> str:
-    """A day as messages name it."""
+def day_name(role: Role, date: dt.date) -> str:
+    """The name of a day in messages."""
     return {"chain": "day {}", "panel": "panel of {}", "warm_start": "warm start of {}"}[role].format(date)
 
 
-def step_name(kind: str, chunk: int, role: str, date: dt.date) -> str:
-    """A step as messages name it."""
+def step_name(kind: StepKind, chunk: int, role: Role, date: dt.date) -> str:
+    """The name of a step in messages."""
     return f"{kind} {chunk} of {date if role == 'chain' else f'the {day_name(role, date)}'}"
 
 
 @dataclass(frozen=True)
 class DayView:
-    """A day as the graph sees it. `steps` holds, by kind, how many of its steps are in which state.
+    """The values of a day that its transitions depend on. `steps` counts its steps by kind and state.
 
-    `policy` is the id of the day whose checkpoint predicts it; `waits_for` says what its forecasts wait for to be
-    settled, None if they can be.
+    `policy` is the id of the day whose checkpoint predicts it, None for the base; `position` its place in the chain,
+    None outside of it. `waits_for` names the data that its forecasts lack to be settled, None if nothing is lacking.
     """
 
     id: int

@@ -1,4 +1,4 @@
-"""Stores the days of a new run: its chain, the panel's of its checkpoints, and its warm start."""
+"""Inserts the days of a new run: warm start, chain and panel."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from sqlalchemy import insert, update
 from sqlalchemy.orm import Session
 
 from services.coordinator.models import Day, Json, Run
-from services.coordinator.scheduling.rules.planning import Planned
+from services.coordinator.scheduling.rules.planning import RunPlan
 from shared.run_config import RunConfig
 
 
-def insert_days(session: Session, run: Run, config: RunConfig, planned: Planned) -> None:
-    """Store all days of a run."""
+def insert_days(session: Session, run: Run, config: RunConfig, planned: RunPlan) -> None:
+    """Insert all days of a run."""
     start = _insert_warm_start(session, run, config, planned)
     ids = _insert_chain(session, run, config, planned, start)
     if planned.panel:
         _insert_panel(session, run, config, planned, ids | ({planned.warm_date: start} if start else {}))
 
 
-def _insert_warm_start(session: Session, run: Run, config: RunConfig, planned: Planned) -> int | None:
+def _insert_warm_start(session: Session, run: Run, config: RunConfig, planned: RunPlan) -> int | None:
     if not planned.warm_start:
         return None
     values: Json = {
@@ -38,7 +38,7 @@ def _insert_warm_start(session: Session, run: Run, config: RunConfig, planned: P
 
 
 def _insert_chain(
-    session: Session, run: Run, config: RunConfig, planned: Planned, start: int | None
+    session: Session, run: Run, config: RunConfig, planned: RunPlan, start: int | None
 ) -> dict[dt.date, int]:
     rows = [
         {
@@ -47,8 +47,8 @@ def _insert_chain(
             "outcome_date": day.outcome_date,
             "position": day.position,
             "policy_day_id": None if day.reason else start,
-            "headline_ids": planned.choices[day.date].ids,
-            "left_out": planned.choices[day.date].left_out,
+            "headline_ids": planned.selections[day.date].ids,
+            "left_out": planned.selections[day.date].left_out,
             "profile": config.profile,
             "state": "skipped" if day.reason else "pending",
             "reason": day.reason,
@@ -62,7 +62,7 @@ def _insert_chain(
     return ids
 
 
-def _insert_panel(session: Session, run: Run, config: RunConfig, planned: Planned, ids: Mapping[dt.date, int]) -> None:
+def _insert_panel(session: Session, run: Run, config: RunConfig, planned: RunPlan, ids: Mapping[dt.date, int]) -> None:
     scored = ([planned.warm_date] if planned.warm_start else []) + planned.scored(config)
     policies: dict[dt.date, int | None] = {planned.base_date: None} | {date: ids[date] for date in scored}
     rows = [

@@ -1,4 +1,4 @@
-"""Plans a run from its request: says what it will do, or raises an error that names the field at fault."""
+"""Turns the request for a run into its plan: days, headlines, panel and warm start."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from services.coordinator.backfills.schemas import BackfillRequest, PlannedDayView, PlanView
-from services.coordinator.corpora.queries import dated_headlines, dates_of, day_counts, find_corpus
+from services.coordinator.corpora.queries import dated_headlines, dates_of, day_counts
 from services.coordinator.corpora.rules.headlines import DatedHeadline, DayCount
 from services.coordinator.models import Corpus, Headline, Run
 from services.coordinator.panels.queries import find_panel, held_out
@@ -19,15 +19,14 @@ from services.coordinator.prices.rules import Span
 from services.coordinator.scheduling.rules.maturity import lagging, needs_prices
 from services.coordinator.scheduling.rules.planning import (
     ONE_DAY,
-    Planned,
     PlannedDay,
+    RunPlan,
     outcome_day,
     plan,
-    step_counts,
     usable,
 )
 from services.coordinator.scheduling.rules.roles import warm_start_ids
-from services.coordinator.scheduling.rules.selection import choose
+from services.coordinator.scheduling.rules.selection import select_headlines
 from shared.errors import ConflictError, InvalidInputError, NotFoundError
 from shared.forecast import format_named
 from shared.run_config import RunConfig
@@ -35,32 +34,36 @@ from shared.run_config import RunConfig
 Headlines = Mapping[dt.date, Sequence[DatedHeadline]]
 
 
-def plan_backfill(session: Session, request: BackfillRequest) -> tuple[Corpus, Planned, list[str]]:
-    """The corpus of a run, what the run will do, and what to warn of."""
+def plan_backfill(session: Session, request: BackfillRequest, corpus: Corpus) -> tuple[RunPlan, list[str]]:
+    """The plan of a run over a corpus, and the warnings about it.
+
+    Raises InvalidInputError that names the field at fault, ConflictError if the run's name is taken.
+    """
     config = request.config
     if config.ranker == "recorded":
         raise InvalidInputError("config.ranker: recorded is for imported runs; use semantic")
     format_named(config.format)
     if session.scalar(select(Run.id).where(Run.name == request.name)) is not None:
         raise name_taken(request.name)
-    corpus = find_corpus(session, request.corpus)
     counts, reach = day_counts(session, corpus.id), _reach(session, config)
     panel, kept_back = _panel(session, corpus, config)
     held = _held_out(session, kept_back, config)
     days = plan(counts, request.first, request.last, config, held_out=held, spans=reach)
     headlines = dated_headlines(session, corpus.id, days[0].date, days[-1].date)
-    planned = Planned(
+    planned = RunPlan(
         days=days,
-        choices={day.date: choose(headlines.get(day.date, []), config, held_out=kept_back) for day in days},
+        selections={
+            day.date: select_headlines(headlines.get(day.date, []), config, held_out=kept_back) for day in days
+        },
         panel=panel,
         panel_outcome=_panel_outcome(session, counts, panel, config, reach) if panel else None,
         warm_start=_warm_start(session, corpus, days[0].date, config, kept_back),
     )
-    return corpus, planned, _warnings(config, planned, headlines)
+    return planned, _warnings(config, planned, headlines)
 
 
 def name_taken(name: str) -> ConflictError:
-    """The refusal of a second run of a name."""
+    """The error of a request for a run whose name is taken."""
     return ConflictError(f"name: there is a run {name!r} already; choose another name")
 
 
@@ -75,7 +78,7 @@ def _reach(session: Session, config: RunConfig) -> list[Span]:
 
 
 def _panel(session: Session, corpus: Corpus, config: RunConfig) -> tuple[list[int], set[int]]:
-    """The panel's headlines, and all that are held out with them."""
+    """The panel's headline ids, and all ids that are held out of training with them."""
     if config.panel is None:
         return [], set()
     try:
@@ -86,7 +89,7 @@ def _panel(session: Session, corpus: Corpus, config: RunConfig) -> tuple[list[in
 
 
 def _held_out(session: Session, kept_back: set[int], config: RunConfig) -> Counter[dt.date]:
-    """How many of the held-out headlines of each date a run could use otherwise."""
+    """By date, the number of held-out headlines that a run could use otherwise."""
     query = select(Headline.date).where(Headline.id.in_(kept_back))
     sound = [Headline.flag.is_(None)] if config.dates == "enforce" else []
     return Counter(session.scalars(query.where(*sound)))
@@ -95,7 +98,7 @@ def _held_out(session: Session, kept_back: set[int], config: RunConfig) -> Count
 def _panel_outcome(
     session: Session, counts: Sequence[DayCount], panel: Sequence[int], config: RunConfig, reach: Sequence[Span]
 ) -> dt.date:
-    """The day that settles the last forecasts on the panel; raises InvalidInputError if not all can be settled."""
+    """The day that settles the panel's last forecasts. Raises InvalidInputError if not all can be settled."""
     calendar = [day.date for day in counts if usable(day, config)]
     dates = set(dates_of(session, panel).values())
     outcomes = [outcome_day(date, calendar, config) for date in dates]
@@ -121,30 +124,28 @@ def _warm_start(session: Session, corpus: Corpus, first: dt.date, config: RunCon
     return warm_start_ids(earlier, config, kept_back)
 
 
-def _warnings(config: RunConfig, planned: Planned, headlines: Headlines) -> list[str]:
-    found = []
+def _warnings(config: RunConfig, planned: RunPlan, headlines: Headlines) -> list[str]:
+    warnings = []
     if config.lag == 0 and config.train:
-        found.append("lag is 0: each day is predicted by a policy that has learned from its headlines (look-ahead)")
+        warnings.append("lag is 0: each day is predicted by a policy that has learned from its headlines (look-ahead)")
     flagged = sum(h.flag is not None for day in headlines.values() for h in day)
     if flagged and config.dates == "warn":
-        found.append(f"dates is warn: {flagged} headlines with false dates are used, so forecasts may look ahead")
+        warnings.append(f"dates is warn: {flagged} headlines with false dates are used, so forecasts may look ahead")
     if 0 < len(planned.warm_start) < config.warm_start:
-        found.append(f"warm_start is {config.warm_start}, but earlier days hold {len(planned.warm_start)} headlines")
+        warnings.append(f"warm_start is {config.warm_start}, but earlier days have {len(planned.warm_start)} headlines")
     skipped = sum(day.reason is not None for day in planned.days)
-    return found + ([f"{skipped} of {len(planned.days)} days are skipped"] if skipped else [])
+    return warnings + ([f"{skipped} of {len(planned.days)} days are skipped"] if skipped else [])
 
 
-def view_of_plan(request: BackfillRequest, planned: Planned, warnings: list[str]) -> PlanView:
-    """What the run would do, for a dry run."""
+def view_of_plan(request: BackfillRequest, planned: RunPlan, warnings: list[str]) -> PlanView:
+    """The plan as the route of a dry run answers it."""
     config, chain, panel_days = request.config, planned.chain, planned.panel_days(request.config)
-    counts = step_counts([day.headlines for day in chain], config, panel=[len(planned.panel)] * panel_days)
-    warm = step_counts([len(planned.warm_start)], config.model_copy(update={"train": True, "ab_share": 0.0}))
     rollouts = sum(day.headlines for day in chain) + len(planned.warm_start)
     return PlanView(
         config=config,
         config_hash=config.digest(),
         days=[_planned_day(day, planned) for day in planned.days],
-        steps={kind: count + warm[kind] for kind, count in counts.items()},
+        steps=dict(planned.steps(config)),
         rollouts=rollouts * config.rollouts + panel_days * len(planned.panel) * config.panel_rollouts,
         skipped=len(planned.days) - len(chain),
         panel_days=panel_days,
@@ -153,12 +154,12 @@ def view_of_plan(request: BackfillRequest, planned: Planned, warnings: list[str]
     )
 
 
-def _planned_day(day: PlannedDay, planned: Planned) -> PlannedDayView:
+def _planned_day(day: PlannedDay, planned: RunPlan) -> PlannedDayView:
     return PlannedDayView(
         date=day.date,
         outcome_date=day.outcome_date,
         headlines=day.headlines,
-        left_out=planned.choices[day.date].counts,
+        left_out=planned.selections[day.date].counts,
         state="skipped" if day.reason else "pending",
         reason=day.reason,
         policy=day.policy,

@@ -1,35 +1,33 @@
-"""Runs and days as the routes show them, counted by the database."""
+"""Read models of runs and days: states, steps, progress."""
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any
 
-from sqlalchemy import Integer, case, func, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session, aliased
 
-from services.coordinator.backfills.rules import Span, eta_seconds
+from services.coordinator.backfills.rules import WorkPeriod, eta_seconds
 from services.coordinator.backfills.schemas import Progress, RunDayView, RunView
 from services.coordinator.checkpoints.aliases import SERVED
 from services.coordinator.models import Alias, Checkpoint, Corpus, Day, Run, Step
-from services.coordinator.states import GRANTING_RUNS, DayState, Role, RunState
-from shared.run_config import RunConfig
+from services.coordinator.states import GRANTING_RUNS, DayState, Role
 from shared.wire import BASE_POLICY
 
 Counts = dict[str, dict[str, int]]
 RECENT = 40
-"""Finished steps of a run that its speed is told from."""
+"""Newest finished steps of a run that its parallelism is estimated from."""
 
 
 def run_view(session: Session, run: Run) -> RunView:
-    """One run as the routes show it."""
+    """The view of one run."""
     return run_views(session, [run])[0]
 
 
 def run_views(session: Session, runs: Sequence[Run]) -> list[RunView]:
-    """Runs as the routes show them, with a fixed number of queries."""
+    """The views of runs, with a number of queries that does not depend on theirs."""
     session.flush()
     ids = [run.id for run in runs]
     corpora = dict(session.execute(select(Corpus.id, Corpus.name)).all())
@@ -42,20 +40,18 @@ def run_views(session: Session, runs: Sequence[Run]) -> list[RunView]:
             name=run.name,
             kind=run.kind,
             corpus=corpora.get(run.corpus_id or 0),
-            state=cast("RunState", run.state),
+            state=run.state,
             reason=run.reason,
-            config=RunConfig.model_validate(run.config),
+            config=run.config,
             config_hash=run.config_hash,
             created_at=run.created_at,
             finished_at=run.finished_at,
             warnings=run.warnings,
-            days=days[run.id].states["chain"],
-            panel_days=days[run.id].states["panel"],
-            warm_start=cast("DayState | None", next(iter(days[run.id].states["warm_start"]), None)),
+            days=days[run.id]["chain"],
+            panel_days=days[run.id]["panel"],
+            warm_start=next(iter(days[run.id]["warm_start"]), None),
             steps=steps.get(run.id, {}),
-            progress=_progress(
-                run, days[run.id].steps, steps.get(run.id, {}), means.get(run.id, {}), recent.get(run.id, [])
-            ),
+            progress=_progress(run, steps.get(run.id, {}), means.get(run.id, {}), recent.get(run.id, [])),
             served=served.get(run.id),
         )
         for run in runs
@@ -70,56 +66,27 @@ def _served() -> Any:
     )
 
 
-def _pieces(count: Any, setting: str) -> Any:
-    size = Run.config[setting].as_integer()
-    return func.sum((count + size - 1) // size).cast(Integer)
-
-
-def _generate_pieces(count: Any) -> Any:
-    """Steps never hold headlines of both arms, so that a day with two of them may cost one more."""
-    share = func.coalesce(Run.config["ab_share"].as_float(), 0.0)
-    b = case((Day.role == "chain", func.floor(count * share + 0.5).cast(Integer)), else_=0)
-    return _pieces(count - b, "generate_chunk") + _pieces(b, "generate_chunk")
-
-
-@dataclass
-class _Days:
-    """A run's days by role and state, and how many steps of each kind all that are not skipped will have cost."""
-
-    states: dict[str, dict[str, int]] = field(default_factory=lambda: defaultdict(dict))
-    steps: Counter[str] = field(default_factory=Counter)
-
-
-def _days(session: Session, ids: Sequence[int]) -> dict[int, _Days]:
-    count = func.cardinality(Day.headline_ids)
-    query = (
-        select(Day.run_id, Day.role, Day.state, func.count())
-        .add_columns(_generate_pieces(count), _pieces(count, "evaluate_chunk"))
-        .join(Run, Run.id == Day.run_id)
-        .where(Day.run_id.in_(ids))
-        .group_by(Day.run_id, Day.role, Day.state)
-    )
-    found: dict[int, _Days] = defaultdict(_Days)
-    for run_id, role, state, days, generate, evaluate in session.execute(query):
-        found[run_id].states[role][state] = days
-        if state != "skipped":
-            train = days if role != "panel" else 0
-            found[run_id].steps.update({"generate": generate, "evaluate": evaluate, f"train {role}": train})
-    return found
+def _days(session: Session, ids: Sequence[int]) -> dict[int, dict[Role, dict[DayState, int]]]:
+    """The numbers of a run's days by role and state."""
+    query = select(Day.run_id, Day.role, Day.state, func.count()).where(Day.run_id.in_(ids))
+    counts: dict[int, dict[Role, dict[DayState, int]]] = defaultdict(lambda: defaultdict(dict))
+    for run_id, role, state, days in session.execute(query.group_by(Day.run_id, Day.role, Day.state)):
+        counts[run_id][role][state] = days
+    return counts
 
 
 def _steps(session: Session, ids: Sequence[int]) -> dict[int, Counts]:
     query = select(Day.run_id, Step.kind, Step.state, func.count()).join(Day, Day.id == Step.day_id)
-    found: dict[int, Counts] = defaultdict(lambda: defaultdict(dict))
+    counts: dict[int, Counts] = defaultdict(lambda: defaultdict(dict))
     for run_id, kind, state, count in session.execute(
         query.where(Day.run_id.in_(ids)).group_by(Day.run_id, Step.kind, Step.state)
     ):
-        found[run_id][kind][state] = count
-    return found
+        counts[run_id][kind][state] = count
+    return counts
 
 
-def _costs(session: Session, ids: Sequence[int]) -> tuple[dict[int, dict[str, float]], dict[int, list[Span]]]:
-    """Mean seconds of a done step by kind, and the newest done steps, of the runs that are under way."""
+def _costs(session: Session, ids: Sequence[int]) -> tuple[dict[int, dict[str, float]], dict[int, list[WorkPeriod]]]:
+    """Mean seconds of a done step by kind, and the newest done steps, of the runs in progress."""
     took = func.extract("epoch", Step.finished_at - Step.started_at)
     done = (
         select(
@@ -137,23 +104,18 @@ def _costs(session: Session, ids: Sequence[int]) -> tuple[dict[int, dict[str, fl
         .subquery()
     )
     means: dict[int, dict[str, float]] = defaultdict(dict)
-    recent: dict[int, list[Span]] = defaultdict(list)
+    recent: dict[int, list[WorkPeriod]] = defaultdict(list)
     for row in session.execute(select(done).where((done.c.place <= RECENT) | (done.c.first == 1))):
         means[row.run_id][row.kind] = float(row.mean)
         if row.place <= RECENT:
-            recent[row.run_id].append(Span(row.started_at, row.finished_at))
+            recent[row.run_id].append(WorkPeriod(row.started_at, row.finished_at))
     return means, recent
 
 
-def _progress(
-    run: Run, planned: Counter[str], steps: Counts, means: Mapping[str, float], recent: Sequence[Span]
-) -> Progress:
+def _progress(run: Run, steps: Counts, means: Mapping[str, float], recent: Sequence[WorkPeriod]) -> Progress:
     done = {kind: counts.get("done", 0) for kind, counts in steps.items()}
-    if run.kind == "backfill":
-        updates = planned["train warm_start"] + (planned["train chain"] if run.config["train"] else 0)
-        total = {"generate": planned["generate"], "evaluate": planned["evaluate"], "train": updates}
-    else:
-        total = {kind: sum(counts.values()) for kind, counts in steps.items()}
+    created = {kind: sum(counts.values()) for kind, counts in steps.items()}
+    total = dict[str, int](run.planned_steps) if run.kind == "backfill" else created
     remaining = {kind: count - done.get(kind, 0) for kind, count in total.items()}
     all_done, everything = sum(done.values()), sum(total.values())
     return Progress(
@@ -165,7 +127,7 @@ def _progress(
 
 
 def day_views_of(session: Session, run: Run, *where: Any, limit: int = 1) -> list[RunDayView]:
-    """Days of a run in order, as the routes show them: the first `limit` that meet the conditions."""
+    """The views of a run's days in order of date: the first `limit` that meet the conditions."""
     policy, own = aliased(Checkpoint), aliased(Checkpoint)
     query = (
         select(Day, own.id, policy.id)
@@ -183,10 +145,10 @@ def day_views_of(session: Session, run: Run, *where: Any, limit: int = 1) -> lis
 def _day_view(day: Day, checkpoint: str | None, policy: str | None, steps: Counts) -> RunDayView:
     by_base = day.policy_day_id is None and (day.position is not None or day.role == "panel")
     return RunDayView(
-        role=cast("Role", day.role),
+        role=day.role,
         date=day.date,
         outcome_date=day.outcome_date,
-        state=cast("DayState", day.state),
+        state=day.state,
         reason=day.reason,
         headlines=len(day.headline_ids),
         left_out=dict(Counter(day.left_out.values())),
@@ -204,7 +166,7 @@ def _day_view(day: Day, checkpoint: str | None, policy: str | None, steps: Count
 
 def _steps_of_days(session: Session, ids: Sequence[int]) -> dict[int, Counts]:
     query = select(Step.day_id, Step.kind, Step.state, func.count()).where(Step.day_id.in_(ids))
-    found: dict[int, Counts] = defaultdict(lambda: defaultdict(dict))
+    counts: dict[int, Counts] = defaultdict(lambda: defaultdict(dict))
     for day_id, kind, state, count in session.execute(query.group_by(Step.day_id, Step.kind, Step.state)):
-        found[day_id][kind][state] = count
-    return found
+        counts[day_id][kind][state] = count
+    return counts

@@ -8,14 +8,12 @@ from fastapi import APIRouter, Header, Query, Response
 from fastapi.responses import JSONResponse, PlainTextResponse
 from sqlalchemy import select
 
-from services.coordinator.api.idempotency import once
 from services.coordinator.api.pagination import Cursor, Limit, Page, page_of
 from services.coordinator.api.params import DatePath, RoleQuery, RunName, id_after
 from services.coordinator.api.scopes import scope
-from services.coordinator.backfills.planner import plan_backfill, view_of_plan
 from services.coordinator.backfills.queries import day_views_of, run_view, run_views
 from services.coordinator.backfills.schemas import BackfillRequest, PlanView, RetryRequest, RunDayView, RunView
-from services.coordinator.backfills.service import cancel, create_backfill, pause, resume, retry
+from services.coordinator.backfills.service import cancel, pause, resume, retry, submit_backfill
 from services.coordinator.dependencies import DepsDep
 from services.coordinator.models import Day, Run
 from services.coordinator.results.queries import day_log
@@ -27,10 +25,15 @@ from shared.errors import ConflictError, NotFoundError
 router = APIRouter()
 runs = APIRouter(prefix="/v1/backfills", tags=["backfills"])
 days = APIRouter(prefix="/v1/backfills/{run}/days", tags=["days"])
-DryRun = Annotated[bool, Query(description="Only say what the run would do; nothing is stored.")]
+DryRun = Annotated[bool, Query(description="Answer the plan of the run; nothing is stored.")]
 Key = Annotated[
     str | None,
-    Header(alias="Idempotency-Key", min_length=1, max_length=200, description="The same key and body make one run."),
+    Header(
+        alias="Idempotency-Key",
+        min_length=1,
+        max_length=200,
+        description="Equal keys and bodies make one run.",
+    ),
 ]
 
 
@@ -41,18 +44,11 @@ Key = Annotated[
     response_model=RunView,
     responses={200: {"model": PlanView, "description": "The plan, if `dry_run`."}},
 )
-def create_run(request: BackfillRequest, deps: DepsDep, dry_run: DryRun = False, key: Key = None) -> Response | RunView:
-    """Make a run and begin it; with `dry_run`, answer its plan."""
-    if dry_run:
-        with deps.sessions.begin() as session:
-            _, planned, warnings = plan_backfill(session, request)
-            plan = view_of_plan(request, planned, warnings)
-        return JSONResponse(plan.model_dump(mode="json"), 200)
-    if key is None:
-        with deps.sessions.begin() as session:
-            return run_view(session, create_backfill(session, request))
-    answer, replayed = once(deps.sessions, key, request, lambda s: run_view(s, create_backfill(s, request)))
-    return JSONResponse(answer, 201, headers={"Idempotency-Replayed": "true"} if replayed else None)
+def create_run(request: BackfillRequest, deps: DepsDep, dry_run: DryRun = False, key: Key = None) -> Response:
+    """Create a run and begin it; with `dry_run`, answer its plan."""
+    answer = submit_backfill(deps.sessions, request, key, dry_run=dry_run)
+    headers = {"Idempotency-Replayed": "true"} if answer.replayed else None
+    return JSONResponse(answer.body, 200 if dry_run else 201, headers=headers)
 
 
 @runs.get("", openapi_extra=scope("read"))
@@ -75,28 +71,28 @@ def show_run(run: RunName, deps: DepsDep) -> RunView:
 
 @runs.post("/{run}/pause", openapi_extra=scope("operate", raises=[NotFoundError, ConflictError]))
 def pause_run(run: RunName, deps: DepsDep) -> RunView:
-    """Hand out nothing more of this run; what is being worked on is finished."""
+    """Grant no more steps of this run; running ones finish."""
     with deps.sessions.begin() as session:
         return run_view(session, pause(session, run))
 
 
 @runs.post("/{run}/resume", openapi_extra=scope("operate", raises=[NotFoundError, ConflictError]))
 def resume_run(run: RunName, deps: DepsDep) -> RunView:
-    """Go on with a paused run."""
+    """Resume a paused run."""
     with deps.sessions.begin() as session:
         return run_view(session, resume(session, run))
 
 
 @runs.post("/{run}/cancel", openapi_extra=scope("operate", raises=[NotFoundError, ConflictError]))
 def cancel_run(run: RunName, deps: DepsDep) -> RunView:
-    """Cancel a run for good. Nothing of it starts afterwards; workers are told with their next renewal."""
+    """Cancel a run for good. No further step starts; workers stop at their next renewal."""
     with deps.sessions.begin() as session:
         return run_view(session, cancel(session, run))
 
 
 @runs.post("/{run}/retry", openapi_extra=scope("operate", raises=[NotFoundError, ConflictError]))
 def retry_run(run: RunName, deps: DepsDep, request: RetryRequest | None = None) -> RunView:
-    """Try the failed days again, or the one of `date`: only what failed of them is done anew."""
+    """Retry the failed days, or the one of `date`: only their failed steps are repeated."""
     with deps.sessions.begin() as session:
         return run_view(session, retry(session, run, request.date if request else None))
 
@@ -105,7 +101,7 @@ def retry_run(run: RunName, deps: DepsDep, request: RetryRequest | None = None) 
 def list_days(
     run: RunName, deps: DepsDep, role: RoleQuery = "chain", limit: Limit = 100, cursor: Cursor = None
 ) -> Page[RunDayView]:
-    """The days of a run's chain in order, skipped ones with their reason; or its days of another role."""
+    """The chain days of a run in order, skipped ones with their reason; or its days of another role."""
     after = [Day.date > parse_date(cursor)] if cursor else []
     with deps.sessions.begin() as session:
         views = day_views_of(session, find_run(session, run), Day.role == role, *after, limit=limit + 1)
@@ -116,14 +112,14 @@ def list_days(
 def show_day(run: RunName, date: DatePath, deps: DepsDep, role: RoleQuery = "chain") -> RunDayView:
     """One day of a run."""
     with deps.sessions.begin() as session:
-        found = find_run(session, run)
-        day = find_day(session, found, date, role)
-        return day_views_of(session, found, Day.id == day.id)[0]
+        owner = find_run(session, run)
+        day = find_day(session, owner, date, role)
+        return day_views_of(session, owner, Day.id == day.id)[0]
 
 
 @days.get("/{date}/logs", openapi_extra=scope("read", raises=[NotFoundError]), response_class=PlainTextResponse)
 def show_logs(run: RunName, date: DatePath, deps: DepsDep, role: RoleQuery = "chain") -> str:
-    """What every attempt at the day's steps logged, in order, each behind a line that names it."""
+    """The logs of all attempts at the day's steps, in order, each after a line that names the attempt."""
     with deps.sessions.begin() as session:
         return day_log(session, find_day(session, find_run(session, run), date, role))
 

@@ -1,4 +1,4 @@
-"""What the backfill routes take and answer about runs and their days."""
+"""Messages of the backfill routes: requests, plans, runs and days."""
 
 from __future__ import annotations
 
@@ -7,33 +7,33 @@ from typing import Any
 
 from pydantic import ConfigDict, Field
 
-from services.coordinator.states import DayState, Role, RunState
+from services.coordinator.states import DayState, Role, RunKind, RunState
 from shared.dates import AnyDate
 from shared.run_config import RunConfig
 from shared.wire import NAME_PATTERN, Message
 
 
 class BackfillRequest(Message):
-    """A run to make: over which corpus, from which day to which (both ends included), and how."""
+    """A run to be created: its corpus, its first and last day (both included), its configuration."""
 
     model_config = ConfigDict(validate_by_name=True, validate_by_alias=True)
 
     name: str = Field(pattern=NAME_PATTERN, description="Name of the run; it becomes a folder's name.")
-    corpus: str = Field(pattern=NAME_PATTERN, description="Name of the corpus whose days are run over.")
+    corpus: str = Field(pattern=NAME_PATTERN, description="Name of the corpus.")
     first: AnyDate | None = Field(None, alias="from", description="First day; the corpus' first when absent.")
     last: AnyDate | None = Field(None, alias="to", description="Last day; the corpus' last when absent.")
-    config: RunConfig = Field(default_factory=RunConfig, description="Frozen and hashed when the run is made.")
+    config: RunConfig = Field(default_factory=RunConfig, description="Frozen and hashed when the run is created.")
 
 
 class RetryRequest(Message):
-    """Which failed day to take up again; all of them when `date` is absent."""
+    """The failed day to retry; all failed days when `date` is absent."""
 
     date: AnyDate | None = None
 
 
 class PlannedDayView(Message):
-    """A day as a run would plan it. `policy` is the date whose checkpoint would predict it, null for the model that the
-    run begins with: its warm start, or the base."""
+    """A planned day. `policy` is the date whose checkpoint would predict it, null for the run's first model: its warm
+    start, or the base."""
 
     date: dt.date
     outcome_date: dt.date | None
@@ -45,8 +45,8 @@ class PlannedDayView(Message):
 
 
 class PlanView(Message):
-    """What a run would do. Nothing was stored. `days` are those of the chain, `panel_days` counts the policies that are
-    scored on the panel, `warm_start` the headlines of the warm start; steps and rollouts are those of all."""
+    """The plan of a run; nothing was stored. `days` are those of the chain, `panel_days` the number of policies scored
+    on the panel, `warm_start` the number of headlines of the warm start; steps and rollouts are those of all days."""
 
     config: RunConfig
     config_hash: str
@@ -60,7 +60,7 @@ class PlanView(Message):
 
 
 class Progress(Message):
-    """How far a run has come. `fraction` is in [0, 1]; `eta_seconds` is null as long as it cannot be told."""
+    """Steps done and expected. `fraction` is in [0, 1]; `eta_seconds` is null until each kind has a finished step."""
 
     steps_done: int
     steps_total: int
@@ -76,7 +76,7 @@ class RunView(Message):
     """
 
     name: str
-    kind: str
+    kind: RunKind
     corpus: str | None
     state: RunState
     reason: str | None
@@ -85,8 +85,8 @@ class RunView(Message):
     created_at: dt.datetime
     finished_at: dt.datetime | None
     warnings: list[str]
-    days: dict[str, int]
-    panel_days: dict[str, int]
+    days: dict[DayState, int]
+    panel_days: dict[DayState, int]
     warm_start: DayState | None
     steps: dict[str, dict[str, int]]
     progress: Progress
@@ -97,9 +97,9 @@ class RunDayView(Message):
     """A day of a run. `policy` is `base` or a checkpoint's id, null as long as that checkpoint is not published.
 
     `headlines` counts those used, `left_out` the others by reason: late, stale, look_ahead, panel. `bonus` and
-    `learning_rate` are null until the day has decided them; `decisions` says by which stored figures (keys `profile`,
-    `bonus`, `learning_rate`: `value`, `figures` and the `day` that they are of; `ab`: the share, the profiles of both
-    arms and the headline ids of the second).
+    `learning_rate` are null until the day's schedules set them. `decisions` has the figures that they follow from: keys
+    `profile`, `bonus`, `learning_rate` with `value`, `figures` and the `day` of the figures; `ab` with the share, the
+    profiles of both arms and the headline ids of the second.
     """
 
     role: Role

@@ -11,7 +11,7 @@ from services.coordinator.checkpoints.aliases import point, serve
 from services.coordinator.corpora.queries import dated_headlines
 from services.coordinator.corpora.rules.headlines import day_begin, parse_zone
 from services.coordinator.models import Checkpoint, Corpus, Day, Evaluation, Group, Headline, Rollout, Run
-from services.coordinator.runs.queries import note
+from services.coordinator.runs.queries import record_event
 from services.coordinator.scheduling.rules.maturity import needs_prices
 from services.coordinator.states import day_name
 from shared.checkpoints import MANIFEST, CheckpointStore, Manifest
@@ -51,7 +51,7 @@ def publish(
     fate = UNSERVED.get(config.promote, "served")
     of = day.date if day.role == "chain" else f"the {day_name(day.role, day.date)}"
     message = f"checkpoint {record.ref.id} of {of} is published and {fate}"
-    note(session, run, "checkpoint.published", message, day.date, checkpoint=record.ref.id, before=before)
+    record_event(session, run, "checkpoint.published", message, day.date, checkpoint=record.ref.id, before=before)
 
 
 def trained_until(

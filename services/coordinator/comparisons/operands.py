@@ -38,8 +38,7 @@ class Asked:
     @property
     def panel(self) -> str | None:
         """The panel that the run is scored on."""
-        found: str | None = self.run.config.get("panel")
-        return found
+        return self.run.config.panel
 
 
 @dataclass(frozen=True)

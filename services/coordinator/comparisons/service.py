@@ -99,7 +99,7 @@ def _read(session: Session, side: Side) -> Read:
         look_ahead=None if is_import else sum(map(_looks_ahead, rows)),
         trained_until=max(known).astimezone(dt.UTC) if known else None,
     )
-    return Read(view, lines, RunConfig.model_validate(side.run.config))
+    return Read(view, lines, side.run.config)
 
 
 def _rows(session: Session, side: Side) -> Sequence[Row[Any]]:

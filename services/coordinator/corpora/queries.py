@@ -36,6 +36,13 @@ def find_corpus(session: Session, name: str) -> Corpus:
     return corpus
 
 
+def locked_corpus(session: Session, name: str) -> Corpus:
+    """The corpus of that name; no other transaction changes it until this one ends. Raises NotFoundError."""
+    # Looked up first, since a statement that finds no row would lock nothing and say so only by its emptiness.
+    query = select(Corpus).where(Corpus.id == find_corpus(session, name).id).with_for_update()
+    return session.scalars(query.execution_options(populate_existing=True)).one()
+
+
 def corpus_views(session: Session, *, name: str | None = None, after: str = "", limit: int = 1) -> list[CorpusView]:
     """Corpora in order of name: the one of that name, or the first `limit` after `after`."""
     query = select(

@@ -124,7 +124,7 @@ def headlines_document(rows: DayRows) -> Json:
 
 
 def _rollout(rows: DayRows, rollout: Rollout, evaluation: Evaluation | None) -> Json:
-    horizon = rollout.recorded.get("horizon") or rows.run.config["horizon"]
+    horizon = rollout.recorded.get("horizon") or rows.run.config.horizon
     offset = HORIZON_DAYS.get(horizon, 1)
     return {
         "rollout_id": rollout.index,

@@ -42,7 +42,7 @@ def _evaluation(rows: DayRows, group: Group, rollout: Rollout, scored: Evaluatio
         "signs": scored.signs,
         "settlement": scored.settlement,
         "headlines": [],
-        "evaluation_method": rows.run.config["ranker"],
+        "evaluation_method": rows.run.config.ranker,
     }
 
 
@@ -78,7 +78,7 @@ def _averages(rows: Sequence[Json]) -> Json:
 def training_document(rows: DayRows, checkpoint: str | None, stats: Json | None) -> Json | None:
     """`gspo_training_YYYYMMDD.json`: what the update was made of; None for a run that does not train."""
     scored: list[Scored] = [(group, rollout, found) for group, rollout, found in rows.rollouts() if found]
-    if not rows.run.config["train"] or not scored:
+    if not rows.run.config.train or not scored:
         return None
     data: list[Json] = [
         {

@@ -48,7 +48,7 @@ def export_day(session: Session, name: str, date: dt.date) -> DayDocuments:
 def _rows(session: Session, run: Run, day: Day) -> DayRows:
     corpus = session.get(Corpus, run.corpus_id) if run.corpus_id is not None else None
     outcomes = _headlines(session, run, day.outcome_date)
-    if run.config["dates"] == "enforce":
+    if run.config.dates == "enforce":
         outcomes = [headline for headline in outcomes if headline.flag is None]
     query = select(Group).where(Group.day_id == day.id).order_by(Group.position)
     loaded = query.options(selectinload(Group.rollouts).selectinload(Rollout.evaluation))

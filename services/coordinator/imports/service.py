@@ -13,7 +13,7 @@ from services.coordinator.corpora.rules.headlines import parse_zone
 from services.coordinator.imports.rules import ranks, scorable, warnings_of
 from services.coordinator.imports.schemas import RecordedDay, RecordedGroup, RunImport, RunImported, SkippedDay
 from services.coordinator.models import Day, Group, Rollout, Run
-from services.coordinator.runs.queries import note
+from services.coordinator.runs.queries import record_event
 from services.coordinator.runs.steps import create_steps
 from services.coordinator.scheduling.rules.selection import chunks
 from shared.errors import ConflictError, InvalidInputError
@@ -32,14 +32,14 @@ def import_run(session: Session, request: RunImport) -> RunImported:
     run = Run(
         name=request.name,
         kind="import",
-        config=config.model_dump(mode="json"),
+        config=config,
         config_hash=config.digest(),
         state="running",
         warnings=warnings,
     )
     session.add(run)
     session.flush()
-    note(session, run, "run.imported", f"run {run.name} was imported with {len(request.days)} days")
+    record_event(session, run, "run.imported", f"run {run.name} was imported with {len(request.days)} days")
     days = sorted(request.days, key=lambda day: day.date)
     position = 0
     for recorded in days:

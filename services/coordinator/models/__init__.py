@@ -1,8 +1,8 @@
-"""The tables. Only the coordinator sees them; the repository turns rows into the values that pure code works on."""
+"""The tables of the coordinator's database; no other service reads them."""
 
 from __future__ import annotations
 
-from services.coordinator.models.base import NAMING, Base, Json
+from services.coordinator.models.base import NAMING, Base, Json, StepCounts
 from services.coordinator.models.checkpoints import Alias, Checkpoint, Engine, Swap
 from services.coordinator.models.corpora import Corpus, Headline
 from services.coordinator.models.journal import Event, IdempotencyKey
@@ -37,5 +37,6 @@ __all__ = [
     "Rollout",
     "Run",
     "Step",
+    "StepCounts",
     "Swap",
 ]

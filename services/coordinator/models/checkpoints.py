@@ -1,4 +1,4 @@
-"""Checkpoints, their names, and the engines that hold them."""
+"""Checkpoints, their aliases, the engines that load them, and the swaps between."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Alias(Base):
 
 
 class Engine(Base):
-    """What a syncer last said about its engine. `url` is the engine's address and its identity."""
+    """The last report of a syncer about its engine. `url` is the engine's address and its identity."""
 
     __tablename__ = "engines"
 
@@ -66,8 +66,8 @@ class Engine(Base):
 
 
 class Swap(Base):
-    """A checkpoint that came to be held by an engine. `wanted_at` is its promotion if `promoted`, else its publication;
-    `seconds` lie between that and `verified_at`, null for an engine that was not there yet when it was wanted."""
+    """A checkpoint that an engine has loaded and verified. `wanted_at` is its promotion if `promoted`, else its
+    publication; `seconds` lie between that and `verified_at`, null if the engine first reported later."""
 
     __tablename__ = "swaps"
     __table_args__ = (UniqueConstraint("checkpoint_id", "engine", "wanted_at"),)

@@ -1,4 +1,4 @@
-"""What happened, and what was answered."""
+"""Events, and the stored answers of idempotent requests."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from services.coordinator.models.base import Base, Json
 
 
 class Event(Base):
-    """What happened, in words, in order of id."""
+    """An event of a run or of the coordinator: a message for people, `data` for programs; ordered by id."""
 
     __tablename__ = "events"
 

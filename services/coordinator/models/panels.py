@@ -12,7 +12,7 @@ from services.coordinator.models.base import Base, Json
 
 
 class Panel(Base):
-    """A named, fixed choice of a corpus' headlines, each of which has an outcome day in the corpus."""
+    """A named, fixed selection of a corpus' headlines, each of which has an outcome day in the corpus."""
 
     __tablename__ = "panels"
     __table_args__ = (UniqueConstraint("corpus_id", "name"),)
@@ -25,5 +25,5 @@ class Panel(Base):
     last: Mapped[dt.date]
     seed: Mapped[int]
     asked: Mapped[Json] = mapped_column(server_default=sql("'{}'::jsonb"))
-    """The request as it was made: an open end of the range stays open when the corpus grows."""
+    """The original request: an open end of its range stays open when the corpus grows."""
     created_at: Mapped[dt.datetime] = mapped_column(server_default=func.now())

@@ -1,4 +1,4 @@
-"""Price sets: daily closes that claims are settled against."""
+"""Price sets: the daily closes that settle claims."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class PriceSet(Base):
 
 
 class Instrument(Base):
-    """One instrument of a set with the other names that a forecast's Proxy may call it by."""
+    """One instrument of a set; `aliases` are its other names in the Proxy slot of forecasts."""
 
     __tablename__ = "instruments"
     __table_args__ = (UniqueConstraint("set_id", "symbol"),)

@@ -15,10 +15,11 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from services.coordinator.models.base import Base, Json
+from shared.wire import Arm, Rung, Verdict
 
 
 class Group(Base):
-    """The rollouts of one headline, with the prompt that they were sampled from. `headline` is kept for imports."""
+    """The rollouts of one headline, with their prompt. `headline` is its text, since imports have no `headline_id`."""
 
     __tablename__ = "groups"
     __table_args__ = (UniqueConstraint("day_id", "position"),)
@@ -39,7 +40,7 @@ class Group(Base):
 class Rollout(Base):
     """One sampled forecast; the fields are those of shared.wire.RolloutRecord.
 
-    `recorded` holds what an imported file said of the rollout (rank, reward, immediate_reward, prediction_id, …).
+    `recorded` has the fields of an imported file (rank, reward, immediate_reward, prediction_id, …).
     """
 
     __tablename__ = "rollouts"
@@ -48,8 +49,8 @@ class Rollout(Base):
     id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
     group_id: Mapped[int] = mapped_column(ForeignKey("groups.id", ondelete="CASCADE"))
     index: Mapped[int]
-    arm: Mapped[str]
-    rung: Mapped[str]
+    arm: Mapped[Arm]
+    rung: Mapped[Rung]
     attempts: Mapped[int]
     sampled_tokens: Mapped[int] = mapped_column(server_default="0")
     raw_text: Mapped[str]
@@ -71,13 +72,13 @@ class Rollout(Base):
 
 
 class Evaluation(Base):
-    """Everything scored about a rollout; the fields are those of shared.wire.EvaluationRecord."""
+    """All scores of a rollout; the fields are those of shared.wire.EvaluationRecord."""
 
     __tablename__ = "evaluations"
 
     rollout_id: Mapped[int] = mapped_column(ForeignKey("rollouts.id", ondelete="CASCADE"), primary_key=True)
     step_id: Mapped[int] = mapped_column(ForeignKey("steps.id", ondelete="CASCADE"), index=True)
-    verdict: Mapped[str]
+    verdict: Mapped[Verdict]
     valid: Mapped[bool]
     failed_slot: Mapped[str | None]
     failure: Mapped[str | None]

@@ -13,8 +13,10 @@ from sqlalchemy import (
 from sqlalchemy import text as sql
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from services.coordinator.models.base import Base, Json
+from services.coordinator.models.base import Base, Json, StepCounts
 from services.coordinator.models.corpora import Corpus
+from services.coordinator.states import DayState, Role, RunKind, RunState
+from shared.run_config import RunConfig
 
 
 class Run(Base):
@@ -24,13 +26,15 @@ class Run(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(unique=True)
-    kind: Mapped[str] = mapped_column(server_default="backfill")
+    kind: Mapped[RunKind] = mapped_column(server_default="backfill")
     corpus_id: Mapped[int | None] = mapped_column(ForeignKey("corpora.id"))
-    config: Mapped[Json]
+    config: Mapped[RunConfig]
     config_hash: Mapped[str]
-    state: Mapped[str]
+    state: Mapped[RunState]
     reason: Mapped[str | None]
     warnings: Mapped[list[str]] = mapped_column(server_default=sql("'[]'::jsonb"))
+    planned_steps: Mapped[StepCounts] = mapped_column(server_default=sql("'{}'::jsonb"))
+    """Steps by kind that the days which are not skipped will have cost; empty for an import, whose steps all exist."""
     created_at: Mapped[dt.datetime] = mapped_column(server_default=func.now())
     finished_at: Mapped[dt.datetime | None]
 
@@ -41,11 +45,10 @@ class Run(Base):
 class Day(Base):
     """One date of a run. `position` counts the days that are not skipped from 0 and is null for skipped ones.
 
-    `role` is `chain`; `panel`, for the scoring of a checkpoint on the panel under that checkpoint's date (the base's
+    `role` is `chain`; `panel`, for the scores of a checkpoint on the panel under that checkpoint's date (the base's
     under the day before the first); or `warm_start`. Only chain and warm-start days have a position, a warm start −1.
     `policy_day_id` is the day whose checkpoint predicts this one; null means the base model. `bonus` and
-    `learning_rate` are the day's own values once they are decided, `decisions` the stored figures that decided them
-    and the profile.
+    `learning_rate` are null until the day's schedules have set them.
     """
 
     __tablename__ = "days"
@@ -54,7 +57,7 @@ class Day(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     run_id: Mapped[int] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"))
     date: Mapped[dt.date]
-    role: Mapped[str] = mapped_column(server_default="chain")
+    role: Mapped[Role] = mapped_column(server_default="chain")
     outcome_date: Mapped[dt.date | None]
     position: Mapped[int | None]
     policy_day_id: Mapped[int | None] = mapped_column(ForeignKey("days.id"))
@@ -66,7 +69,7 @@ class Day(Base):
     learning_rate: Mapped[float | None]
     decisions: Mapped[Json] = mapped_column(server_default=sql("'{}'::jsonb"))
     """Keys `profile`, `bonus`, `learning_rate`, `ab`: each with the value, the figures and the day they are of."""
-    state: Mapped[str]
+    state: Mapped[DayState]
     reason: Mapped[str | None]
     started_at: Mapped[dt.datetime | None]
     finished_at: Mapped[dt.datetime | None]

@@ -12,9 +12,9 @@ from services.coordinator.models.base import Base
 
 
 class ApiToken(Base):
-    """A token that requests are served by. Of its secret only the SHA-256 is kept; a name is free again once revoked.
+    """A bearer token. Only the SHA-256 of its secret is stored; a revoked token's name is free again.
 
-    `created_by` is the id of the token that asked for it, null for a peer on loopback or a command beside the database.
+    `created_by` is the id of the token that created it, null for a peer on loopback or the command line.
     """
 
     __tablename__ = "tokens"

@@ -58,7 +58,7 @@ def read_report(session: Session, name: str) -> Report:
     whole = RunFigures(
         position_bias=position_bias(told.chain),
         ranker=ranker_figures(session, run),
-        reliability=reliability(told.chain) if run.config.get("prices") is not None else None,
+        reliability=reliability(told.chain) if run.config.prices is not None else None,
         panel=panel,
         panel_gain=gain,
         warm_start=next((day for day in days if day.role == "warm_start"), None),
@@ -78,7 +78,7 @@ def _facts(session: Session, run: Run) -> RunFacts:
         reason=run.reason,
         corpus=corpus.name if corpus else None,
         timezone=corpus.timezone if corpus else None,
-        config=run.config,
+        config=run.config.model_dump(mode="json"),
         config_hash=run.config_hash,
         created_at=run.created_at.astimezone(dt.UTC),
         finished_at=run.finished_at.astimezone(dt.UTC) if run.finished_at else None,

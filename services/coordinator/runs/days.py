@@ -1,4 +1,4 @@
-"""Rows of days: as the day graph reads them, by date or id, and with the figures that later days are decided on."""
+"""Rows of days: as values for the day graph, by date or id, and the mean scores that schedules follow."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ import datetime as dt
 from collections import Counter, defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
-from sqlalchemy import ARRAY, ColumnElement, Float, Integer, and_, any_, false, func, literal, or_, select
-from sqlalchemy import cast as sql_cast
+from sqlalchemy import ARRAY, ColumnElement, Float, Integer, and_, any_, cast, false, func, literal, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
 from services.coordinator.models import Checkpoint, Day, Evaluation, Group, Rollout, Run, Step
@@ -19,22 +18,22 @@ from shared.wire import StepKind
 
 
 def day_views(session: Session, run_id: int, pending: int) -> list[DayView]:
-    """Those days of a run that can move, in order of date, with the days that they wait for.
+    """The days of a run that can change state, in order of date, with the days that they depend on.
 
-    These are the days in progress, the maturing and the failed ones, the panel's whose checkpoint is published, and the
-    first `pending` of the other pending ones: policies are published in the order of days, so that no later one can
-    begin before them. Steps of those in progress and failed are counted.
+    The former are the days in progress, maturing and failed, the panel days whose checkpoint is published, and the
+    first `pending` of the other pending days: policies are published in the order of days, so that no later day can
+    begin before these. Steps are counted of days in progress and failed.
     """
     open_days = _rows(session, Day.run_id == run_id, _may_move(run_id, pending))
     policies = {row.policy_day_id for row in open_days} - {None}
-    places = {row.position - 1 for row in open_days if row.position is not None}
-    scores = any(row.role == "panel" for row in open_days)
-    compared = and_(Day.role == "panel", Day.policy_day_id.is_(None)) if scores else false()
-    known = {row.id for row in open_days}
-    waited_for = _rows(
-        session, Day.run_id == run_id, _among(Day.id, policies) | _among(Day.position, places) | compared
+    positions = {row.position - 1 for row in open_days if row.position is not None}
+    has_panel = any(row.role == "panel" for row in open_days)
+    base_panel = and_(Day.role == "panel", Day.policy_day_id.is_(None)) if has_panel else false()
+    open_ids = {row.id for row in open_days}
+    needed = _rows(
+        session, Day.run_id == run_id, _among(Day.id, policies) | _among(Day.position, positions) | base_panel
     )
-    rows = open_days + [row for row in waited_for if row.id not in known]
+    rows = open_days + [row for row in needed if row.id not in open_ids]
     counts = _step_counts(session, run_id)
     return sorted((_view(row, counts.get(row.id, {})) for row in rows), key=lambda view: (view.date, view.id))
 
@@ -63,6 +62,7 @@ def _view(row: Any, steps: dict[StepKind, Counter[StepState]]) -> DayView:
 
 
 def _among(column: Any, values: Collection[int]) -> ColumnElement[bool]:
+    # One array parameter, however many values there are: IN would expand to a parameter for each.
     among: ColumnElement[bool] = column == any_(literal(list(values), ARRAY(Integer)))
     return among
 
@@ -81,13 +81,13 @@ def _step_counts(session: Session, run_id: int) -> dict[int, dict[StepKind, Coun
     )
     counts: dict[int, dict[StepKind, Counter[StepState]]] = defaultdict(dict)
     for day_id, kind, state, count in session.execute(query):
-        of_kind = counts[day_id].setdefault(cast("StepKind", kind), Counter())
-        of_kind[cast("StepState", state)] = count
+        of_kind = counts[day_id].setdefault(kind, Counter())
+        of_kind[state] = count
     return counts
 
 
 def find_day(session: Session, run: Run, date: dt.date, role: Role = "chain") -> Day:
-    """The run's day of that date and role; raises NotFoundError."""
+    """The run's day of that date and role. Raises NotFoundError."""
     query = select(Day).where(Day.run_id == run.id, Day.date == date, Day.role == role)
     day = session.scalars(query).one_or_none()
     if day is None:
@@ -101,28 +101,28 @@ def days_by_id(session: Session, ids: Collection[int]) -> dict[int, Day]:
 
 
 def checkpoint_of(session: Session, day_id: int | None) -> Checkpoint | None:
-    """The checkpoint that a day published."""
+    """The checkpoint that a day has published; None for no day (the base) or none yet."""
     if day_id is None:
         return None
     return session.scalars(select(Checkpoint).where(Checkpoint.day_id == day_id)).one_or_none()
 
 
-def before(session: Session, day: Day) -> Day | None:
-    """The day of the run's chain just before this one; for the first one its warm start."""
+def previous_day(session: Session, day: Day) -> Day | None:
+    """The chain day before this one; the warm start before the first; None if there is neither."""
     query = select(Day).where(Day.run_id == day.run_id, Day.position < day.position)
     return session.scalars(query.order_by(Day.position.desc()).limit(1)).one_or_none()
 
 
-def pending_days(session: Session, run_id: int) -> Sequence[Day]:
-    """Days of the chain that have not begun, in order."""
+def pending_chain_days(session: Session, run_id: int) -> Sequence[Day]:
+    """Chain days that have not begun, in order."""
     query = select(Day).where(Day.run_id == run_id, Day.role == "chain", Day.state == "pending")
     return session.scalars(query.order_by(Day.position)).all()
 
 
-def planned_place(session: Session, day: Day) -> tuple[int, int]:
-    """The day's place among those of the chain that the run was made with, from 0, and how many these are.
+def place_in_plan(session: Session, day: Day) -> tuple[int, int]:
+    """The day's place (from 0) among the chain days of the run's original plan, and their number.
 
-    A day that turned out to have nothing left to use still counts, so that neither changes while the run goes on.
+    A day that was dropped later still counts, so that schedules do not change while the run proceeds.
     """
     planned = or_(Day.position.is_not(None), Day.finished_at.is_not(None))
     earlier = func.count().filter(Day.date < day.date)
@@ -132,8 +132,8 @@ def planned_place(session: Session, day: Day) -> tuple[int, int]:
 
 
 @dataclass(frozen=True)
-class DayFigures:
-    """A day's means over all of its rollouts: raw validity and leaks in [0, 1]; None as long as there are none."""
+class DayMeans:
+    """A day's means over its rollouts: raw validity, leak share and reward, None until they are sampled or scored."""
 
     date: dt.date
     raw_validity: float | None
@@ -142,11 +142,11 @@ class DayFigures:
 
 
 def _share(flag: InstrumentedAttribute[bool]) -> ColumnElement[float]:
-    return func.avg(sql_cast(sql_cast(flag, Integer), Float))
+    return func.avg(cast(cast(flag, Integer), Float))
 
 
-def figures_of(session: Session, day_ids: Sequence[int]) -> list[DayFigures]:
-    """The figures of those of the days that have rollouts, in order of date."""
+def day_means(session: Session, day_ids: Sequence[int]) -> list[DayMeans]:
+    """The means of those of the days that have rollouts, in order of date."""
     query = (
         select(Day.date, _share(Rollout.raw_strict), _share(Evaluation.leak), func.avg(Evaluation.reward))
         .join(Group, Group.day_id == Day.id)
@@ -156,10 +156,10 @@ def figures_of(session: Session, day_ids: Sequence[int]) -> list[DayFigures]:
         .group_by(Day.id)
         .order_by(Day.date)
     )
-    return [DayFigures(*row) for row in session.execute(query)]
+    return [DayMeans(*row) for row in session.execute(query)]
 
 
-def chain_until(session: Session, run_id: int, position: int) -> list[int]:
-    """The ids of the days of a run's chain up to a position, that one included, in order."""
+def chain_ids_until(session: Session, run_id: int, position: int) -> list[int]:
+    """Ids of a run's chain days up to and including a position, in order."""
     query = select(Day.id).where(Day.run_id == run_id, Day.role == "chain", Day.position <= position)
     return list(session.scalars(query.order_by(Day.position)))

@@ -1,4 +1,4 @@
-"""Steps and their attempts: create, lock, queue again, cancel."""
+"""Rows of steps, attempts and outbox messages: create, lock, change state, cancel."""
 
 from __future__ import annotations
 
@@ -10,39 +10,39 @@ from sqlalchemy.orm import Session
 
 from services.coordinator.database import storable
 from services.coordinator.models import Attempt, Day, Json, Outbox, Step
-from services.coordinator.states import OPEN_STEPS, STEP_MOVES, StepState, checked_move
+from services.coordinator.states import OPEN_STEPS, STEP_TRANSITIONS, AttemptOutcome, StepState, checked_transition
 from shared.errors import NotFoundError
 from shared.wire import StepKind
 
 
-def create_steps(session: Session, day: Day, kind: StepKind, pieces: Sequence[Sequence[int]]) -> None:
-    """Queue one step per piece, and the messages that announce them."""
-    insert_steps(session, step_rows(day, kind, pieces))
+def create_steps(session: Session, day: Day, kind: StepKind, chunks: Sequence[Sequence[int]]) -> None:
+    """Queue one step per chunk of ids, and the messages that announce them."""
+    insert_steps(session, step_rows(day, kind, chunks))
 
 
-def step_rows(day: Day, kind: StepKind, pieces: Sequence[Sequence[int]]) -> list[Json]:
-    """One step to be queued per piece."""
+def step_rows(day: Day, kind: StepKind, chunks: Sequence[Sequence[int]]) -> list[Json]:
+    """The row of one queued step per chunk of headline or group ids."""
     return [
         {"day_id": day.id, "kind": kind, "chunk": chunk, "items": list(items), "state": "queued"}
-        for chunk, items in enumerate(pieces)
+        for chunk, items in enumerate(chunks)
     ]
 
 
 def insert_steps(session: Session, rows: Sequence[Json]) -> None:
-    """Queue these steps, of any number of days, and the messages that announce them."""
+    """Insert rows of steps, of any number of days, and the messages that announce them."""
     if rows:
         ids = session.scalars(insert(Step).returning(Step.id, sort_by_parameter_order=True), rows).all()
         announce(session, [(step_id, row["kind"]) for step_id, row in zip(ids, rows, strict=True)])
 
 
-def announce(session: Session, steps: Sequence[tuple[int, str]]) -> None:
-    """Have the publisher send a message about each of these (step id, kind), once it is due."""
+def announce(session: Session, steps: Sequence[tuple[int, StepKind]]) -> None:
+    """Put a message about each (step id, kind) into the outbox; the publisher sends it once the step is due."""
     if steps:
         session.execute(insert(Outbox), [{"step_id": step_id, "kind": kind} for step_id, kind in steps])
 
 
 def locked_step(session: Session, step_id: int) -> Step:
-    """The step, nobody else's to change until this transaction ends; raises NotFoundError."""
+    """The step; no other transaction changes it until this one ends. Raises NotFoundError."""
     query = select(Step).where(Step.id == step_id).with_for_update()
     step = session.scalars(query.execution_options(populate_existing=True)).one_or_none()
     if step is None:
@@ -50,20 +50,20 @@ def locked_step(session: Session, step_id: int) -> Step:
     return step
 
 
-def move_step(step: Step, to: StepState) -> None:
-    """Change a step's state, if the table of states lets it."""
-    step.state = checked_move(STEP_MOVES, step.state, to, f"step {step.id}")
+def transition_step(step: Step, to: StepState) -> None:
+    """Change a step's state. Raises ConflictError if its present state does not allow it."""
+    step.state = checked_transition(STEP_TRANSITIONS, step.state, to, f"step {step.id}")
 
 
 def attempt_of(session: Session, step: Step, fence: int) -> Attempt:
-    """The record of one attempt at a step."""
+    """The row of the attempt at a step that has this fence, which exists."""
     return session.get_one(Attempt, (step.id, fence))
 
 
 def end_attempt(
-    session: Session, step: Step, outcome: str, now: dt.datetime, *, error: str | None = None, log: str = ""
+    session: Session, step: Step, outcome: AttemptOutcome, now: dt.datetime, *, error: str | None = None, log: str = ""
 ) -> None:
-    """Write down how the step's current attempt ended."""
+    """Record the outcome, error and log of the step's current attempt."""
     attempt = attempt_of(session, step, step.attempt)
     attempt.outcome, attempt.error, attempt.ended_at = outcome, storable(error), now
     attempt.log = storable(log) or attempt.log
@@ -82,7 +82,7 @@ def has_open_steps(session: Session, day_id: int) -> bool:
 
 
 def cancel_open_steps(session: Session, run_id: int) -> int:
-    """Cancel every queued and leased step of a run; answers how many there were."""
+    """Cancel every queued and leased step of a run; returns their number."""
     days = select(Day.id).where(Day.run_id == run_id)
     query = (
         update(Step)
@@ -97,9 +97,9 @@ def cancel_open_steps(session: Session, run_id: int) -> int:
     return len(ids)
 
 
-def announce_due(session: Session, run_id: int) -> None:
-    """Announce the run's queued steps that have no message waiting: those that were dropped while it was paused."""
-    waiting = select(Outbox.step_id)
+def announce_queued(session: Session, run_id: int) -> None:
+    """Announce the run's queued steps without a message in the outbox: workers dropped theirs while it was paused."""
+    announced = select(Outbox.step_id)
     query = select(Step.id, Step.kind).join(Day, Day.id == Step.day_id)
-    query = query.where(Day.run_id == run_id, Step.state == "queued", Step.id.not_in(waiting)).order_by(Step.id)
+    query = query.where(Day.run_id == run_id, Step.state == "queued", Step.id.not_in(announced)).order_by(Step.id)
     announce(session, [(step_id, kind) for step_id, kind in session.execute(query)])

@@ -1,31 +1,31 @@
-"""What a day decides for itself when it goes on: profile and arms, bonus, learning rate; stored with what decided.
+"""The schedules' values of a day: sampler profile, A/B split, bonus, learning rate, each stored with its figures.
 
-Only figures decide that the graph guarantees to be complete by then, so that a run decides alike however fast its
-workers are: those of the day's policy day and of all before it, the day's own once it is sampled, and, for its update,
-those of all days before it.
+A value depends only on figures that the day graph guarantees to be complete, so that it is the same however fast the
+workers are: those of the policy day and all days before it, the day's own once it is sampled, and, for its update,
+those of all earlier days.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any, cast
+from typing import Any
 
 from sqlalchemy.orm import Session
 
 from services.coordinator.models import Day
-from services.coordinator.runs.days import chain_until, figures_of, planned_place
+from services.coordinator.runs.days import chain_ids_until, day_means, place_in_plan
 from services.coordinator.scheduling.rules import schedules
-from services.coordinator.scheduling.rules.schedules import next_profile
-from services.coordinator.scheduling.rules.selection import b_arm
-from shared.run_config import ProfileName, RunConfig
+from services.coordinator.scheduling.rules.schedules import profile_schedule
+from services.coordinator.scheduling.rules.selection import ab_split
+from shared.run_config import RunConfig
 
 Decided = tuple[float, dict[str, Any], dt.date | None]
-"""A value, the figures that decided it, and the day they are of."""
+"""A value, the figures it follows from, and the newest day of these figures."""
 History = list[tuple[dt.date, float]]
 
 
 def decide(session: Session, config: RunConfig, day: Day) -> None:
-    """Decide what the state that the day has just come to needs."""
+    """Set the values that the state needs which the day has just entered."""
     if day.state == "generating" and day.role != "panel":
         _decide_sampling(session, config, day)
     elif day.state == "evaluating":
@@ -34,8 +34,9 @@ def decide(session: Session, config: RunConfig, day: Day) -> None:
         day.learning_rate = _learning_rate(session, config, day)
 
 
-def _note(day: Day, what: str, /, **said: Any) -> None:
-    day.decisions = {**day.decisions, what: said}
+def _record(day: Day, value_name: str, /, **decision: Any) -> None:
+    # A new dict: SQLAlchemy does not see a change within the old one.
+    day.decisions = {**day.decisions, value_name: decision}
 
 
 def _decide_sampling(session: Session, config: RunConfig, day: Day) -> None:
@@ -43,19 +44,23 @@ def _decide_sampling(session: Session, config: RunConfig, day: Day) -> None:
         day.profile = _profile(session, day)
     if day.role == "chain" and config.ab_share > 0:
         profiles = [day.profile, config.ab_profile]
-        _note(day, "ab", share=config.ab_share, profiles=profiles, headlines=b_arm(day.headline_ids, day.date, config))
+        _record(
+            day, "ab", share=config.ab_share, profiles=profiles, headlines=ab_split(day.headline_ids, day.date, config)
+        )
 
 
 def _profile(session: Session, day: Day) -> str:
     policy = session.get(Day, day.policy_day_id) if day.policy_day_id else None
-    known = figures_of(session, [policy.id]) if policy else []
-    if policy is None or not known or known[0].raw_validity is None:
-        _note(day, "profile", value="tight", policy="auto", figures={}, day=None)
+    means = day_means(session, [policy.id]) if policy else []
+    if policy is None or not means or means[0].raw_validity is None:
+        _record(day, "profile", value="tight", policy="auto", figures={}, day=None)
         return "tight"
-    before, validity, leak = cast("ProfileName", policy.profile), known[0].raw_validity, known[0].leak or 0.0
-    value = next_profile(before, validity, leak)
+    # The column is plain text, since imported days bring profiles of their own; a run under `auto` has only these.
+    before = next(profile for profile in schedules.PROFILES if profile == policy.profile)
+    validity, leak = means[0].raw_validity, means[0].leak or 0.0
+    value = profile_schedule(before, validity, leak)
     figures = {"profile": before, "raw_validity": validity, "leak": leak}
-    _note(day, "profile", value=value, policy="auto", figures=figures, day=policy.date.isoformat())
+    _record(day, "profile", value=value, policy="auto", figures=figures, day=policy.date.isoformat())
     return value
 
 
@@ -80,21 +85,21 @@ def _learning_rate(session: Session, config: RunConfig, day: Day) -> float:
     if schedule == "linear":
         decided = _linear(session, day, start, end)
     elif schedule == "on_plateau":
-        found = figures_of(session, chain_until(session, day.run_id, (day.position or 0) - 1))
-        decided = _on_plateau(config, start, end, [(f.date, f.reward) for f in found if f.reward is not None])
+        means = day_means(session, chain_ids_until(session, day.run_id, (day.position or 0) - 1))
+        decided = _on_plateau(config, start, end, [(f.date, f.reward) for f in means if f.reward is not None])
     else:
         decided = start, {}, None
     return _stored(day, "learning_rate", schedule, decided)
 
 
-def _stored(day: Day, what: str, schedule: str, decided: Decided) -> float:
+def _stored(day: Day, value_name: str, schedule: str, decided: Decided) -> float:
     value, figures, of = decided
-    _note(day, what, value=value, schedule=schedule, figures=figures, day=of.isoformat() if of else None)
+    _record(day, value_name, value=value, schedule=schedule, figures=figures, day=of.isoformat() if of else None)
     return value
 
 
 def _linear(session: Session, day: Day, start: float, end: float) -> Decided:
-    place, days = planned_place(session, day)
+    place, days = place_in_plan(session, day)
     return schedules.linear(start, end, place, days), {"place": place, "days": days}, None
 
 
@@ -106,11 +111,11 @@ def _on_plateau(config: RunConfig, start: float, end: float, history: History) -
 
 
 def _validities(session: Session, day_ids: list[int]) -> History:
-    found = figures_of(session, day_ids)
-    return [(figures.date, figures.raw_validity) for figures in found if figures.raw_validity is not None]
+    means = day_means(session, day_ids)
+    return [(figures.date, figures.raw_validity) for figures in means if figures.raw_validity is not None]
 
 
 def _days_learned_from(session: Session, day: Day) -> list[int]:
-    """The chain up to the day's policy day: each of them is trained by the time that the day begins."""
+    """Ids of the chain up to the policy day: all of them are trained by the time that the day begins."""
     policy = session.get(Day, day.policy_day_id) if day.policy_day_id else None
-    return chain_until(session, day.run_id, policy.position) if policy and policy.position is not None else []
+    return chain_ids_until(session, day.run_id, policy.position) if policy and policy.position is not None else []

@@ -17,7 +17,7 @@ from services.coordinator.checkpoints.queries import reference
 from services.coordinator.database import Sessions
 from services.coordinator.models import Checkpoint, Day, Evaluation, Group, Rollout, Run
 from services.coordinator.runs.days import checkpoint_of
-from services.coordinator.runs.queries import note
+from services.coordinator.runs.queries import record_event
 from services.coordinator.serving.promotions import promote_now
 from services.coordinator.serving.rules import Units, non_inferior
 from services.coordinator.states import OPEN_DAYS
@@ -143,7 +143,7 @@ def _carry_out(session: Session, day_id: int, verdict: Verdict) -> bool:
     else:
         run = session.get_one(Run, day.run_id)
         message = f"checkpoint {verdict.ref.id} is not promoted: {verdict.reason}"
-        note(
+        record_event(
             session, run, "checkpoint.held_back", message, day.date, checkpoint=verdict.ref.id, against=verdict.against
         )
     return True
@@ -197,6 +197,6 @@ def other_side(session: Session, day: Day, served: Checkpoint | None) -> int | L
     for other, its_run in session.execute(same_corpus.order_by(Day.id)):
         if other.state in OPEN_DAYS and its_run.id == run.id:
             return "pending"
-        if other.state == "scored" and all(its_run.config.get(name) == run.config.get(name) for name in LIKE):
+        if other.state == "scored" and all(getattr(its_run.config, name) == getattr(run.config, name) for name in LIKE):
             return int(other.id)
     return None

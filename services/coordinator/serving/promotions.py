@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from services.coordinator.checkpoints.aliases import PREVIOUS, SERVED, Move, lock_served, named, serve
 from services.coordinator.database import Sessions
 from services.coordinator.models import Alias, Checkpoint, Run
-from services.coordinator.runs.queries import note
+from services.coordinator.runs.queries import record_event
 from services.coordinator.serving.queries import engines
 from services.coordinator.serving.schemas import EngineStatus, EngineView, PromoteRequest, PromotionView
 from shared.checkpoints import CheckpointStore
@@ -70,7 +70,7 @@ def promote_now(session: Session, checkpoint: Checkpoint, why: str) -> Move:
     if move.at is not None:
         run = session.get_one(Run, checkpoint.run_id)
         message = f"checkpoint {checkpoint.id} is promoted {why}; {move.before or 'the base'} was served before"
-        note(session, run, "checkpoint.promoted", message, checkpoint=checkpoint.id, before=move.before)
+        record_event(session, run, "checkpoint.promoted", message, checkpoint=checkpoint.id, before=move.before)
     return move
 
 

@@ -1,4 +1,4 @@
-"""Sends what committed transactions announced, and forgets a message only once the broker has it."""
+"""Transactional outbox: sends the messages of committed transactions, deletes each once the broker has accepted it."""
 
 from __future__ import annotations
 
@@ -13,22 +13,23 @@ from sqlalchemy.orm import Session
 
 from services.coordinator.database import Sessions
 from services.coordinator.models import Outbox, Step
+from services.coordinator.states import StepState
 from shared.errors import UnavailableError, message_of
 from shared.wire import StepKind
 from shared.worker.celery import task_name
 
 Send = Callable[[StepKind, int], None]
-"""Hands a step of a kind to the broker; raises UnavailableError."""
+"""Sends a message about a step of a kind to the broker. Raises UnavailableError."""
 Backlog = Callable[[StepKind], int]
-"""How many messages wait in the queue of a kind; raises UnavailableError."""
+"""Number of messages in the queue of a kind. Raises UnavailableError."""
 
 BROKER_ERRORS = (BrokerError, KombuError, redis.RedisError, OSError)
 BROKER_TIMEOUT = 5.0
-"""Seconds the broker may take to connect or to answer; the coordinator only sends, so it never waits for messages."""
+"""Seconds the broker may take to connect or to answer."""
 
 
 def with_timeouts(app: Celery) -> Celery:
-    """The application, made to give a silent broker up: whoever sends tries again by himself."""
+    """The application with timeouts towards the broker and a single retry: the outbox itself repeats failed sends."""
     options = {"socket_connect_timeout": BROKER_TIMEOUT, "socket_timeout": BROKER_TIMEOUT}
     options |= {"max_retries": 1, "interval_start": 0, "interval_step": 0, "interval_max": 0}
     app.conf.broker_transport_options = {**app.conf.broker_transport_options, **options}
@@ -36,19 +37,19 @@ def with_timeouts(app: Celery) -> Celery:
 
 
 def sender(app: Celery) -> Send:
-    """Sends Celery messages that carry a step id and nothing else."""
+    """A function that sends Celery messages with a step id as their only argument."""
 
     def send(kind: StepKind, step_id: int) -> None:
         try:
             app.send_task(task_name(kind), args=[step_id], retry=False)
         except BROKER_ERRORS as error:
-            raise UnavailableError(f"the broker does not take messages: {message_of(error)}") from error
+            raise UnavailableError(f"the broker does not accept messages: {message_of(error)}") from error
 
     return send
 
 
 def backlog_of(app: Celery) -> Backlog:
-    """Measures the broker's queues."""
+    """A function that returns the length of a kind's queue."""
 
     def backlog(kind: StepKind) -> int:
         try:
@@ -60,16 +61,17 @@ def backlog_of(app: Celery) -> Backlog:
     return backlog
 
 
-def publish_due(sessions: Sessions, send: Send, most: int = 100) -> int:
-    """Send up to `most` messages whose steps are due and answer how many rows were dealt with.
+def publish_due(sessions: Sessions, send: Send, limit: int = 100) -> int:
+    """Send up to `limit` messages whose steps are due; returns the number of rows sent or dropped.
 
-    Rows that another coordinator holds are left to it. Raises UnavailableError once what was sent is written down.
+    Rows that another coordinator has locked are left to it. Raises UnavailableError after recording the sent ones.
     """
     failure: UnavailableError | None = None
     with sessions.begin() as session:
-        dealt: list[int] = []
+        handled: list[int] = []
         sent: list[int] = []
-        for row in _due(session, most):
+        for row in _due(session, limit):
+            # The message of a step that is no longer queued has lost its purpose: it is deleted unsent.
             if row.state == "queued":
                 try:
                     send(row.kind, row.step_id)
@@ -77,28 +79,28 @@ def publish_due(sessions: Sessions, send: Send, most: int = 100) -> int:
                     failure = error
                     break
                 sent.append(row.step_id)
-            dealt.append(row.id)
-        _write_down(session, dealt, sent)
+            handled.append(row.id)
+        _record_sent(session, handled, sent)
     if failure:
         raise failure
-    return len(dealt)
+    return len(handled)
 
 
-def _due(session: Session, most: int) -> Sequence[Row[int, int, str, str]]:
+def _due(session: Session, limit: int) -> Sequence[Row[int, int, StepKind, StepState]]:
     query = (
         select(Outbox.id, Outbox.step_id, Outbox.kind, Step.state)
         .join(Step, Step.id == Outbox.step_id)
         .where((Step.next_attempt_at <= func.clock_timestamp()) | (Step.state != "queued"))
         .order_by(Outbox.id)
-        .limit(most)
+        .limit(limit)
         .with_for_update(of=Outbox, skip_locked=True)
     )
     return session.execute(query).all()
 
 
-def _write_down(session: Session, dealt: Sequence[int], sent: Sequence[int]) -> None:
-    session.execute(delete(Outbox).where(Outbox.id.in_(dealt)))
-    # A locked step is being claimed or cancelled: waiting could deadlock, and it needs no time of sending.
+def _record_sent(session: Session, handled: Sequence[int], sent: Sequence[int]) -> None:
+    session.execute(delete(Outbox).where(Outbox.id.in_(handled)))
+    # A locked step is being claimed or cancelled: waiting could deadlock, and it needs no `sent_at`.
     free = select(Step.id).where(Step.id.in_(sent)).with_for_update(skip_locked=True)
     session.execute(
         update(Step).where(Step.id.in_(free)).values(sent_at=func.clock_timestamp()),

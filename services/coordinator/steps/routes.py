@@ -1,4 +1,4 @@
-"""The protocol by which workers claim steps and post what they made of them."""
+"""REST: the step protocol of workers: claim, renew, complete, fail."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from services.coordinator.dependencies import Deps, DepsDep
 from services.coordinator.results.queries import step_detail
 from services.coordinator.results.schemas import StepDetail
 from services.coordinator.runs.steps import locked_step
-from services.coordinator.steps.leases import FailAnswer, claim, fail, renew, standing
+from services.coordinator.steps.leases import FailAnswer, claim, fail, lease_state, renew
 from services.coordinator.steps.results import accept
 from shared.errors import CheckpointCorruptError, NotFoundError, StaleFenceError
 from shared.wire import (
@@ -36,14 +36,14 @@ def show_step(step_id: int, deps: DepsDep) -> StepDetail:
 
 @router.post("/{step_id}/claim", openapi_extra=scope("worker", raises=[NotFoundError]))
 def claim_step(step_id: int, request: ClaimRequest, deps: DepsDep) -> ClaimAnswer:
-    """Ask for a step. If it is granted, `task` is the work and `task.fence` goes with every further call."""
+    """Claim a step. If it is granted, `task` is its payload and `task.fence` goes with every further call."""
     with deps.sessions.begin() as session:
         return claim(session, step_id, request.worker, deps.lease_seconds)
 
 
 @router.post("/{step_id}/renew", openapi_extra=scope("worker", raises=[NotFoundError, StaleFenceError]))
 def renew_step(step_id: int, request: RenewRequest, deps: DepsDep) -> RenewAnswer:
-    """Say that the step is still worked on. 409 if another attempt has begun; `go_on` false means: stop."""
+    """Extend the lease. 409 if another attempt has begun; `go_on` false means: stop, the attempt has ended."""
     with deps.sessions.begin() as session:
         return renew(session, step_id, request.fence, deps.lease_seconds)
 
@@ -60,17 +60,17 @@ def complete_step(step_id: int, request: CompleteRequest, deps: DepsDep) -> Comp
 
 
 def _verify(step_id: int, request: CompleteRequest, deps: Deps) -> None:
-    """Hash a checkpoint's files before the transaction that records it begins."""
+    """Hash a checkpoint's files before the transaction that records it: gigabytes must not be read under a row lock."""
     if not isinstance(request.result, TrainResult):
         return
     with deps.sessions.begin() as session:
-        wanted = standing(session, locked_step(session, step_id), request.fence) == "held"
-    if wanted:
+        held = lease_state(session, locked_step(session, step_id), request.fence) == "held"
+    if held:
         verify_files(deps.store, request.result.checkpoint)
 
 
 @router.post("/{step_id}/fail", openapi_extra=scope("worker", raises=[NotFoundError, StaleFenceError]))
 def fail_step(step_id: int, request: FailRequest, deps: DepsDep) -> FailAnswer:
-    """Say that an attempt failed. The step is tried again after a while, as long as that may help."""
+    """Report a failed attempt. A retryable one is repeated after a backoff, up to the run's `max_attempts`."""
     with deps.sessions.begin() as session:
         return fail(session, step_id, request, deps.backoff)

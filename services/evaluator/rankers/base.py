@@ -8,7 +8,6 @@ from typing import Protocol
 
 from services.evaluator import scoring
 from services.evaluator.scoring import Key
-from services.evaluator.scoring import Key
 from services.evaluator.text.parsing import ParsedText
 from shared.wire import GroupToScore
 

@@ -5,12 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from services.evaluator.context import Context
-from services.evaluator.rankers.base import Pool, Standing, standing_by
-from services.evaluator.rankers.judge_prompts import drawn_pairs, question
-import choix
-import numpy as np
-
 from services.evaluator.dependencies import Dependencies, ScoringInputs
 from services.evaluator.rankers.base import Pool, Ranker, Ranking, ranking_by
 from services.evaluator.rankers.judge_prompts import question, sampled_pairs

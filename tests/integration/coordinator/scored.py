@@ -20,7 +20,7 @@ def make_run(session: Session, name: str, corpus: str | None = "sample", **confi
         name=name,
         kind="backfill" if corpus else "import",
         corpus_id=corpus_id,
-        config=RunConfig(**config).model_dump(mode="json"),
+        config=RunConfig(**config),
         config_hash="0" * 64,
         state="completed",
     )

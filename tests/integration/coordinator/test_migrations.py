@@ -1,4 +1,4 @@
-"""The migrations make exactly the tables that the models describe, however many coordinators run them."""
+"""The migrations create exactly the tables of the models, also when several coordinators run them."""
 
 from __future__ import annotations
 

@@ -16,6 +16,7 @@ from deploy.checks.code import QUEUES, ROOT
 from services.coordinator.database import Sessions
 from services.coordinator.models import Day, Run, Step
 from services.coordinator.states import GRANTING_RUNS
+from shared.run_config import RunConfig
 from shared.worker.celery import make_celery, task_name
 
 FILES = [
@@ -33,7 +34,7 @@ def _steps(sessions: Sessions, states: dict[str, list[tuple[str, str]]]) -> None
     chunk = itertools.count()
     with sessions.begin() as session:
         for number, (run_state, steps) in enumerate(states.items()):
-            run = Run(name=f"run-{number}", config={}, config_hash="", state=run_state)
+            run = Run(name=f"run-{number}", config=RunConfig(), config_hash="", state=run_state)
             session.add(run)
             session.flush()
             day = Day(run_id=run.id, date=dt.date(2025, 1, 1), state="generating", headline_ids=[], profile="default")

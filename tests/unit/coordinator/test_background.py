@@ -1,4 +1,4 @@
-"""The thread that does one thing over and over."""
+"""Periodic background tasks."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import threading
 
 import pytest
 
-from services.coordinator.background import Repeater
+from services.coordinator.background import PeriodicTask
 
 
-def test_it_goes_on_after_failures_and_says_so(caplog: pytest.LogCaptureFixture) -> None:
+def test_periodic_task_continues_after_failures_and_logs_them(caplog: pytest.LogCaptureFixture) -> None:
     calls, done = [], threading.Event()
 
     def work() -> int:
@@ -21,7 +21,7 @@ def test_it_goes_on_after_failures_and_says_so(caplog: pytest.LogCaptureFixture)
             raise ValueError("not yet")
         return 0
 
-    repeater = Repeater("tester", work, 0.001)
+    repeater = PeriodicTask("tester", work, 0.001)
     with caplog.at_level(logging.ERROR):
         repeater.start()
         assert done.wait(10)
@@ -29,7 +29,7 @@ def test_it_goes_on_after_failures_and_says_so(caplog: pytest.LogCaptureFixture)
     assert caplog.text.count("tester failed") == 2
 
 
-def test_it_calls_again_at_once_while_there_is_work() -> None:
+def test_periodic_task_repeats_at_once_while_there_is_work() -> None:
     left, done = [3, 2, 1], threading.Event()
 
     def work() -> int:
@@ -38,7 +38,7 @@ def test_it_calls_again_at_once_while_there_is_work() -> None:
         done.set()
         return 0
 
-    repeater = Repeater("tester", work, 3600)
+    repeater = PeriodicTask("tester", work, 3600)
     repeater.start()
     assert done.wait(10)
     repeater.stop()

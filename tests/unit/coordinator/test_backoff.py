@@ -1,4 +1,4 @@
-"""How long a step waits between attempts."""
+"""The delay between two attempts at a step."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The tables of states: every edge, and every pair that is none."""
+"""The state tables: each transition that they have, and each that they lack."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from itertools import product
 import pytest
 
 from services.coordinator.states import (
-    DAY_MOVES,
+    DAY_TRANSITIONS,
     FINISHED_DAYS,
     IN_PROGRESS,
     OPEN_DAYS,
     OPEN_STEPS,
-    RUN_MOVES,
-    STEP_MOVES,
-    checked_move,
+    RUN_TRANSITIONS,
+    STEP_TRANSITIONS,
+    checked_transition,
 )
 from shared.errors import ConflictError
 
 Table = Mapping[str, frozenset[str]]
 TABLES: dict[str, Table] = {
-    "day": {old: frozenset(new) for old, new in DAY_MOVES.items()},
-    "run": {old: frozenset(new) for old, new in RUN_MOVES.items()},
-    "step": {old: frozenset(new) for old, new in STEP_MOVES.items()},
+    "day": {old: frozenset(new) for old, new in DAY_TRANSITIONS.items()},
+    "run": {old: frozenset(new) for old, new in RUN_TRANSITIONS.items()},
+    "step": {old: frozenset(new) for old, new in STEP_TRANSITIONS.items()},
 }
 PAIRS = [(name, old, new) for name, table in TABLES.items() for old, new in product(table, table)]
 LEGAL = [(name, old, new) for name, old, new in PAIRS if new in TABLES[name][old]]
@@ -48,19 +48,19 @@ def test_the_edges_are_those_of_the_design(name: str) -> None:
 
 
 @pytest.mark.parametrize(("name", "old", "new"), LEGAL)
-def test_an_edge_of_the_table_may_be_taken(name: str, old: str, new: str) -> None:
-    assert checked_move(TABLES[name], old, new, "it") == new
+def test_transition_of_the_table_is_allowed(name: str, old: str, new: str) -> None:
+    assert checked_transition(TABLES[name], old, new, "it") == new
 
 
 @pytest.mark.parametrize(("name", "old", "new"), ILLEGAL)
 def test_a_pair_outside_the_table_is_refused(name: str, old: str, new: str) -> None:
     with pytest.raises(ConflictError, match=f"it is {old} and cannot become {new}"):
-        checked_move(TABLES[name], old, new, "it")
+        checked_transition(TABLES[name], old, new, "it")
 
 
-def test_a_refusal_says_what_could_follow() -> None:
-    with pytest.raises(ConflictError, match="what can follow is cancelled, generating, skipped"):
-        checked_move(DAY_MOVES, "pending", "published", "day 2025-08-18")
+def test_refused_transition_names_the_allowed_states() -> None:
+    with pytest.raises(ConflictError, match="it can become: cancelled, generating, skipped"):
+        checked_transition(DAY_TRANSITIONS, "pending", "published", "day 2025-08-18")
 
 
 @pytest.mark.parametrize("state", sorted({"published", "scored", "cancelled", "skipped"}))
@@ -69,6 +69,6 @@ def test_a_finished_day_never_moves(state: str) -> None:
 
 
 def test_every_state_is_open_failed_cancelled_or_finished() -> None:
-    assert set(DAY_MOVES) == OPEN_DAYS | FINISHED_DAYS | {"failed", "cancelled"}
+    assert set(DAY_TRANSITIONS) == OPEN_DAYS | FINISHED_DAYS | {"failed", "cancelled"}
     assert IN_PROGRESS < OPEN_DAYS
-    assert {"done", "failed", "cancelled"} | OPEN_STEPS == set(STEP_MOVES)
+    assert {"done", "failed", "cancelled"} | OPEN_STEPS == set(STEP_TRANSITIONS)

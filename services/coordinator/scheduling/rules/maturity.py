@@ -1,4 +1,4 @@
-"""When the forecasts of a day can be settled, and what they wait for until then. Pure."""
+"""When a day's forecasts are due, and the data that they lack until they can be settled. Pure."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from services.coordinator.prices.rules import Span
 from shared.run_config import HORIZON_DAYS, RunConfig
 
 LOOK_BACK = dt.timedelta(days=14)
-"""An instrument without a close for so long before a forecast is not traded any more: nothing waits for it."""
+"""An instrument without a close for this long before a forecast counts as delisted: no forecast waits for it."""
 LOOK_AHEAD = dt.timedelta(days=31)
-"""How long after the horizon the first close may come that settles a claim."""
+"""The first close after the horizon settles a claim if it comes within this time."""
 SATURDAY = 5
 
 
@@ -21,7 +21,7 @@ def needs_prices(config: RunConfig) -> bool:
 
 
 def due_in(config: RunConfig) -> int:
-    """Days from a forecast's date to the earliest that can settle it."""
+    """Calendar days from a forecast's date to the earliest date that can settle it."""
     return HORIZON_DAYS[config.horizon]
 
 
@@ -31,7 +31,7 @@ def due(date: dt.date, config: RunConfig) -> dt.date:
 
 
 def settled_by(date: dt.date, outcome_date: dt.date | None, config: RunConfig) -> dt.date | None:
-    """The date by which a day's forecasts are known to be right or wrong; None as long as it cannot be told.
+    """The date by which a day's forecasts are settled; None while its outcome date is unknown.
 
     Prices settle a claim at the first close from its due date on, which a weekend puts off until Monday.
     """
@@ -44,14 +44,14 @@ def settled_by(date: dt.date, outcome_date: dt.date | None, config: RunConfig) -
 
 
 def lagging(spans: Sequence[Span], first: dt.date, last: dt.date, config: RunConfig) -> list[Span]:
-    """The instruments that were traded when forecasts of `first` to `last` were made, but have no close from their
-    due date on."""
+    """Instruments that were traded when forecasts of `first` to `last` were made, but lack a close from their due
+    date on."""
     traded = [span for span in spans if span.first <= last and span.last >= first - LOOK_BACK]
     return [span for span in traded if span.last < due(last, config)]
 
 
 def waits_for(date: dt.date, outcome_date: dt.date | None, config: RunConfig, spans: Sequence[Span]) -> str | None:
-    """What settling a day's forecasts takes that is not there; None if they can be settled.
+    """The data that settling a day's forecasts lacks, with the cure; None if they can be settled.
 
     `spans` are those of the run's price set.
     """
@@ -60,9 +60,9 @@ def waits_for(date: dt.date, outcome_date: dt.date | None, config: RunConfig, sp
     if not needs_prices(config):
         return None
     if not any(span.first <= date <= span.last + LOOK_BACK for span in spans):
-        return f"closes around {date}, of which price set {config.prices} has none; import them"
+        return f"closes around {date}, which price set {config.prices} lacks; import them"
     behind = lagging(spans, date, date, config)
     if not behind:
         return None
     names = ", ".join(span.symbol for span in behind[:5]) + (f" and {len(behind) - 5} more" if len(behind) > 5 else "")
-    return f"closes of {names} from {due(date, config)} on, which price set {config.prices} has not; import them"
+    return f"closes of {names} from {due(date, config)} on, which price set {config.prices} lacks; import them"

@@ -1,4 +1,4 @@
-"""What a run will do. Pure: which days it has, whose policy predicts each, how many steps they cost."""
+"""The plan of a run: its days, the policy that predicts each, the number of steps. Pure."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from services.coordinator.corpora.rules.headlines import DayCount
 from services.coordinator.prices.rules import Span
 from services.coordinator.scheduling.rules.maturity import due, needs_prices, settled_by, waits_for
-from services.coordinator.scheduling.rules.roles import scored_places
-from services.coordinator.scheduling.rules.selection import Choice, share_of
+from services.coordinator.scheduling.rules.roles import config_of, scored_places
+from services.coordinator.scheduling.rules.selection import Selection, share_of
+from services.coordinator.states import Role
 from shared.errors import InvalidInputError
 from shared.run_config import RunConfig
 from shared.wire import StepKind
@@ -39,14 +40,14 @@ class PlannedDay:
 
 
 @dataclass(frozen=True)
-class Link:
-    """What the choice of a policy day looks at. `settled_by` is None as long as it cannot be told."""
+class ChainDay:
+    """A chain day as the choice of policy days sees it. `settled_by` is None while its outcome date is unknown."""
 
     date: dt.date
     settled_by: dt.date | None
 
 
-def policy_dates(chain: Sequence[Link], config: RunConfig) -> list[dt.date | None]:
+def policy_dates(chain: Sequence[ChainDay], config: RunConfig) -> list[dt.date | None]:
     """For each day of a run's chain, the newest day at least 1 + lag before it whose checkpoint may predict it.
 
     Under lag >= 1 that day's outcomes must be dated before the predicted day. None stands for the model that the run
@@ -57,10 +58,10 @@ def policy_dates(chain: Sequence[Link], config: RunConfig) -> list[dt.date | Non
     return [_policy_date(chain, place, config.lag) for place in range(len(chain))]
 
 
-def _policy_date(chain: Sequence[Link], place: int, lag: int) -> dt.date | None:
-    for link in reversed(chain[: max(place - lag, 0)]):
-        if lag == 0 or (link.settled_by is not None and link.settled_by < chain[place].date):
-            return link.date
+def _policy_date(chain: Sequence[ChainDay], place: int, lag: int) -> dt.date | None:
+    for earlier in reversed(chain[: max(place - lag, 0)]):
+        if lag == 0 or (earlier.settled_by is not None and earlier.settled_by < chain[place].date):
+            return earlier.date
     return None
 
 
@@ -77,16 +78,16 @@ def plan(
 
     Dates within the range that the corpus has no headlines of are part of the plan, as skipped days. `held_out` counts
     the usable headlines of a date that the panel keeps back; `spans` are those of the run's price set.
-    Raises InvalidInputError if the range holds no day of the corpus.
+    Raises InvalidInputError if the corpus has no day in the range.
     """
     dates = _dates(days, first, last)
     calendar = sorted(day.date for day in days if usable(day, config))
     corpus = {day.date: day for day in days}
     kept_back = held_out or {}
     drafts = [_draft(date, corpus.get(date), calendar, config, kept_back.get(date, 0), spans) for date in dates]
-    chain = [Link(day.date, settled_by(day.date, day.outcome_date, config)) for day in drafts if not day.reason]
-    policy = dict(zip((link.date for link in chain), policy_dates(chain, config), strict=True))
-    position = {link.date: place for place, link in enumerate(chain)}
+    chain = [ChainDay(day.date, settled_by(day.date, day.outcome_date, config)) for day in drafts if not day.reason]
+    policy = dict(zip((day.date for day in chain), policy_dates(chain, config), strict=True))
+    position = {day.date: place for place, day in enumerate(chain)}
     return [
         PlannedDay(day.date, day.headlines, position.get(day.date), day.outcome_date, policy.get(day.date), day.reason)
         for day in drafts
@@ -95,15 +96,15 @@ def plan(
 
 def _dates(days: Sequence[DayCount], first: dt.date | None, last: dt.date | None) -> list[dt.date]:
     if not days:
-        raise InvalidInputError("corpus: it holds no headlines; import some first")
+        raise InvalidInputError("corpus: it has no headlines; import some first")
     if first and last and first > last:
         raise InvalidInputError(f"from: {first} lies after to ({last}); swap them")
-    known = [day.date for day in days]
-    low, high = max(first or min(known), min(known)), min(last or max(known), max(known))
-    if not any(low <= date <= high for date in known):
+    dates = [day.date for day in days]
+    low, high = max(first or min(dates), min(dates)), min(last or max(dates), max(dates))
+    if not any(low <= date <= high for date in dates):
         raise InvalidInputError(
             f"from, to: the corpus has no day from {first or 'its start'} to {last or 'its end'}; "
-            f"its days lie from {min(known)} to {max(known)}"
+            f"its days lie from {min(dates)} to {max(dates)}"
         )
     return [low + dt.timedelta(days=offset) for offset in range((high - low).days + 1)]
 
@@ -137,7 +138,7 @@ def _draft(
 
 
 def _unsettled(date: dt.date, outcome: dt.date | None, config: RunConfig, spans: Sequence[Span]) -> str | None:
-    """Why a day is skipped that nothing can settle; None if something can, or if the run waits for it."""
+    """The reason to skip a day that cannot be settled; None if it can be, or under unsettled=wait."""
     if config.unsettled == "wait":
         return None
     if outcome is None:
@@ -147,29 +148,38 @@ def _unsettled(date: dt.date, outcome: dt.date | None, config: RunConfig, spans:
     return f"its forecasts cannot be settled without {missing}, or set unsettled=wait" if missing else None
 
 
-def step_counts(headlines: Iterable[int], config: RunConfig, *, panel: Iterable[int] = ()) -> dict[StepKind, int]:
-    """Steps of each kind that days with these numbers of headlines will cost, those of the panel with them."""
-    counts, scored = [count for count in headlines if count], list(panel)
-    arms = [side for count in counts for b in [share_of(count, config.ab_share)] for side in (count - b, b)]
-    return {
-        "generate": sum(-(-count // config.generate_chunk) for count in [*arms, *scored]),
-        "evaluate": sum(-(-count // config.evaluate_chunk) for count in [*counts, *scored]),
-        "train": len(counts) if config.train else 0,
-    }
+def step_counts(days: Iterable[tuple[Role, int]], config: RunConfig) -> dict[StepKind, int]:
+    """Steps of each kind that days will cost, each given by its role and its number of headlines (>= 0).
+
+    A generate step has headlines of one arm only, so that a day with two arms may cost one step more.
+    """
+    counts: dict[StepKind, int] = {"generate": 0, "evaluate": 0, "train": 0}
+    for role, headlines in days:
+        own = config_of(role, config)
+        in_b = share_of(headlines, own.ab_share)
+        counts["generate"] += _chunk_count(headlines - in_b, own.generate_chunk)
+        counts["generate"] += _chunk_count(in_b, own.generate_chunk)
+        counts["evaluate"] += _chunk_count(headlines, own.evaluate_chunk)
+        counts["train"] += bool(headlines) and (role == "warm_start" or (role == "chain" and config.train))
+    return counts
+
+
+def _chunk_count(items: int, size: int) -> int:
+    return -(-items // size)
 
 
 ONE_DAY = dt.timedelta(days=1)
 
 
 @dataclass(frozen=True)
-class Planned:
-    """What a run will do: the days of its chain with the headlines of each, and those beside the chain.
+class RunPlan:
+    """The plan of a run: its chain days with the headlines of each, its panel and its warm start.
 
     `panel` and `warm_start` are headline ids, empty if the run has none; the panel is settled by `panel_outcome`.
     """
 
     days: Sequence[PlannedDay]
-    choices: Mapping[dt.date, Choice]
+    selections: Mapping[dt.date, Selection]
     panel: list[int] = field(default_factory=list)
     panel_outcome: dt.date | None = None
     warm_start: list[int] = field(default_factory=list)
@@ -200,5 +210,11 @@ class Planned:
         return [chain[place].date for place in scored_places(len(chain), config.panel_every)] if config.train else []
 
     def panel_days(self, config: RunConfig) -> int:
-        """How many policies are scored on the panel: the base, the warm start, and checkpoints of the chain."""
+        """Number of policies that are scored on the panel: the base, the warm start, and checkpoints of the chain."""
         return 1 + bool(self.warm_start) + len(self.scored(config)) if self.panel else 0
+
+    def steps(self, config: RunConfig) -> dict[StepKind, int]:
+        """Steps of each kind that all days will cost."""
+        chain: list[tuple[Role, int]] = [("chain", day.headlines) for day in self.chain]
+        panel: list[tuple[Role, int]] = [("panel", len(self.panel))] * self.panel_days(config)
+        return step_counts([*chain, *panel, ("warm_start", len(self.warm_start))], config)

@@ -1,4 +1,4 @@
-"""What the days of each role are: how their steps are configured, and which of them a run has. Pure."""
+"""The roles of days: the configuration of each, the scored places of the panel, the warm start's headlines. Pure."""
 
 from __future__ import annotations
 
@@ -6,16 +6,17 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 
 from services.coordinator.corpora.rules.headlines import DatedHeadline
-from services.coordinator.scheduling.rules.selection import drawn
+from services.coordinator.scheduling.rules.selection import seeded_sample
+from services.coordinator.states import Role
 from shared.errors import InvalidInputError
 from shared.run_config import RunConfig
 
 
-def config_of(role: str, config: RunConfig) -> RunConfig:
-    """The run's configuration as a day of a role works by it.
+def config_of(role: Role, config: RunConfig) -> RunConfig:
+    """The run's configuration with the changes of a role.
 
-    On the panel all rollouts are free, so that what is measured is the model. A warm start wants valid lines and asks
-    nothing else of them: its whole groups climb the ladder, and are ranked in the cheapest way.
+    On the panel all rollouts are free, so that scores measure the model and not the decoding ladder. A warm start needs
+    valid lines only: all its rollouts use the ladder, and the semantic ranker is the cheapest.
     """
     if role == "panel":
         changes = {"rollouts": config.panel_rollouts, "free_share": 1.0, "profile": config.panel_profile}
@@ -33,7 +34,7 @@ def scored_places(days: int, every: int) -> list[int]:
 
 
 def warm_start_ids(days: Mapping[dt.date, Sequence[DatedHeadline]], config: RunConfig, held_out: set[int]) -> list[int]:
-    """The headlines of earlier days that a warm start samples, in order: `config.warm_start` drawn by the seed.
+    """The headlines of earlier days that a warm start samples, in order: `config.warm_start` sampled by the seed.
 
     Flagged ones are left out under dates=enforce, those of the panel always. Raises InvalidInputError if none is left.
     """
@@ -48,5 +49,5 @@ def warm_start_ids(days: Mapping[dt.date, Sequence[DatedHeadline]], config: RunC
             "config.warm_start: the corpus has no usable headline of a day before the run's first; let the run begin "
             "later (from), import earlier days, or set warm_start=0"
         )
-    chosen = drawn(usable, config.warm_start, config.seed, "warm_start")
+    chosen = seeded_sample(usable, config.warm_start, config.seed, "warm_start")
     return [headline_id for headline_id in usable if headline_id in chosen]

@@ -1,4 +1,4 @@
-"""How the bonus and the learning rate change over the days of a run. Pure: figures in, the day's value out."""
+"""Schedules of bonus, learning rate and sampler profile over the days of a run. Pure."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Final
 
 from shared.run_config import ProfileName
 
-FULL_UNTIL, GONE_AT = 0.80, 0.90
-"""Raw validity up to which the bonus is full, and from which on it is `bonus_end`."""
+FULL_UNTIL, END_FROM = 0.80, 0.90
+"""Raw validity up to which the bonus is `bonus`, and from which on it is `bonus_end`."""
 
 
 def linear(start: float, end: float, place: int, days: int) -> float:
@@ -17,13 +17,13 @@ def linear(start: float, end: float, place: int, days: int) -> float:
 
 
 def on_validity(start: float, end: float, validity: float) -> float:
-    """The value at a raw validity in [0, 1]: `start` up to FULL_UNTIL, `end` from GONE_AT on, evenly between."""
-    share = (validity - FULL_UNTIL) / (GONE_AT - FULL_UNTIL)
+    """The value at a raw validity in [0, 1]: `start` up to FULL_UNTIL, `end` from END_FROM on, evenly between."""
+    share = (validity - FULL_UNTIL) / (END_FROM - FULL_UNTIL)
     return start + (end - start) * min(1.0, max(0.0, share))
 
 
 def standstills(history: Sequence[float], patience: int) -> int:
-    """How often `patience` days in a row brought no new best; each such row is counted from its own beginning."""
+    """Number of plateaus: stretches of `patience` days without a new best, counted without overlap."""
     best, still, count = float("-inf"), 0, 0
     for figure in history:
         still = 0 if figure > best else still + 1
@@ -34,26 +34,29 @@ def standstills(history: Sequence[float], patience: int) -> int:
 
 
 def on_plateau(start: float, end: float, history: Sequence[float], patience: int, factor: float) -> float:
-    """`start` times `factor` for every standstill of `history`, not below `end` (nor below `start`, if that is less).
+    """`start` times `factor` per plateau of `history`, bounded below by the lesser of `start` and `end`.
 
     After ReduceLROnPlateau of PyTorch, in its mode `max` with threshold 0 and no cooldown.
     """
     return max(start * factor ** standstills(history, patience), min(start, end))
 
 
-LADDER: Final[tuple[ProfileName, ...]] = ("tight", "default", "loose")
+PROFILES: Final[tuple[ProfileName, ...]] = ("tight", "default", "loose")
 """Profiles from the narrowest to the widest."""
 
+REQUIREMENTS: Final[tuple[tuple[float, float], ...]] = ((0.0, 1.0), (0.10, 0.10), (0.60, 0.05))
+"""For each profile, the minimum raw validity and the maximum share of leaking rollouts, in [0, 1]."""
 
-NEEDED: Final[tuple[tuple[float, float], ...]] = ((0.0, 1.0), (0.10, 0.10), (0.60, 0.05))
-"""For each profile, the raw validity that it takes at least, and the share of leaks that it bears at most."""
 
-
-def next_profile(current: ProfileName, validity: float, leak: float) -> ProfileName:
-    """The profile after a day that was sampled under `current`: one notch towards what its figures allow.
+def profile_schedule(current: ProfileName, validity: float, leak: float) -> ProfileName:
+    """The profile after a day sampled under `current`: at most one step towards the widest that its figures allow.
 
     `validity` is the day's raw validity and `leak` its share of leaking rollouts, both in [0, 1].
     """
-    allowed = max(place for place, (least, most) in enumerate(NEEDED) if validity >= least and leak <= most)
-    here = LADDER.index(current)
-    return LADDER[here + (allowed > here) - (allowed < here)]
+    allowed = max(
+        place
+        for place, (min_validity, max_leak) in enumerate(REQUIREMENTS)
+        if validity >= min_validity and leak <= max_leak
+    )
+    here = PROFILES.index(current)
+    return PROFILES[here + (allowed > here) - (allowed < here)]

@@ -1,4 +1,4 @@
-"""What an evaluate step is given: groups, and what settles and is compared with each of them."""
+"""Steps of kind evaluate: build the task with outcomes, peers and closes; check the scores; store evaluations."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ import datetime as dt
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import insert, select
 from sqlalchemy.orm import Session, aliased, contains_eager
 
 from services.coordinator.corpora.queries import calendar, dates_of, texts_on
-from services.coordinator.models import Day, Group, Rollout, Run, Step
+from services.coordinator.models import Day, Evaluation, Group, Rollout, Run
 from services.coordinator.prices.queries import series, spans
 from services.coordinator.scheduling.rules.maturity import LOOK_AHEAD, LOOK_BACK, due, lagging, needs_prices
 from services.coordinator.scheduling.rules.planning import outcome_day
-from services.coordinator.steps.rules import _finite, _refuse, _same
+from services.coordinator.steps.kinds.base import StepContext, head_fields, row_of
+from services.coordinator.steps.rules import check_finite, check_ids, refusal
 from shared.run_config import RunConfig
 from shared.wire import (
     EvaluateResult,
@@ -27,33 +27,45 @@ from shared.wire import (
 )
 
 PEERS = 48
-"""Headlines of a day that its forecasts are compared with, to tell what they are about."""
+"""Maximum number of a day's headlines that its forecasts are compared with, to score their grounding."""
 Settled = tuple[dt.date, list[str]]
-"""The day of a headline, and the headlines that settle its forecasts."""
+"""The date of a headline, and the headlines that settle its forecasts."""
 
 
-def evaluate_task(
-    session: Session, head: Mapping[str, Any], config: RunConfig, run: Run, day: Day, step: Step
-) -> EvaluateTask:
-    """The task of an evaluate step; `head` holds what every step carries.
+def build_task(context: StepContext) -> EvaluateTask:
+    """The groups of the step, with the outcomes, peers and closes that score them.
 
     The headlines of the panel and of a warm start are of many days: each brings its own day and outcomes.
     """
-    groups = _groups(session, day, step.items)
+    session, run, day, config = context.session, context.run, context.day, context.config
+    groups = _groups(session, day, context.step.items)
     ids = [group.headline_id for group in groups if group.headline_id is not None]
     own = _own(session, run, config, day, ids) if day.role != "chain" else {}
     lines = _lines_of_base(session, run, ids) if day.role == "panel" and day.policy_day_id is not None else {}
     peers = texts_on(session, run.corpus_id, config, {day.date, *(date for date, _ in own.values())})
     dates = [date for date, _ in own.values()] or [day.date]
     return EvaluateTask(
-        **head,
+        **head_fields(context.head),
         outcome_date=day.outcome_date or day.date,
         outcomes=[] if own else _outcomes(session, run, config, day),
         groups=[_to_score(group, own.get(group.headline_id or 0), lines, peers) for group in groups],
-        bonus=config.bonus if day.bonus is None else day.bonus,
+        bonus=context.bonus,
         prices=_prices(session, config, min(dates), max(dates)),
-        peers=[] if own else sample(peers[day.date], PEERS),
+        peers=[] if own else evenly_spaced(peers[day.date], PEERS),
     )
+
+
+def check_result(context: StepContext, result: EvaluateResult) -> None:
+    """Every rollout of the step's groups is scored within the day's range. Raises InvalidInputError."""
+    query = select(Rollout.id).where(Rollout.group_id.in_(context.step.items))
+    check_evaluated(result, context.session.scalars(query).all(), context.bonus)
+
+
+def store_result(context: StepContext, result: EvaluateResult) -> None:
+    """Store one evaluation per rollout."""
+    rows = [row_of(record) | {"step_id": context.step.id} for record in result.evaluations]
+    context.session.execute(insert(Evaluation), rows)
+    context.record(result.seconds, result.model_dump(include={"ranker", "leak_list", "figures"}))
 
 
 def _groups(session: Session, day: Day, ids: Sequence[int]) -> Sequence[Group]:
@@ -87,26 +99,26 @@ def _lines_of_base(session: Session, run: Run, ids: Sequence[int]) -> dict[int |
     query = query.join(base, base.id == Group.day_id).where(
         base.run_id == run.id, base.role == "panel", base.policy_day_id.is_(None), Group.headline_id.in_(ids)
     )
-    found: dict[int | None, list[str]] = defaultdict(list)
+    lines: dict[int | None, list[str]] = defaultdict(list)
     for headline_id, text in session.execute(query.order_by(Group.position, Rollout.index)):
-        found[headline_id].append(text)
-    return found
+        lines[headline_id].append(text)
+    return lines
 
 
 def _prices(session: Session, config: RunConfig, first: dt.date, last: dt.date) -> list[PriceSeries]:
-    """The closes around forecasts of `first` to `last`. Where no reward depends on them, what lags is left out."""
+    """The closes around forecasts of `first` to `last`, lagging instruments only where rewards depend on them."""
     if config.prices is None:
         return []
-    found = series(session, config.prices, first - LOOK_BACK, due(last, config) + LOOK_AHEAD)
+    closes = series(session, config.prices, first - LOOK_BACK, due(last, config) + LOOK_AHEAD)
     if needs_prices(config):
-        return found
+        return closes
     behind = {span.symbol for span in lagging(spans(session, config.prices), first, last, config)}
-    return [instrument for instrument in found if instrument.symbol not in behind]
+    return [instrument for instrument in closes if instrument.symbol not in behind]
 
 
-def sample(texts: Sequence[str], most: int) -> list[str]:
-    """At most so many of the texts, evenly spaced in their order."""
-    return [texts[i * len(texts) // most] for i in range(most)] if len(texts) > most else list(texts)
+def evenly_spaced(texts: Sequence[str], limit: int) -> list[str]:
+    """At most `limit` of the texts, evenly spaced in their order."""
+    return [texts[i * len(texts) // limit] for i in range(limit)] if len(texts) > limit else list(texts)
 
 
 def _to_score(
@@ -129,28 +141,31 @@ def _to_score(
         outcomes=settled[1] if settled else None,
         date=settled[0] if settled else None,
         reference=lines.get(group.headline_id, []),
-        peers=sample(peers[settled[0]], PEERS) if settled else None,
+        peers=evenly_spaced(peers[settled[0]], PEERS) if settled else None,
     )
 
 
 ROUNDING = 1e-9
-"""How far floating point may take a reward over its range."""
+"""Tolerance for rounding errors at both ends of a reward's range."""
 
 
 def check_evaluated(result: EvaluateResult, rollout_ids: Sequence[int], bonus: float) -> None:
-    """Every rollout scored once, with finite numbers and a reward in [0, 1 + bonus], the day's own."""
-    _same("evaluations.rollout_id", [record.rollout_id for record in result.evaluations], rollout_ids)
+    """Each rollout is scored once, with finite numbers and a reward in [0, 1 + the day's bonus].
+
+    Raises InvalidInputError.
+    """
+    check_ids("evaluations.rollout_id", [record.rollout_id for record in result.evaluations], rollout_ids)
     for record in result.evaluations:
         field = f"evaluations.{record.rollout_id}"
         settled = record.settlement.model_dump().values() if record.settlement else ()
         scores = (record.validity, record.trade_thinking, record.semantic, record.rank, record.normalized_score)
         totals = (record.outcome_score, record.composite, record.reward, record.form_score, record.grounding)
-        _finite(field, [*scores, *totals, *record.trade_parts.values(), *_numbers(settled)])
+        check_finite(field, [*scores, *totals, *record.trade_parts.values(), *_numbers(settled)])
         if not -ROUNDING <= record.reward <= 1 + bonus + ROUNDING:
-            raise _refuse(
-                f"{field}.reward", f"it is {record.reward:g}, but lies from 0 to 1 + the day's bonus {bonus:g}"
+            raise refusal(
+                f"{field}.reward", f"it is {record.reward:g}, expected from 0 to 1 + the day's bonus {bonus:g}"
             )
-    _finite("figures", result.figures.values())
+    check_finite("figures", result.figures.values())
 
 
 def _numbers(values: Iterable[object]) -> list[float]:

@@ -5,50 +5,65 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sqlalchemy import insert, select
-from sqlalchemy.orm import Session
 
 from services.coordinator.database import storable
-from services.coordinator.models import Day, Group, Headline, Rollout, Step
+from services.coordinator.models import Group, Headline, Rollout
 from services.coordinator.scheduling.rules.selection import step_profile
-from services.coordinator.steps.kinds.head import _fields, _row, policy_of
-from services.coordinator.steps.rules import _finite, _refuse, _same
+from services.coordinator.steps.kinds.base import StepContext, head_fields, row_of
+from services.coordinator.steps.rules import check_finite, check_ids, refusal
 from shared.run_config import RunConfig
-from shared.wire import (
-    GenerateResult,
-    GenerateTask,
-    GroupRecord,
-    HeadlineItem,
-    RolloutRecord,
-    StepHead,
-)
+from shared.wire import GenerateResult, GenerateTask, GroupRecord, HeadlineItem, RolloutRecord
+
+MAX_SEED = 2**63 - 1
+"""Largest value of the column that holds a rollout's seed."""
 
 
-def _generate(session: Session, head: StepHead, day: Day, step: Step) -> GenerateTask:
-    rows = {h.id: h for h in session.scalars(select(Headline).where(Headline.id.in_(step.items)))}
-    items = [
-        HeadlineItem(id=row.id, text=row.text, published_at=row.published_at, source=row.source)
-        for row in (rows[headline_id] for headline_id in step.items)
-    ]
-    profile = step_profile(day.profile, day.decisions, step.items)
-    return GenerateTask(**_fields(head), policy=policy_of(session, day), profile=profile, headlines=items)
+def build_task(context: StepContext) -> GenerateTask:
+    """The headlines of the step, with the policy and the profile to sample them with."""
+    rows = _headlines(context)
+    return GenerateTask(
+        **head_fields(context.head),
+        policy=context.policy,
+        profile=_profile(context),
+        headlines=[
+            HeadlineItem(id=row.id, text=row.text, published_at=row.published_at, source=row.source)
+            for row in (rows[headline_id] for headline_id in context.step.items)
+        ],
+    )
 
 
-def _store_groups(session: Session, day: Day, step: Step, result: GenerateResult) -> None:
-    headlines = {h.id: h for h in session.scalars(select(Headline).where(Headline.id.in_(step.items)))}
+def check_result(context: StepContext, result: GenerateResult) -> None:
+    """Every headline of the step has a whole group of the step's policy and profile. Raises InvalidInputError."""
+    check_generated(result, context.step.items, context.policy.name, _profile(context), context.config)
+
+
+def store_result(context: StepContext, result: GenerateResult) -> None:
+    """Store the groups in the day's order of headlines, and their rollouts."""
+    session, day, headlines = context.session, context.day, _headlines(context)
     place = {headline_id: position for position, headline_id in enumerate(day.headline_ids)}
-    rows = [_group_row(group, headlines[group.headline_id], place[group.headline_id]) for group in result.groups]
-    owner = {"day_id": day.id, "step_id": step.id}
-    ids = session.scalars(
-        insert(Group).returning(Group.id, sort_by_parameter_order=True), [row | owner for row in rows]
-    ).all()
+    owner = {"day_id": day.id, "step_id": context.step.id}
+    rows = [
+        _group_row(group, headlines[group.headline_id], place[group.headline_id]) | owner for group in result.groups
+    ]
+    ids = session.scalars(insert(Group).returning(Group.id, sort_by_parameter_order=True), rows).all()
     session.execute(
         insert(Rollout),
         [
-            _row(rollout) | {"group_id": group_id, "forced": [int(flag) for flag in rollout.forced]}
+            row_of(rollout) | {"group_id": group_id, "forced": [int(flag) for flag in rollout.forced]}
             for group_id, group in zip(ids, result.groups, strict=True)
             for rollout in sorted(group.rollouts, key=lambda rollout: rollout.index)
         ],
     )
+    context.record(result.seconds, {"tokens": result.tokens, "engine_calls": result.engine_calls})
+
+
+def _headlines(context: StepContext) -> dict[int, Headline]:
+    query = select(Headline).where(Headline.id.in_(context.step.items))
+    return {headline.id: headline for headline in context.session.scalars(query)}
+
+
+def _profile(context: StepContext) -> str:
+    return step_profile(context.day.profile, context.day.decisions, context.step.items)
 
 
 def _group_row(group: GroupRecord, headline: Headline, position: int) -> dict[str, object]:
@@ -62,29 +77,26 @@ def _group_row(group: GroupRecord, headline: Headline, position: int) -> dict[st
     }
 
 
-MOST_SEED = 2**63 - 1
-
-
 def check_generated(
     result: GenerateResult, headline_ids: Sequence[int], policy: str, profile: str, config: RunConfig
 ) -> None:
-    """Every headline answered once, by a whole group, of the policy and profile that were asked for."""
-    _same("groups.headline_id", [group.headline_id for group in result.groups], headline_ids)
+    """Each headline has one whole group, sampled from this policy under this profile. Raises InvalidInputError."""
+    check_ids("groups.headline_id", [group.headline_id for group in result.groups], headline_ids)
     for group in result.groups:
         field = f"groups.{group.headline_id}.rollouts"
         if sorted(rollout.index for rollout in group.rollouts) != list(range(config.rollouts)):
-            raise _refuse(field, f"a group is {config.rollouts} rollouts with the indices from 0")
+            raise refusal(field, f"a group is {config.rollouts} rollouts with the indices from 0")
         for rollout in group.rollouts:
             _check_rollout(f"{field}.{rollout.index}", rollout, policy, profile)
 
 
 def _check_rollout(field: str, rollout: RolloutRecord, policy: str, profile: str) -> None:
     if rollout.policy != policy:
-        raise _refuse(f"{field}.policy", f"it is {rollout.policy}, but {policy} was to speak")
+        raise refusal(f"{field}.policy", f"policy mismatch: expected {policy}, got {rollout.policy}")
     if rollout.profile != profile:
-        raise _refuse(f"{field}.profile", f"it is {rollout.profile}, but {profile} was asked for")
+        raise refusal(f"{field}.profile", f"profile mismatch: expected {profile}, got {rollout.profile}")
     if not len(rollout.token_ids) == len(rollout.logprobs) == len(rollout.forced):
-        raise _refuse(f"{field}.token_ids", "token_ids, logprobs and forced must have one entry per token")
-    if not 0 <= rollout.seed <= MOST_SEED:
-        raise _refuse(f"{field}.seed", "it must lie from 0 to 2^63 - 1")
-    _finite(f"{field}.logprobs", rollout.logprobs)
+        raise refusal(f"{field}.token_ids", "token_ids, logprobs and forced must have one entry per token")
+    if not 0 <= rollout.seed <= MAX_SEED:
+        raise refusal(f"{field}.seed", "it must lie from 0 to 2^63 - 1")
+    check_finite(f"{field}.logprobs", rollout.logprobs)

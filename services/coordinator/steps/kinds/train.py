@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session, contains_eager
+from sqlalchemy.orm import contains_eager
 
 from services.coordinator.checkpoints.queries import reference
+from services.coordinator.checkpoints.service import publish
 from services.coordinator.models import Day, Group, Rollout
-from services.coordinator.steps.kinds.head import _fields, parent_of
-from services.coordinator.steps.rules import _finite, _refuse
+from services.coordinator.steps.kinds.base import StepContext, head_fields
+from services.coordinator.steps.rules import check_finite, refusal
 from shared.wire import (
     CheckpointRecord,
     CheckpointRef,
     StepHead,
     TrainGroup,
+    TrainResult,
     TrainRollout,
     TrainStats,
     TrainTask,
 )
 
 
-def _train(session: Session, head: StepHead, day: Day) -> TrainTask:
+def build_task(context: StepContext) -> TrainTask:
+    """The scored groups of the day as a batch, with the parent checkpoint and the day's learning rate."""
+    session, day, config = context.session, context.day, context.config
     query = (
         select(Group)
         .join(Group.rollouts)
@@ -34,19 +38,30 @@ def _train(session: Session, head: StepHead, day: Day) -> TrainTask:
     policy_day = session.get(Day, day.policy_day_id) if day.policy_day_id else None
     policy_place = policy_day.position if policy_day and policy_day.position is not None else -1
     return TrainTask(
-        **_fields(head),
-        parent=reference(parent_of(session, day)),
+        **head_fields(context.head),
+        parent=reference(context.parent),
         policy_lag=0 if warm_start else (day.position or 0) - 1 - policy_place,
         groups=groups,
-        objective="sft" if warm_start else head.config.objective,
-        learning_rate=head.config.learning_rate if day.learning_rate is None else day.learning_rate,
-        epochs=head.config.warm_start_epochs if warm_start else 1,
+        objective="sft" if warm_start else config.objective,
+        learning_rate=config.learning_rate if day.learning_rate is None else day.learning_rate,
+        epochs=config.warm_start_epochs if warm_start else 1,
         lines="valid" if warm_start else "best",
     )
 
 
+def check_result(context: StepContext, result: TrainResult) -> None:
+    """The checkpoint answers the task and its statistics are finite. Raises InvalidInputError."""
+    check_trained(result.checkpoint, result.stats, context.head, reference(context.parent))
+
+
+def store_result(context: StepContext, result: TrainResult) -> None:
+    """Publish the checkpoint. The caller has verified its files."""
+    publish(context.session, context.run, context.config, context.day, context.parent, result)
+    context.record(result.stats.seconds, result.stats.model_dump() | {"checkpoint": result.checkpoint.ref.id})
+
+
 def _to_train(group: Group, *, spotless: bool) -> TrainGroup:
-    """A group of a batch; `spotless` takes only lines without a sign of degeneration for valid, worth imitating."""
+    """A group of a batch; with `spotless`, lines with signs of degeneration count as invalid."""
     return TrainGroup(
         group_id=group.id,
         prompt_token_ids=group.prompt_token_ids,
@@ -68,8 +83,11 @@ def _to_train(group: Group, *, spotless: bool) -> TrainGroup:
 
 
 def check_trained(record: CheckpointRecord, stats: TrainStats, head: StepHead, parent: CheckpointRef | None) -> None:
-    """The checkpoint is of this run, day, fence, parent, base model and kind of adapter."""
-    wanted = {
+    """The checkpoint is of the task's run, date, fence, parent, base model and adapter, its statistics are finite.
+
+    Raises InvalidInputError.
+    """
+    expected = {
         "run": head.run,
         "date": head.date,
         "fence": head.fence,
@@ -77,8 +95,8 @@ def check_trained(record: CheckpointRecord, stats: TrainStats, head: StepHead, p
         "base_model": head.config.base_model,
         "adapter": head.config.adapter,
     }
-    for field, value in wanted.items():
+    for field, value in expected.items():
         if getattr(record, field) != value:
-            raise _refuse(f"checkpoint.{field}", f"it is {getattr(record, field)!r}, but the task said {value!r}")
+            raise refusal(f"checkpoint.{field}", f"mismatch: expected {value!r}, got {getattr(record, field)!r}")
     figures = stats.model_dump(exclude={"objective"}, exclude_none=True)
-    _finite("stats", [float(value) for value in figures.values()])
+    check_finite("stats", [float(value) for value in figures.values()])

@@ -1,4 +1,4 @@
-"""Making runs: what is checked, what a dry run says, and what an Idempotency-Key is worth."""
+"""Creating runs: validation, dry run, Idempotency-Key."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def make(client: TestClient | httpx.Client, body: dict[str, Any], key: str | Non
     return client.post(f"/v1/backfills{query}", json=body, headers={"Idempotency-Key": key} if key else None)
 
 
-def test_a_dry_run_says_what_would_be_done_and_stores_nothing(client: TestClient, get: Get, sql: Sql) -> None:
+def test_dry_run_answers_the_plan_and_stores_nothing(client: TestClient, get: Get, sql: Sql) -> None:
     answer = make(client, BODY | {"config": {"rollouts": 4, "generate_chunk": 2}}, query="?dry_run=true")
     assert answer.status_code == 200
     plan = answer.json()
@@ -48,7 +48,7 @@ def test_a_dry_run_says_what_would_be_done_and_stores_nothing(client: TestClient
     assert sql("select used_at from corpora") == [(None,)]
 
 
-def test_a_run_freezes_and_hashes_its_configuration_and_uses_its_corpus_up(
+def test_run_freezes_and_hashes_its_configuration_and_marks_its_corpus_used(
     client: TestClient, get: Get, start: Start
 ) -> None:
     run = start(last=day(2), lag=2)
@@ -98,7 +98,7 @@ def test_a_bad_field_is_named(client: TestClient, changes: dict[str, Any], field
         ),
     ],
 )
-def test_a_run_that_cannot_be_is_refused_with_the_reason(
+def test_impossible_run_is_refused_with_the_reason(
     client: TestClient, get: Get, changes: dict[str, Any], status: int, detail: str
 ) -> None:
     answer = make(client, BODY | changes)
@@ -106,7 +106,7 @@ def test_a_run_that_cannot_be_is_refused_with_the_reason(
     assert get("/backfills") == []
 
 
-def test_a_name_is_given_once(client: TestClient) -> None:
+def test_name_of_a_run_is_unique(client: TestClient) -> None:
     assert make(client, BODY).status_code == 201
     for query in ("", "?dry_run=true"):
         again = make(client, BODY, query=query)
@@ -114,7 +114,7 @@ def test_a_name_is_given_once(client: TestClient) -> None:
         assert "there is a run 'RUN' already" in again.json()["detail"]
 
 
-def test_of_many_runs_of_one_name_at_once_one_is_made(server: httpx.Client, get: Get) -> None:
+def test_concurrent_requests_of_one_name_create_one_run(server: httpx.Client, get: Get) -> None:
     with ThreadPoolExecutor(4) as pool:
         answers = [future.result() for future in [pool.submit(make, server, BODY) for _ in range(4)]]
     assert sorted(answer.status_code for answer in answers) == [201, 409, 409, 409]

@@ -1,4 +1,4 @@
-"""Pause, resume, cancel, retry: what they do to steps that wait and to steps that are being worked on."""
+"""Pause, resume, cancel and retry, and their effects on queued and leased steps."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def do(client: TestClient, action: str, body: dict[str, Any] | None = None, stat
     return answer.json()
 
 
-def test_a_paused_run_grants_nothing_but_finishes_what_runs(
+def test_paused_run_grants_nothing_and_accepts_results_of_running_steps(
     client: TestClient, worker: FakeWorker, run: str, get: Get, sql: Sql
 ) -> None:
     first, second, *rest = worker.queued(run)
@@ -59,7 +59,7 @@ def test_a_paused_run_whose_last_step_ends_is_completed(
     assert get("/backfills/RUN")["state"] == "completed"
 
 
-def test_a_day_that_fails_while_paused_shows_when_resumed(
+def test_day_that_failed_during_a_pause_is_reported_on_resume(
     client: TestClient, worker: FakeWorker, run: str, get: Get
 ) -> None:
     task = worker.take(worker.queued(run)[0])
@@ -76,7 +76,7 @@ def test_pausing_and_resuming_twice_changes_nothing(client: TestClient, run: str
     assert kinds.count("run.paused") == kinds.count("run.running") == 1
 
 
-def test_after_cancel_nothing_starts_and_workers_are_told(
+def test_cancelled_run_grants_nothing_and_stops_its_workers(
     client: TestClient, worker: FakeWorker, run: str, get: Get, sql: Sql
 ) -> None:
     first, *rest = worker.queued(run)
@@ -108,7 +108,7 @@ def test_a_completed_run_cannot_be_cancelled(
 ) -> None:
     worker.do_all(run)
     refused = do(client, "cancel", status=409)
-    assert refused["detail"] == "run RUN is completed and cannot become cancelled; what can follow is nothing"
+    assert refused["detail"] == "run RUN is completed and cannot become cancelled; it can become: nothing"
 
 
 def fail_day(worker: FakeWorker, run: str) -> int:
@@ -119,7 +119,7 @@ def fail_day(worker: FakeWorker, run: str) -> int:
     return step_id
 
 
-def test_a_failed_day_lets_the_others_go_on_as_far_as_the_graph_allows(worker: FakeWorker, run: str, get: Get) -> None:
+def test_failed_day_lets_other_days_continue_as_far_as_the_graph_allows(worker: FakeWorker, run: str, get: Get) -> None:
     fail_day(worker, run)
     assert get("/backfills/RUN")["state"] == "failing"
     worker.do_all(run)
@@ -127,7 +127,7 @@ def test_a_failed_day_lets_the_others_go_on_as_far_as_the_graph_allows(worker: F
     assert [found["state"] for found in get("/backfills/RUN/days")] == ["failed", "evaluating", "pending", "pending"]
 
 
-def test_a_retry_does_only_what_failed_and_the_run_ends_well(
+def test_retry_repeats_failed_steps_only_and_the_run_completes(
     client: TestClient, worker: FakeWorker, run: str, get: Get, sql: Sql
 ) -> None:
     step_id = fail_day(worker, run)

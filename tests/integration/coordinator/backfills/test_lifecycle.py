@@ -1,4 +1,4 @@
-"""A whole run on a real database, driven by a worker that makes its results up."""
+"""A whole run on a real database, driven by a worker with made-up results."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_the_policy_of_day_three_is_the_checkpoint_of_day_one(
     assert [task.policy_lag for task in worker.tasks if isinstance(task, TrainTask)] == [0, 1, 1, 1]
 
 
-def test_days_overlap_as_far_as_the_lag_lets_them(sessions: Sessions, worker: FakeWorker, start: Start) -> None:
+def test_days_overlap_as_far_as_the_lag_allows(sessions: Sessions, worker: FakeWorker, start: Start) -> None:
     make_corpus(sessions, dates=5)
     start(last=day(3))
     tasks = [worker.take(step_id) for step_id in worker.queued("RUN")]
@@ -61,7 +61,9 @@ def test_a_run_without_training_samples_every_day_from_the_base(
     assert {task.policy.name for task in worker.tasks if isinstance(task, GenerateTask)} == {"base"}
 
 
-def test_what_is_trained_on_is_what_was_stored(sessions: Sessions, worker: FakeWorker, start: Start, sql: Sql) -> None:
+def test_train_task_carries_the_stored_rollouts_and_rewards(
+    sessions: Sessions, worker: FakeWorker, start: Start, sql: Sql
+) -> None:
     make_corpus(sessions, dates=2, per_day=2)
     start(last=day(0), rollouts=3)
     worker.do_all("RUN")
@@ -92,7 +94,7 @@ def test_aliases_follow_the_newest_checkpoint(get: Get, sessions: Sessions, work
     assert {ref["id"] for ref in serving["checkpoints"]} == {first, second}
 
 
-def test_engines_should_hold_the_policy_of_every_day_that_samples(
+def test_serving_lists_the_policy_of_every_day_that_samples(
     get: Get, sessions: Sessions, worker: FakeWorker, start: Start, sql: Sql
 ) -> None:
     make_corpus(sessions, dates=5)
@@ -115,7 +117,7 @@ def appear(sql: Sql, date: dt.date, at: str, position: int | None = None) -> Non
     sql(f"update headlines set published_at = :at {which}", date=date, at=at, position=position)  # noqa: S608 - ours
 
 
-def test_headlines_that_the_policy_has_learned_past_are_left_out(
+def test_headlines_older_than_the_policys_training_data_are_left_out(
     get: Get, sessions: Sessions, worker: FakeWorker, start: Start, sql: Sql
 ) -> None:
     make_corpus(sessions, dates=5, per_day=3)
@@ -131,7 +133,7 @@ def test_headlines_that_the_policy_has_learned_past_are_left_out(
     ]
 
 
-def test_a_day_of_which_nothing_is_left_is_skipped_and_the_chain_closes(
+def test_day_without_headlines_left_is_dropped_and_the_chain_relinked(
     get: Get, sessions: Sessions, worker: FakeWorker, start: Start, sql: Sql
 ) -> None:
     make_corpus(sessions, dates=6, per_day=2)
@@ -196,7 +198,7 @@ def test_the_first_headlines_in_order_are_used(sessions: Sessions, worker: FakeW
     assert [headline.text for headline in task.headlines] == [f"headline {n} of {day(0)}" for n in (0, 1)]
 
 
-def test_text_that_postgres_cannot_hold_is_stored_with_replacements(
+def test_nul_is_stored_as_the_replacement_character(
     get: Get, sessions: Sessions, worker: FakeWorker, start: Start
 ) -> None:
     make_corpus(sessions, dates=2, per_day=1)

@@ -113,7 +113,7 @@ def test_settled_claims_make_the_reliability_of_a_run_with_prices(client: TestCl
     assert report(client)["reliability"] is None
     with done.begin() as session:
         run = session.scalars(select(Run)).one()
-        run.config = run.config | {"prices": "closes"}
+        run.config = run.config.model_copy(update={"prices": "closes"})
         session.execute(update(Evaluation).values(settlement=SETTLED))
     found = report(client)["reliability"]
     assert (found["settled"], found["unsettled"], found["pending"], found["brier"]) == (8, 0, 0, 0.0625)

@@ -1,4 +1,4 @@
-"""What workers say of a step is stored as they said it, and shown."""
+"""The fields of a result are stored as sent, and shown."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tests.fakes import FakeWorker
 from tests.integration.coordinator.conftest import Get, Sql, Start
 
 
-def test_everything_a_result_says_is_stored_and_shown(
+def test_every_field_of_a_result_is_stored_and_shown(
     sessions: Sessions, worker: FakeWorker, start: Start, get: Get, sql: Sql
 ) -> None:
     make_corpus(sessions, dates=2, per_day=1)

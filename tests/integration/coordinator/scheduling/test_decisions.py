@@ -1,4 +1,4 @@
-"""What a day decides for itself: by which stored figures, and that workers are told."""
+"""The schedules' values of a day: the stored figures that they follow from, and their way into tasks."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_an_auto_profile_leaves_tight_by_the_figures_of_its_policy_day_and_comes
     assert [sampled[day(number)] for number in range(7)] == profiles
 
 
-def test_a_fixed_profile_is_what_was_asked_for(sessions: Sessions, worker: FakeWorker, start: Start, get: Get) -> None:
+def test_fixed_profile_is_the_configured_one(sessions: Sessions, worker: FakeWorker, start: Start, get: Get) -> None:
     make_corpus(sessions, dates=3, per_day=1)
     start(last=day(1), profile="loose")
     finish(worker, {0: 1.0})
@@ -111,7 +111,7 @@ def test_a_step_of_the_b_arm_is_refused_under_the_days_own_profile(
     assert (answer.status_code, "loose was asked for" in answer.json()["detail"]) == (422, True)
 
 
-def test_the_bonus_fades_with_the_days_own_raw_validity(
+def test_bonus_falls_with_the_days_own_raw_validity(
     sessions: Sessions, worker: FakeWorker, start: Start, get: Get
 ) -> None:
     make_corpus(sessions, dates=4, per_day=1)
@@ -124,8 +124,8 @@ def test_the_bonus_fades_with_the_days_own_raw_validity(
         "figures": {"raw_validity": 0.85},
         "day": str(day(1)),
     }
-    told = {task.date: task.bonus for task in worker.tasks if isinstance(task, EvaluateTask)}
-    assert [told[day(number)] for number in range(3)] == pytest.approx([0.2, 0.15, 0.1])
+    bonuses = {task.date: task.bonus for task in worker.tasks if isinstance(task, EvaluateTask)}
+    assert [bonuses[day(number)] for number in range(3)] == pytest.approx([0.2, 0.15, 0.1])
 
 
 def test_a_reward_beyond_the_days_bonus_is_refused(sessions: Sessions, worker: FakeWorker, start: Start) -> None:
@@ -156,7 +156,7 @@ def test_linear_schedules_reach_their_ends_on_the_last_planned_day(
     )
 
 
-def test_plateaus_are_told_from_figures_that_are_complete_whatever_the_pace(
+def test_plateaus_depend_on_complete_figures_only_whatever_the_pace(
     sessions: Sessions, worker: FakeWorker, start: Start, get: Get
 ) -> None:
     make_corpus(sessions, dates=7, per_day=1)

@@ -1,4 +1,4 @@
-"""A run with a panel: which policies are scored on it, against what, and what becomes of the chain beside it."""
+"""A run with a panel: the scored policies, their comparison with the base, and the chain beside it."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_the_base_and_every_checkpoint_are_scored_on_the_panel(
     assert (run["progress"]["fraction"], run["progress"]["steps_total"]) == (1.0, 3 * 3 + 4 * 2)
 
 
-def test_on_the_panel_the_model_speaks_alone_and_the_same_way_for_all(
+def test_panel_tasks_are_alike_for_every_checkpoint_and_all_free(
     worker: FakeWorker, start: Start, panel: list[int], get: Get
 ) -> None:
     start(last=day(1), **PANEL)
@@ -60,7 +60,7 @@ def test_on_the_panel_the_model_speaks_alone_and_the_same_way_for_all(
     assert len(get("/backfills/RUN/evaluations?role=panel")) == len(rollouts)
 
 
-def test_lines_on_the_panel_bring_their_own_outcomes_and_the_bases_lines(
+def test_panel_groups_carry_their_own_outcomes_and_the_bases_lines(
     worker: FakeWorker, start: Start, panel: list[int]
 ) -> None:
     start(last=day(1), **PANEL)
@@ -81,9 +81,7 @@ def test_lines_on_the_panel_bring_their_own_outcomes_and_the_bases_lines(
         assert [group.reference for group in task.groups] == [compared, compared]
 
 
-def test_lines_of_a_day_are_held_against_all_headlines_of_that_day(
-    worker: FakeWorker, start: Start, panel: list[int]
-) -> None:
+def test_groups_carry_the_headlines_of_their_day_as_peers(worker: FakeWorker, start: Start, panel: list[int]) -> None:
     start(last=day(1), headlines=1, **PANEL)
     worker.do_all("RUN")
     chain = [task for task in worker.tasks if isinstance(task, EvaluateTask) and task.config.rollouts == 2]
@@ -105,7 +103,7 @@ def test_a_checkpoint_is_not_compared_before_the_bases_lines_are_scored(
     assert get("/backfills/RUN")["state"] == "completed"
 
 
-def test_what_the_panel_holds_is_never_trained_on(
+def test_panel_headlines_are_never_trained_on(
     worker: FakeWorker, start: Start, panel: list[int], get: Get, sql: Sql
 ) -> None:
     sql(
@@ -127,7 +125,7 @@ def test_what_the_panel_holds_is_never_trained_on(
     assert not trained & {row.id for row in rows}
 
 
-def test_each_so_many_th_checkpoint_and_the_last_are_scored(
+def test_every_nth_checkpoint_and_the_last_are_scored(
     worker: FakeWorker, start: Start, panel: list[int], get: Get
 ) -> None:
     start(last=day(4), panel_every=2, **PANEL)
@@ -136,7 +134,7 @@ def test_each_so_many_th_checkpoint_and_the_last_are_scored(
     assert dates == [str(day(number)) for number in (-1, 1, 3, 4)]
 
 
-def test_a_day_that_is_skipped_after_all_takes_its_panel_with_it_and_the_new_end_is_scored(
+def test_dropped_day_drops_its_panel_day_and_the_new_last_day_is_scored(
     worker: FakeWorker, start: Start, panel: list[int], get: Get, sql: Sql
 ) -> None:
     appear(sql, day(4), f"{day(1)} 08:00Z")
@@ -152,7 +150,7 @@ def test_a_day_that_is_skipped_after_all_takes_its_panel_with_it_and_the_new_end
     assert (run["state"], run["progress"]["fraction"]) == ("completed", 1.0)
 
 
-def test_a_failed_day_of_the_panel_stops_nothing_but_is_told_and_retried(
+def test_failed_panel_day_leaves_the_chain_running_and_is_retried(
     client: TestClient, worker: FakeWorker, start: Start, panel: list[int], get: Get
 ) -> None:
     start(last=day(2), **PANEL)
@@ -174,7 +172,7 @@ def test_a_cancelled_run_cancels_its_panel(client: TestClient, start: Start, pan
     assert (cancelled["days"], cancelled["panel_days"]) == ({"cancelled": 2}, {"cancelled": 3})
 
 
-def test_a_dry_run_counts_what_the_panel_costs(client: TestClient, panel: list[int]) -> None:
+def test_dry_run_counts_the_steps_of_the_panel(client: TestClient, panel: list[int]) -> None:
     body = {"name": "X", "corpus": "sample", "to": str(day(1)), "config": {"rollouts": 2} | PANEL}
     plan = client.post("/v1/backfills?dry_run=true", json=body).json()
     assert (plan["panel_days"], plan["warm_start"]) == (3, 0)
@@ -193,7 +191,7 @@ def test_a_dry_run_counts_what_the_panel_costs(client: TestClient, panel: list[i
         ({"prices": "none"}, "config.prices: there is no price set 'none'"),
     ],
 )
-def test_a_panel_or_price_set_that_does_not_serve_is_refused_with_the_cure(
+def test_unsuitable_panel_or_price_set_is_refused_with_the_cure(
     client: TestClient, panel: list[int], config: dict[str, Any], detail: str
 ) -> None:
     answer = client.post("/v1/backfills", json={"name": "RUN", "corpus": "sample", "config": config})

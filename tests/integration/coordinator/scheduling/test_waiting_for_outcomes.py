@@ -1,4 +1,4 @@
-"""Forecasts whose outcomes have not come: they are made, they wait, and they are settled once these are imported."""
+"""Forecasts under unsettled=wait: sampled, pending, and settled once their outcomes are imported."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from services.coordinator.database import Sessions
-from services.coordinator.scheduling.service import look_for_outcomes, mature
+from services.coordinator.scheduling.service import poll_waiting_runs, resume_waiting
 from shared.wire import EvaluateResult, EvaluateTask, PriceSeries, Settlement
 from tests.factories import day, evaluated, make_closes, make_corpus
 from tests.fakes import FakeWorker
@@ -74,12 +74,12 @@ def test_a_forecast_due_in_a_week_is_pending_and_settled_by_the_closes_of_a_week
     [found] = get("/backfills/RUN/days")
     assert (found["state"], found["outcome_date"]) == ("maturing", str(day(7)))
     assert found["reason"] == (
-        "it waits for closes of SPY from 2025-08-25 on, which price set closes has not; import them"
+        "it waits for closes of SPY from 2025-08-25 on, which price set closes lacks; import them"
     )
 
     make_closes(sessions, {"SPY": closes(1, 8)})
     with sessions.begin() as session:
-        mature(session)
+        resume_waiting(session)
     assert get("/backfills/RUN")["state"] == "running"
     task = worker.take(worker.queued("RUN")[0])
     assert isinstance(task, EvaluateTask)
@@ -124,7 +124,7 @@ def test_a_checkpoint_has_learned_until_the_end_of_the_day_that_settled_its_clai
     assert checkpoint["trained_until"] == f"{day(8)}T00:00:00Z"
 
 
-def test_the_reason_follows_what_is_missing(
+def test_reason_of_a_maturing_day_names_the_missing_data(
     client: TestClient, sessions: Sessions, worker: FakeWorker, start: Start, get: Get
 ) -> None:
     make_corpus(sessions, dates=1, per_day=1)
@@ -136,20 +136,20 @@ def test_the_reason_follows_what_is_missing(
     assert "closes of SPY from" in get("/backfills/RUN")["reason"]
 
 
-def test_the_sweeper_finds_outcomes_that_have_come(
+def test_polling_resumes_runs_whose_outcomes_have_come(
     sessions: Sessions, worker: FakeWorker, start: Start, get: Get, sql: Sql
 ) -> None:
     corpus = make_corpus(sessions, dates=1, per_day=1)
     start(**WEEKLY)
     worker.do_all("RUN")
-    assert look_for_outcomes(sessions) == 0
+    assert poll_waiting_runs(sessions) == 0
     sql(
         "insert into headlines (corpus_id, date, position, text, text_key, published_at, filed_under, origin) "
         "values (:corpus, :date, 0, 'news', 'news', :date, :date, 'made-up')",
         corpus=corpus,
         date=day(8),
     )
-    assert look_for_outcomes(sessions) == 1
+    assert poll_waiting_runs(sessions) == 1
     assert get("/backfills/RUN/days")[0]["outcome_date"] == str(day(8))
 
 
@@ -184,9 +184,7 @@ def test_without_waiting_a_day_that_nothing_settles_is_skipped(sessions: Session
     assert "closes of SPY from 2025-08-21 on" in days[2]["reason"]
 
 
-def test_prices_that_no_reward_needs_are_given_as_far_as_they_reach(
-    sessions: Sessions, worker: FakeWorker, start: Start
-) -> None:
+def test_optional_prices_are_sent_as_far_as_they_reach(sessions: Sessions, worker: FakeWorker, start: Start) -> None:
     make_corpus(sessions, dates=2, per_day=1)
     make_closes(sessions, {"SPY": closes(-20, 9), "BTC": closes(-20, 0)})
     start(last=day(0), prices="closes")

@@ -1,4 +1,4 @@
-"""A run with a warm start: what it learns from, and whose policy and parent it is."""
+"""A run with a warm start: its training data, and the days whose policy and parent it is."""
 
 from __future__ import annotations
 
@@ -30,9 +30,7 @@ def test_a_warm_start_is_the_parent_of_day_0_and_the_policy_of_days_that_have_no
     assert [task.policy_lag for task in worker.tasks if isinstance(task, TrainTask)] == [0, 0, 1, 1, 1]
 
 
-def test_a_warm_start_learns_valid_lines_that_the_ladder_made(
-    sessions: Sessions, worker: FakeWorker, start: Start
-) -> None:
+def test_warm_start_trains_on_valid_lines_of_the_ladder(sessions: Sessions, worker: FakeWorker, start: Start) -> None:
     make_corpus(sessions, dates=4)
     start(first=day(2), last=day(2), warm_start=100, warm_start_epochs=3, learning_rate=1e-4, objective="kto")
     worker.do_all("RUN")
@@ -69,7 +67,7 @@ def test_a_warm_start_imitates_no_line_that_restates_its_headline(
     assert [r.rollout_id for group in train.groups for r in group.rollouts if r.valid] == [sound.rollout_id]
 
 
-def test_the_outcomes_of_a_warm_start_teach_it_nothing(
+def test_warm_start_has_not_learned_from_its_outcomes(
     sessions: Sessions, worker: FakeWorker, start: Start, sql: Sql, get: Get
 ) -> None:
     make_corpus(sessions, dates=4)
@@ -81,7 +79,7 @@ def test_the_outcomes_of_a_warm_start_teach_it_nothing(
     assert (found["headlines"], found["left_out"]) == (3, {})
 
 
-def test_a_warm_start_is_scored_on_the_panel_behind_the_base_and_learns_none_of_it(
+def test_warm_start_is_scored_on_the_panel_and_never_trained_on_it(
     sessions: Sessions, worker: FakeWorker, start: Start, get: Get
 ) -> None:
     panel = make_panel(sessions, make_corpus(sessions, dates=5), [day(0)])
@@ -99,7 +97,7 @@ def test_a_warm_start_is_scored_on_the_panel_behind_the_base_and_learns_none_of_
     assert get("/backfills/RUN")["state"] == "completed"
 
 
-def test_a_warm_start_is_made_even_if_nothing_else_is_trained(
+def test_warm_start_is_trained_in_a_run_without_training(
     sessions: Sessions, worker: FakeWorker, start: Start, get: Get
 ) -> None:
     make_corpus(sessions, dates=4)
@@ -109,11 +107,11 @@ def test_a_warm_start_is_made_even_if_nothing_else_is_trained(
     assert [(found["policy"], found["state"]) for found in get("/backfills/RUN/days")] == [(warm["id"], "scored")] * 2
 
 
-def test_fewer_headlines_than_asked_for_are_said_and_none_is_refused(client: TestClient, sessions: Sessions) -> None:
+def test_warm_start_short_of_headlines_warns_and_without_any_is_refused(client: TestClient, sessions: Sessions) -> None:
     make_corpus(sessions, dates=3)
     body = {"name": "RUN", "corpus": "sample", "from": str(day(1)), "to": str(day(1)), "config": {"warm_start": 50}}
     plan = client.post("/v1/backfills?dry_run=true", json=body).json()
-    assert plan["warnings"] == ["warm_start is 50, but earlier days hold 3 headlines"]
+    assert plan["warnings"] == ["warm_start is 50, but earlier days have 3 headlines"]
     assert (plan["warm_start"], plan["steps"]) == (3, {"generate": 2, "evaluate": 2, "train": 2})
     answer = client.post("/v1/backfills", json=body | {"from": None})
     assert answer.status_code == 422

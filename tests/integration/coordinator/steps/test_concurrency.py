@@ -1,4 +1,4 @@
-"""Workers, publishers, sweepers and people at once: nothing deadlocks, nothing is lost, nothing is stored twice."""
+"""Workers, publishers, sweepers and control requests at once: no deadlock, no lost step, no result stored twice."""
 
 from __future__ import annotations
 

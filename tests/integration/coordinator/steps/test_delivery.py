@@ -1,4 +1,4 @@
-"""From the outbox to a real broker, and what is done when the broker loses things."""
+"""Delivery from the outbox to a real broker, and the recovery of lost messages."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_two_publishers_send_each_message_once(sessions: Sessions, run: str) -> 
     assert len(sent) == 2
 
 
-def test_what_the_broker_refused_stays_in_the_outbox(sessions: Sessions, worker: FakeWorker, run: str) -> None:
+def test_message_refused_by_the_broker_stays_in_the_outbox(sessions: Sessions, worker: FakeWorker, run: str) -> None:
     sent: list[int] = []
 
     def send(_: StepKind, step_id: int) -> None:
@@ -95,16 +95,16 @@ def test_what_the_broker_refused_stays_in_the_outbox(sessions: Sessions, worker:
     assert again == [second]
 
 
-def test_a_broker_that_is_away_is_unavailable(sessions: Sessions, run: str, sql: Sql) -> None:
+def test_absent_broker_is_unavailable(sessions: Sessions, run: str, sql: Sql) -> None:
     with with_timeouts(make_celery("redis://127.0.0.1:1/0")) as away:
-        with pytest.raises(UnavailableError, match="the broker does not take messages"):
+        with pytest.raises(UnavailableError, match="the broker does not accept messages"):
             publish_due(sessions, sender(away))
         with pytest.raises(UnavailableError, match="the broker does not answer"):
             backlog_of(away)("generate")
     assert sql("select count(*) from outbox")[0][0] == 2
 
 
-def test_messages_about_steps_that_nobody_waits_for_are_dropped(
+def test_messages_of_steps_that_are_not_queued_are_deleted_unsent(
     sessions: Sessions, worker: FakeWorker, run: str, sql: Sql
 ) -> None:
     worker.take(worker.queued(run)[0])
@@ -125,7 +125,7 @@ def test_a_message_waits_for_its_step_to_be_due(sessions: Sessions, worker: Fake
     assert sent == [("generate", step_id)]
 
 
-def test_messages_that_the_broker_lost_are_sent_again(
+def test_lost_messages_are_sent_again(
     sessions: Sessions, broker: redis.Redis, celery: Celery, worker: FakeWorker, run: str, sql: Sql
 ) -> None:
     publish_due(sessions, sender(celery))
@@ -156,9 +156,7 @@ def test_a_paused_runs_steps_are_not_sent_again(sessions: Sessions, run: str, sq
     assert resend_lost(sessions, lambda _: 0, 20.0) == 0
 
 
-def test_steps_that_are_worked_on_are_not_sent_again(
-    sessions: Sessions, worker: FakeWorker, run: str, sql: Sql
-) -> None:
+def test_leased_steps_are_not_announced_again(sessions: Sessions, worker: FakeWorker, run: str, sql: Sql) -> None:
     first, second = worker.queued(run)
     worker.take(first)
     age(sql)

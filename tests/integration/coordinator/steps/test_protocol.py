@@ -89,12 +89,12 @@ def test_a_stale_fence_is_refused(
 
 
 @pytest.mark.parametrize("fence", [0, 2, 99])
-def test_a_fence_that_was_never_given_is_refused(worker: FakeWorker, step_id: int, fence: int) -> None:
+def test_unknown_fence_is_refused(worker: FakeWorker, step_id: int, fence: int) -> None:
     task = worker.take(step_id)
     assert worker.post(task, fence=fence).status_code == 409
 
 
-def test_a_lease_that_ran_out_puts_the_step_back(
+def test_expired_lease_queues_the_step_again(
     worker: FakeWorker, step_id: int, get: Get, sessions: Sessions, sql: Sql
 ) -> None:
     worker.take(step_id)
@@ -106,7 +106,7 @@ def test_a_lease_that_ran_out_puts_the_step_back(
     assert sql("select count(*) from outbox where step_id = :id", id=step_id)[0][0] == 2
 
 
-def test_a_worker_whose_lease_ran_out_keeps_its_work_as_long_as_nobody_else_began(
+def test_expired_lease_stays_valid_until_another_worker_claims_the_step(
     client: TestClient, worker: FakeWorker, step_id: int, get: Get, sessions: Sessions, sql: Sql
 ) -> None:
     task = worker.take(step_id)
@@ -118,7 +118,7 @@ def test_a_worker_whose_lease_ran_out_keeps_its_work_as_long_as_nobody_else_bega
     assert [attempt["outcome"] for attempt in get(f"/steps/{step_id}")["attempts"]] == ["accepted"]
 
 
-def test_leases_that_run_out_too_often_fail_the_step_its_day_and_its_run(
+def test_leases_that_expire_too_often_fail_step_day_and_run(
     worker: FakeWorker, step_id: int, get: Get, sessions: Sessions, sql: Sql
 ) -> None:
     for _ in range(3):
@@ -142,7 +142,7 @@ def test_two_sweepers_end_a_lease_once(worker: FakeWorker, step_id: int, session
     assert sql("select count(*) from events where kind = 'step.retry'")[0][0] == 1
 
 
-def test_a_lease_that_is_renewed_does_not_run_out(
+def test_renewed_lease_does_not_expire(
     client: TestClient, worker: FakeWorker, step_id: int, sessions: Sessions, sql: Sql
 ) -> None:
     task = worker.take(step_id)
@@ -153,7 +153,7 @@ def test_a_lease_that_is_renewed_does_not_run_out(
     assert expire_leases(sessions, Backoff(0.0)) == 0
 
 
-def test_a_failure_is_tried_again_until_no_attempt_is_left(worker: FakeWorker, step_id: int, get: Get) -> None:
+def test_failed_step_is_retried_until_max_attempts(worker: FakeWorker, step_id: int, get: Get) -> None:
     answers = [worker.fail(worker.take(step_id), f"broken {number}").json()["status"] for number in range(3)]
     assert answers == ["queued", "queued", "failed"]
     step = get(f"/steps/{step_id}")
@@ -161,7 +161,7 @@ def test_a_failure_is_tried_again_until_no_attempt_is_left(worker: FakeWorker, s
     assert [attempt["error"] for attempt in step["attempts"]] == ["broken 0", "broken 1", "broken 2"]
 
 
-def test_a_failure_that_no_retry_can_cure_fails_at_once(worker: FakeWorker, step_id: int, get: Get) -> None:
+def test_failure_that_is_not_retryable_fails_the_step_at_once(worker: FakeWorker, step_id: int, get: Get) -> None:
     assert worker.fail(worker.take(step_id), retryable=False).json() == {"status": "failed"}
     assert get("/backfills/RUN")["state"] == "failed"
 

@@ -1,4 +1,4 @@
-"""The draw of the B arm, and the steps that keep the arms apart."""
+"""The seeded sample of the B arm, and the chunks that keep the arms apart."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.coordinator.scheduling.rules.selection import arm_chunks, b_arm, drawn, share_of, step_profile
+from services.coordinator.scheduling.rules.selection import ab_split, arm_chunks, seeded_sample, share_of, step_profile
 from shared.run_config import RunConfig
 
 DATE = dt.date(2025, 8, 18)
@@ -23,31 +23,31 @@ def test_a_share_is_rounded_to_the_nearest_ties_up(count: int, share: float, exp
 
 
 @given(ids, st.floats(0, 1))
-def test_the_arm_holds_its_share_in_the_days_order(found: list[int], share: float) -> None:
-    arm = b_arm(found, DATE, RunConfig(ab_share=share))
+def test_arm_has_its_share_in_the_days_order(found: list[int], share: float) -> None:
+    arm = ab_split(found, DATE, RunConfig(ab_share=share))
     assert len(arm) == share_of(len(found), share)
     assert arm == [headline for headline in found if headline in arm]
 
 
 @given(ids.filter(lambda found: len(found) > 1))
-def test_the_draw_depends_on_who_is_there_and_not_on_their_order(found: list[int]) -> None:
+def test_sample_depends_on_the_ids_and_not_on_their_order(found: list[int]) -> None:
     config = RunConfig(ab_share=0.5)
-    assert set(b_arm(found, DATE, config)) == set(b_arm(found[::-1], DATE, config))
+    assert set(ab_split(found, DATE, config)) == set(ab_split(found[::-1], DATE, config))
 
 
-def test_another_seed_or_date_draws_others() -> None:
+def test_another_seed_or_date_gives_another_sample() -> None:
     found = list(range(1, 41))
-    one = b_arm(found, DATE, RunConfig(ab_share=0.5))
-    assert one != b_arm(found, DATE, RunConfig(ab_share=0.5, seed=1))
-    assert one != b_arm(found, DATE + dt.timedelta(days=1), RunConfig(ab_share=0.5))
+    one = ab_split(found, DATE, RunConfig(ab_share=0.5))
+    assert one != ab_split(found, DATE, RunConfig(ab_share=0.5, seed=1))
+    assert one != ab_split(found, DATE + dt.timedelta(days=1), RunConfig(ab_share=0.5))
 
 
-def test_a_headline_that_joins_takes_at_most_one_others_place() -> None:
-    few, more = drawn(range(20), 5, "seed"), drawn(range(21), 5, "seed")
+def test_added_id_replaces_at_most_one_id_of_the_sample() -> None:
+    few, more = seeded_sample(range(20), 5, "seed"), seeded_sample(range(21), 5, "seed")
     assert len(few - more) <= 1
 
 
-def test_pieces_hold_headlines_of_one_arm_only_a_first() -> None:
+def test_chunks_have_headlines_of_one_arm_only_a_first() -> None:
     assert arm_chunks([1, 2, 3, 4, 5], [2, 5], 2) == [[1, 3], [4], [2, 5]]
     assert arm_chunks([1, 2, 3], [], 2) == [[1, 2], [3]]
     assert arm_chunks([1, 2], [1, 2], 4) == [[1, 2]]

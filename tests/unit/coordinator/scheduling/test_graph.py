@@ -1,4 +1,4 @@
-"""What may happen next in a run: everything that the graph allows, and nothing else."""
+"""The day graph: the transitions that the states of days and steps allow, and no others."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import cast
 
 import pytest
 
-from services.coordinator.scheduling.rules.graph import Move, ready_moves, run_state, stage_of_failed
+from services.coordinator.scheduling.rules.graph import Transition, ready_transitions, run_state, stage_of_failed
 from services.coordinator.states import DayState, DayView, Role, RunState, StepState
 from shared.run_config import RunConfig
 from shared.wire import StepKind
@@ -30,8 +30,8 @@ def view(number: int, state: DayState, policy: int | None = None, **steps: str) 
 
 
 def moves(*days: DayView, begin: bool = True, **config: object) -> list[tuple[int, str]]:
-    found = ready_moves(days, RunConfig.model_validate(config), begin=begin)
-    return [(move.id, move.to) for move in found]
+    ready = ready_transitions(days, RunConfig.model_validate(config), begin=begin)
+    return [(transition.day_id, transition.to) for transition in ready]
 
 
 def test_days_of_the_base_model_begin_at_once() -> None:
@@ -47,7 +47,7 @@ def test_a_day_waits_for_the_checkpoint_of_its_policy_day() -> None:
     assert moves(replace(first, state="published"), view(2, "pending", 0)) == [(2, "generating")]
 
 
-def test_generating_goes_on_while_the_day_before_trains() -> None:
+def test_generating_continues_while_the_previous_day_trains() -> None:
     days = [view(0, "published"), view(1, "training", train="leased"), view(2, "pending", 0)]
     assert moves(*days) == [(2, "generating")]
 
@@ -64,7 +64,7 @@ def test_training_needs_every_evaluate_step_and_the_update_of_the_day_before() -
     assert moves(view(0, "published"), view(1, "evaluating", evaluate="done queued")) == []
 
 
-def test_a_day_without_training_ends_as_scored_whatever_the_others_do() -> None:
+def test_day_without_training_ends_as_scored_whatever_other_days_do() -> None:
     days = [view(0, "failed", generate="failed"), view(1, "evaluating", evaluate="done")]
     assert moves(*days, train=False) == [(1, "scored")]
 
@@ -73,11 +73,11 @@ def test_a_trained_day_is_published() -> None:
     assert moves(view(0, "training", generate="done", evaluate="done", train="done")) == [(0, "published")]
 
 
-def test_a_failed_step_fails_its_day_while_its_siblings_go_on() -> None:
+def test_failed_step_fails_its_day_while_its_siblings_continue() -> None:
     assert moves(view(0, "generating", generate="failed leased queued")) == [(0, "failed")]
 
 
-def test_nothing_begins_unless_it_may_but_endings_are_told() -> None:
+def test_without_begin_only_endings_are_ready() -> None:
     days = [
         view(0, "training", train="done"),
         view(1, "evaluating", evaluate="failed"),
@@ -87,13 +87,13 @@ def test_nothing_begins_unless_it_may_but_endings_are_told() -> None:
     assert moves(*days, begin=False) == [(0, "published"), (1, "failed")]
 
 
-def test_no_more_days_are_in_progress_than_configured() -> None:
+def test_days_in_progress_stay_within_max_parallel_days() -> None:
     days = [view(0, "generating", generate="leased"), view(1, "pending"), view(2, "pending"), view(3, "pending")]
     assert moves(*days, max_parallel_days=2) == [(1, "generating")]
     assert moves(*days, max_parallel_days=1) == []
 
 
-def test_a_day_in_progress_goes_on_although_there_is_no_room() -> None:
+def test_day_in_progress_continues_above_the_limit_of_parallel_days() -> None:
     days = [view(0, "generating", generate="done"), view(1, "generating", generate="done")]
     assert moves(*days, max_parallel_days=1) == [(0, "evaluating"), (1, "evaluating")]
 
@@ -150,16 +150,16 @@ def test_a_warm_start_comes_before_the_chain() -> None:
     assert moves(done, view(0, "pending", 9), view(1, "pending", 9)) == [(0, "generating"), (1, "generating")]
 
 
-def test_a_warm_start_is_trained_in_a_run_without_training_and_taken_for_a_parent_by_the_first_day() -> None:
+def test_warm_start_is_trained_even_without_training_and_is_parent_of_the_first_day() -> None:
     warm = beside(9, "warm_start", "evaluating", evaluate="done")
     assert moves(warm, train=False) == [(9, "training")]
     assert moves(beside(9, "warm_start", "training", train="leased"), view(0, "evaluating", 9, evaluate="done")) == []
 
 
-def test_a_day_that_nothing_can_settle_yet_matures_out_of_the_way() -> None:
+def test_unsettled_day_matures_without_counting_as_in_progress() -> None:
     sampled = replace(view(0, "generating", generate="done"), waits_for="headlines")
-    found = ready_moves([sampled], RunConfig(), begin=True)
-    assert found == [Move(0, "maturing", "headlines")]
+    found = ready_transitions([sampled], RunConfig(), begin=True)
+    assert found == [Transition(0, "maturing", "headlines")]
     matures = replace(sampled, state="maturing")
     assert moves(matures, view(1, "pending"), max_parallel_days=1) == [(1, "generating")]
     assert moves(replace(matures, waits_for=None)) == [(0, "evaluating")]
@@ -197,5 +197,5 @@ def test_the_state_of_a_run_follows_from_its_days(days: list[DayView], now: RunS
         ({"evaluate": "failed"}, "evaluating"),
     ],
 )
-def test_a_failed_day_takes_up_the_stage_it_failed_in(steps: dict[str, str], stage: str) -> None:
+def test_failed_day_returns_to_the_stage_it_failed_in(steps: dict[str, str], stage: str) -> None:
     assert stage_of_failed(view(0, "failed", None, **steps)) == stage

@@ -1,4 +1,4 @@
-"""Whole runs in memory: in whatever order steps end, everything happens that the graph allows, and nothing else."""
+"""Simulated runs: in any order of finished steps, every transition that the graph allows happens, and no other."""
 
 from __future__ import annotations
 
@@ -11,14 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.coordinator.corpora.rules.headlines import DayCount
-from services.coordinator.scheduling.rules.graph import Move, ready_moves, run_state
+from services.coordinator.scheduling.rules.graph import Transition, ready_transitions, run_state
 from services.coordinator.scheduling.rules.planning import plan
 from services.coordinator.scheduling.rules.roles import scored_places
-from services.coordinator.states import DayView
+from services.coordinator.states import STAGES, DayView
 from shared.run_config import RunConfig
-from shared.wire import StepKind
 
-STAGES: dict[str, StepKind] = {"generating": "generate", "evaluating": "evaluate", "training": "train"}
+KINDS = {stage: kind for kind, stage in STAGES.items()}
 
 
 def date(number: int) -> dt.date:
@@ -50,22 +49,22 @@ class Simulation:
         self.finished: list[tuple[int, str]] = []
 
     def settle(self) -> None:
-        while found := ready_moves(list(self.days.values()), self.config, begin=True):
-            for move in found:
-                self._make(move)
+        while found := ready_transitions(list(self.days.values()), self.config, begin=True):
+            for transition in found:
+                self._apply(transition)
 
-    def _make(self, move: Move) -> None:
-        day = self.days[move.id]
-        kind = STAGES.get(move.to)
+    def _apply(self, transition: Transition) -> None:
+        day = self.days[transition.day_id]
+        kind = KINDS.get(transition.to)
         steps = dict(day.steps) | ({kind: Counter({"queued": 1})} if kind else {})
-        self.days[move.id] = replace(day, state=move.to, steps=steps)
+        self.days[transition.day_id] = replace(day, state=transition.to, steps=steps)
 
     def open(self) -> list[DayView]:
         return [day for day in self.days.values() if day.has("queued")]
 
     def end_one(self) -> None:
         day = self.random.choice(self.open())
-        kind = STAGES[day.state]
+        kind = KINDS[day.state]
         self.finished.append((day.id, kind))
         self.days[day.id] = replace(day, steps=dict(day.steps) | {kind: Counter({"done": 1})})
 
@@ -79,7 +78,7 @@ class Simulation:
         self.days = {day.id: replace(day, waits_for=None) for day in self.days.values()}
 
     def could_move(self, day: DayView) -> bool:
-        """Whether everything that the design asks for is there for the day to move."""
+        """Whether everything that the design asks for holds for the day to change state."""
         before = self.days.get(day.id - 1) if day.role == "chain" else None
         trained = before is None or before.state == "published" or not self.config.train
         compared = day.role != "panel" or day.policy is None or self.days[99].state == "scored"
@@ -105,11 +104,11 @@ configs = st.builds(
 
 @settings(max_examples=80)
 @given(st.integers(1, 8), configs, st.integers(0, 10_000))
-def test_in_any_order_nothing_waits_that_the_graph_does_not_hold_back(days: int, config: RunConfig, seed: int) -> None:
+def test_in_any_order_every_allowed_transition_happens(days: int, config: RunConfig, seed: int) -> None:
     run = Simulation(days, config, seed)
     run.settle()
     while run.open():
-        busy = sum(day.state in STAGES for day in run.days.values() if day.role == "chain")
+        busy = sum(day.state in KINDS for day in run.days.values() if day.role == "chain")
         held_back = [day for day in run.days.values() if run.could_move(day)]
         assert busy <= config.max_parallel_days
         full = busy == config.max_parallel_days
@@ -124,7 +123,7 @@ def test_in_any_order_nothing_waits_that_the_graph_does_not_hold_back(days: int,
 
 @settings(max_examples=40)
 @given(st.integers(1, 8), configs, st.integers(0, 8), st.integers(0, 10_000))
-def test_a_run_waits_for_what_matures_and_then_ends(days: int, config: RunConfig, late: int, seed: int) -> None:
+def test_run_waits_for_maturing_days_and_then_completes(days: int, config: RunConfig, late: int, seed: int) -> None:
     run = Simulation(days, config, seed, immature=min(late, days))
     run.run()
     state = run_state(list(run.days.values()), "running")

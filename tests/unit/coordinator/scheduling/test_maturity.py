@@ -1,4 +1,4 @@
-"""When forecasts can be settled, and what they wait for until then."""
+"""The due dates of forecasts, and the data that they lack until they can be settled."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ def test_rewards_that_settle_claims_need_prices(settings: dict[str, object]) -> 
     assert not needs_prices(RunConfig(prices="closes"))
 
 
-def test_without_an_outcome_day_headlines_are_waited_for() -> None:
+def test_day_without_outcome_day_waits_for_headlines() -> None:
     missing = waits_for(MONDAY, None, RunConfig(horizon="1w", unsettled="wait"), [])
     assert missing == "headlines of a day from 2025-08-25 on; import them into its corpus"
 
 
-def test_with_an_outcome_day_nothing_is_waited_for_unless_prices_settle() -> None:
+def test_day_with_outcome_day_waits_only_if_prices_settle() -> None:
     assert waits_for(MONDAY, after(7), RunConfig(prices="closes"), []) is None
 
 
@@ -50,20 +50,20 @@ def test_prices_must_reach_the_due_date(last: int, waits: bool) -> None:
     assert (waits_for(MONDAY, after(7), WEEKLY, [span(last)]) is not None) == waits
 
 
-def test_the_instruments_that_are_behind_are_named() -> None:
+def test_lagging_instruments_are_named() -> None:
     missing = waits_for(MONDAY, after(7), WEEKLY, [span(9), span(3, "BTC"), span(2, "EURUSD")])
-    assert missing == "closes of BTC, EURUSD from 2025-08-25 on, which price set closes has not; import them"
+    assert missing == "closes of BTC, EURUSD from 2025-08-25 on, which price set closes lacks; import them"
 
 
-def test_an_instrument_that_was_not_traded_any_more_or_not_yet_is_not_waited_for() -> None:
+def test_instrument_that_is_not_traded_at_the_time_is_not_waited_for() -> None:
     gone, to_come = span(-15, "GONE"), span(5, "NEW", first=1)
     assert waits_for(MONDAY, after(7), WEEKLY, [span(8), gone, to_come]) is None
     assert lagging([gone, to_come], MONDAY, MONDAY, WEEKLY) == []
 
 
-def test_without_a_single_instrument_around_the_day_the_closes_of_that_day_are_asked_for() -> None:
+def test_price_set_without_closes_around_the_day_is_named_with_the_date() -> None:
     missing = waits_for(MONDAY, after(7), WEEKLY, [span(-20)])
-    assert missing == "closes around 2025-08-18, of which price set closes has none; import them"
+    assert missing == "closes around 2025-08-18, which price set closes lacks; import them"
 
 
 def test_forecasts_of_several_days_wait_for_the_last_of_them() -> None:
@@ -77,6 +77,6 @@ def test_headlines_settle_by_the_outcome_day() -> None:
 
 
 @pytest.mark.parametrize(("date", "settled"), [(3, 4), (4, 7), (5, 7), (6, 7)])
-def test_a_weekend_puts_off_what_closes_settle_until_monday(date: int, settled: int) -> None:
+def test_claims_due_on_a_weekend_settle_on_monday(date: int, settled: int) -> None:
     daily = RunConfig(ranker="resolved", prices="closes")
     assert settled_by(after(date), after(date + 1), daily) == after(settled)

@@ -1,4 +1,4 @@
-"""Which days a run has, whose policy predicts each, and which headlines each uses."""
+"""The plan of a run: its days, their policies, their headlines, the number of steps."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from services.coordinator.corpora.rules.headlines import DayCount
 from services.coordinator.prices.rules import Span
-from services.coordinator.scheduling.rules.planning import Link, PlannedDay, plan, policy_dates, step_counts
+from services.coordinator.scheduling.rules.planning import ChainDay, PlannedDay, plan, policy_dates, step_counts
 from services.coordinator.scheduling.rules.selection import chunks
+from services.coordinator.states import Role
 from shared.errors import InvalidInputError
 from shared.run_config import RunConfig
 
@@ -54,7 +55,7 @@ def test_the_outcome_day_is_the_next_of_the_corpus_at_least_the_horizon_away() -
     assert [day.outcome_date for day in days if day.headlines] == [date(1), date(4), date(9), None]
 
 
-def test_a_day_that_nothing_can_settle_is_skipped_and_says_so() -> None:
+def test_day_that_cannot_be_settled_is_skipped_with_its_reason() -> None:
     last = plan(counts(0, 1), None, None, RunConfig())[-1]
     assert last.position is None
     assert last.reason == "no day of the corpus from 2025-08-03 on can settle its forecasts (horizon 1d)"
@@ -110,7 +111,7 @@ def test_a_range_without_days_is_refused(first: int, last: int, message: str) ->
 
 
 def test_an_empty_corpus_is_refused() -> None:
-    with pytest.raises(InvalidInputError, match="it holds no headlines"):
+    with pytest.raises(InvalidInputError, match="it has no headlines"):
         plan([], None, None, RunConfig())
 
 
@@ -121,13 +122,20 @@ def test_at_most_the_configured_number_of_headlines_is_used() -> None:
 
 def test_steps_are_counted_by_chunk() -> None:
     config = RunConfig(generate_chunk=4, evaluate_chunk=16)
-    assert step_counts([3, 0, 17], config) == {"generate": 1 + 5, "evaluate": 1 + 2, "train": 2}
-    assert step_counts([3], RunConfig(train=False))["train"] == 0
+    days: list[tuple[Role, int]] = [("chain", 3), ("chain", 0), ("chain", 17)]
+    assert step_counts(days, config) == {"generate": 1 + 5, "evaluate": 1 + 2, "train": 2}
+
+
+def test_only_a_warm_start_is_trained_in_a_run_without_training() -> None:
+    days: list[tuple[Role, int]] = [("chain", 3), ("panel", 3), ("warm_start", 3)]
+    assert step_counts(days, RunConfig(train=False))["train"] == 1
+    assert step_counts(days, RunConfig())["train"] == 2
 
 
 def test_the_arms_of_a_day_and_the_panel_cost_steps_of_their_own() -> None:
     config = RunConfig(generate_chunk=4, evaluate_chunk=16, ab_share=0.25)
-    assert step_counts([8], config, panel=[5, 5]) == {"generate": 2 + 1 + 2 + 2, "evaluate": 1 + 1 + 1, "train": 1}
+    days: list[tuple[Role, int]] = [("chain", 8), ("panel", 5), ("panel", 5)]
+    assert step_counts(days, config) == {"generate": 2 + 1 + 2 + 2, "evaluate": 1 + 1 + 1, "train": 1}
 
 
 def test_chunks_keep_the_order() -> None:
@@ -135,15 +143,15 @@ def test_chunks_keep_the_order() -> None:
     assert chunks([], 2) == []
 
 
-def test_a_run_that_waits_keeps_days_that_nothing_can_settle_yet() -> None:
+def test_run_under_unsettled_wait_keeps_days_without_outcomes() -> None:
     days = plan(counts(*range(4)), None, None, RunConfig(horizon="1w", unsettled="wait"))
     assert [(day.position, day.outcome_date, day.policy, day.reason) for day in days] == [
         (place, None, None, None) for place in range(4)
     ]
 
 
-def test_what_has_not_matured_is_nobodys_policy() -> None:
-    chain = [Link(date(0), date(1)), Link(date(1), None), Link(date(2), None), Link(date(3), None)]
+def test_unsettled_day_is_no_policy_day() -> None:
+    chain = [ChainDay(date(0), date(1)), ChainDay(date(1), None), ChainDay(date(2), None), ChainDay(date(3), None)]
     assert policy_dates(chain, RunConfig(unsettled="wait")) == [None, None, date(0), date(0)]
 
 
@@ -156,7 +164,7 @@ def test_headlines_that_are_held_out_do_not_count() -> None:
     assert days[0].outcome_date == date(1)
 
 
-def test_days_whose_closes_have_not_come_are_skipped_or_waited_for() -> None:
+def test_day_without_closes_is_skipped_or_waits() -> None:
     reach = [Span("SPY", date(-9), date(3))]
     skips, waits = (
         plan(counts(*range(6)), None, date(4), RunConfig.model_validate(SETTLING | {"unsettled": how}), spans=reach)
@@ -164,7 +172,7 @@ def test_days_whose_closes_have_not_come_are_skipped_or_waited_for() -> None:
     )
     assert [day.position for day in skips] == [0, 1, 2, None, None]
     assert skips[3].reason == (
-        "its forecasts cannot be settled without closes of SPY from 2025-08-05 on, which price set closes has not; "
+        "its forecasts cannot be settled without closes of SPY from 2025-08-05 on, which price set closes lacks; "
         "import them, or set unsettled=wait"
     )
     assert [day.position for day in waits] == [0, 1, 2, 3, 4]
@@ -197,8 +205,8 @@ def test_with_a_lag_the_whole_lineage_of_a_policy_was_settled_before_the_day(
 
 
 @given(calendars, st.integers(0, 4))
-def test_the_policy_is_the_newest_that_is_allowed(calendar: list[int], lag: int) -> None:
-    chain = [Link(date(number), date(number + 1)) for number in calendar]
+def test_policy_is_the_newest_allowed_one(calendar: list[int], lag: int) -> None:
+    chain = [ChainDay(date(number), date(number + 1)) for number in calendar]
     for place, chosen in enumerate(policy_dates(chain, RunConfig(lag=lag))):
         allowed = [
             link.date

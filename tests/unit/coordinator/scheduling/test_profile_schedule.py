@@ -1,4 +1,4 @@
-"""The sampler profile of a day: one notch towards what the figures of the day before it allow."""
+"""The sampler profile of a day: one step towards the widest that the previous day's figures allow."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.coordinator.scheduling.rules.schedules import LADDER, next_profile
+from services.coordinator.scheduling.rules.schedules import PROFILES, profile_schedule
 from shared.run_config import ProfileName
 
 shares = st.floats(0, 1)
@@ -32,7 +32,7 @@ shares = st.floats(0, 1)
 def test_the_profile_moves_one_notch_at_the_thresholds(
     current: ProfileName, validity: float, leak: float, expected: str
 ) -> None:
-    assert next_profile(current, validity, leak) == expected
+    assert profile_schedule(current, validity, leak) == expected
 
 
 def test_it_leaves_tight_reaches_loose_and_comes_back() -> None:
@@ -40,20 +40,20 @@ def test_it_leaves_tight_reaches_loose_and_comes_back() -> None:
     profile: ProfileName = "tight"
     seen = [profile]
     for validity, leak in days:
-        profile = next_profile(profile, validity, leak)
+        profile = profile_schedule(profile, validity, leak)
         seen.append(profile)
     assert seen == ["tight", "tight", "default", "loose", "default", "tight", "tight"]
 
 
-@given(st.sampled_from(LADDER), shares, shares)
+@given(st.sampled_from(PROFILES), shares, shares)
 def test_it_never_moves_by_more_than_a_notch(current: ProfileName, validity: float, leak: float) -> None:
-    assert abs(LADDER.index(next_profile(current, validity, leak)) - LADDER.index(current)) <= 1
+    assert abs(PROFILES.index(profile_schedule(current, validity, leak)) - PROFILES.index(current)) <= 1
 
 
-@given(st.sampled_from(LADDER), shares, shares, shares)
+@given(st.sampled_from(PROFILES), shares, shares, shares)
 def test_more_validity_never_narrows_and_more_leak_never_widens(
     current: ProfileName, validity: float, leak: float, change: float
 ) -> None:
-    here = LADDER.index(next_profile(current, validity, leak))
-    assert LADDER.index(next_profile(current, min(1.0, validity + change), leak)) >= here
-    assert LADDER.index(next_profile(current, validity, min(1.0, leak + change))) <= here
+    here = PROFILES.index(profile_schedule(current, validity, leak))
+    assert PROFILES.index(profile_schedule(current, min(1.0, validity + change), leak)) >= here
+    assert PROFILES.index(profile_schedule(current, validity, min(1.0, leak + change))) <= here

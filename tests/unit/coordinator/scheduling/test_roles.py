@@ -1,4 +1,4 @@
-"""What days beside the chain are made of."""
+"""The configuration and the headlines of panel days and warm starts."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ DATE = dt.date(2025, 8, 18)
 NOON = dt.datetime(2025, 8, 18, 12, tzinfo=dt.UTC)
 
 
-def test_the_panel_measures_the_model_alone() -> None:
+def test_panel_rollouts_are_all_free() -> None:
     run = RunConfig(rollouts=8, panel_rollouts=4, free_share=0.25, profile="tight", panel_profile="loose", ab_share=0.5)
     panel = config_of("panel", run)
     assert (panel.rollouts, panel.free_rollouts, panel.profile, panel.ab_share) == (4, 4, "loose", 0.0)
 
 
-def test_a_warm_start_sends_all_rollouts_up_the_ladder_and_needs_no_model_to_rank() -> None:
+def test_warm_start_uses_the_ladder_for_all_rollouts_and_the_semantic_ranker() -> None:
     run = RunConfig(ranker="resolved", reward_base="resolved", prices="closes", warm_start=10)
     warm = config_of("warm_start", run)
     assert (warm.free_rollouts, warm.ranker, warm.reward_base) == (0, "semantic", "composite")
 
 
-def test_the_chain_works_by_the_run_configuration() -> None:
+def test_chain_days_use_the_run_configuration() -> None:
     run = RunConfig(ab_share=0.5)
     assert config_of("chain", run) is run
 
@@ -36,7 +36,7 @@ def test_the_chain_works_by_the_run_configuration() -> None:
     ("days", "every", "expected"),
     [(5, 1, [0, 1, 2, 3, 4]), (5, 2, [1, 3, 4]), (6, 3, [2, 5]), (2, 10, [1]), (0, 1, [])],
 )
-def test_each_so_many_th_checkpoint_is_scored_and_the_last(days: int, every: int, expected: list[int]) -> None:
+def test_every_nth_checkpoint_and_the_last_are_scored(days: int, every: int, expected: list[int]) -> None:
     assert scored_places(days, every) == expected
 
 
@@ -47,12 +47,12 @@ def earlier(*flags: str | None, first: int = 0) -> list[DatedHeadline]:
 DAYS = {DATE: earlier(None, "late", None), DATE - dt.timedelta(days=1): earlier(None, None, first=10)}
 
 
-def test_a_warm_start_takes_what_is_usable_in_order() -> None:
+def test_warm_start_takes_usable_headlines_in_order() -> None:
     assert warm_start_ids(DAYS, RunConfig(warm_start=100), {2}) == [10, 11, 0]
     assert warm_start_ids(DAYS, RunConfig(warm_start=100, dates="warn"), set()) == [10, 11, 0, 1, 2]
 
 
-def test_a_warm_start_draws_its_number_by_the_seed() -> None:
+def test_warm_start_samples_its_headlines_by_the_seed() -> None:
     chosen = [tuple(warm_start_ids(DAYS, RunConfig(warm_start=2, seed=seed), set())) for seed in range(20)]
     assert {len(found) for found in chosen} == {2}
     assert len(set(chosen)) > 1

@@ -20,7 +20,7 @@ def test_a_single_day_has_the_start() -> None:
 @pytest.mark.parametrize(
     ("validity", "expected"), [(0.0, 0.1), (0.80, 0.1), (0.825, 0.08), (0.85, 0.06), (0.90, 0.02), (1.0, 0.02)]
 )
-def test_the_bonus_fades_while_raw_validity_goes_from_80_to_90_percent(validity: float, expected: float) -> None:
+def test_bonus_falls_linearly_while_raw_validity_rises_from_80_to_90_percent(validity: float, expected: float) -> None:
     assert on_validity(0.1, 0.02, validity) == pytest.approx(expected)
 
 
@@ -37,11 +37,11 @@ def test_the_bonus_fades_while_raw_validity_goes_from_80_to_90_percent(validity:
         ([0.5, 0.5, 0.5, 0.6, 0.6, 0.6], 2),
     ],
 )
-def test_a_standstill_is_two_days_in_a_row_without_a_new_best(history: list[float], expected: int) -> None:
+def test_plateau_is_two_consecutive_days_without_a_new_best(history: list[float], expected: int) -> None:
     assert standstills(history, 2) == expected
 
 
-def test_on_plateau_halves_at_each_standstill_down_to_its_floor() -> None:
+def test_on_plateau_halves_at_each_plateau_down_to_its_floor() -> None:
     still = [0.5] * 7
     found = [on_plateau(2e-4, 3e-5, still[:days], 2, 0.5) for days in range(8)]
     assert found == pytest.approx([2e-4, 2e-4, 2e-4, 1e-4, 1e-4, 5e-5, 5e-5, 3e-5])

@@ -1,4 +1,4 @@
-"""A result must answer the task that was handed out."""
+"""The checks of results against their tasks."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_a_wrong_rollout_is_named_with_its_field(overrides: dict[str, Any], fiel
         check(generated(TASK, **overrides))
 
 
-def test_headlines_must_be_those_that_were_handed_out() -> None:
+def test_headlines_must_be_those_of_the_task() -> None:
     result = generated(TASK)
     missing = result.model_copy(update={"groups": result.groups[:1]})
     twice = result.model_copy(update={"groups": [result.groups[0], *result.groups]})
@@ -121,9 +121,9 @@ def test_settlements_and_the_rankers_figures_must_be_finite() -> None:
     )
     with pytest.raises(InvalidInputError, match=r"evaluations\.1: holds a number"):
         check_evaluated(evaluations(1, settlement=settlement), [1], 0.1)
-    said = evaluations(1).model_copy(update={"figures": {"comparisons": float("inf")}})
+    infinite = evaluations(1).model_copy(update={"figures": {"comparisons": float("inf")}})
     with pytest.raises(InvalidInputError, match=r"figures: holds a number"):
-        check_evaluated(said, [1], 0.1)
+        check_evaluated(infinite, [1], 0.1)
 
 
 def record(**overrides: Any) -> CheckpointRecord:
