@@ -11,12 +11,10 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 
 from services.coordinator.serving.schemas import EngineView
-from services.coordinator.stats import bootstrap
-from services.coordinator.stats.bootstrap import Unit
+from services.coordinator.stats.bootstrap import Ratio, Unit, paired, paired_difference
 from shared.wire import BASE_POLICY
 
 MOST = 0.05
-SEED = 20250802
 WIDTH = 2 * 1.96
 """Standard errors from the one end of a 95 % interval to the other."""
 TOLERANCE = 1e-9
@@ -43,11 +41,8 @@ class Compared:
 
 def compared(candidate: Units, other: Units) -> Compared:
     """A figure of the candidate beside the other's, headline by headline."""
-    nothing: Unit = (0.0, 0)
-    keys = sorted(candidate.keys() | other.keys(), key=str)
-    pairs = [(other.get(key, nothing), candidate.get(key, nothing)) for key in keys]
-    mine, its = bootstrap.mean([second for _, second in pairs]), bootstrap.mean([first for first, _ in pairs])
-    found = bootstrap.paired_difference(pairs, seed=SEED)
+    mine, its = Ratio.of(list(candidate.values())).value, Ratio.of(list(other.values())).value
+    found = paired_difference(paired(other, candidate))
     margin = min((found.high - found.low) / WIDTH, MOST) if found else 0.0
     return Compared(mine, its, mine - its if mine is not None and its is not None else None, margin)
 

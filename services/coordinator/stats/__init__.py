@@ -1,0 +1,1 @@
+"""Statistics without I/O: bootstrap intervals, means, ranks, diversity of texts."""
