@@ -22,6 +22,7 @@ from services.coordinator.comparisons import routes as compare
 from services.coordinator.corpora import routes as corpora
 from services.coordinator.database import Sessions
 from services.coordinator.dependencies import Deps
+from services.coordinator.exports import routes as exports
 from services.coordinator.imports import routes as imports
 from services.coordinator.metrics import make_registry
 from services.coordinator.panels import routes as panels
@@ -48,6 +49,7 @@ MODULES = (
     backfills,
     results,
     reports,
+    exports,
     compare,
     checkpoints,
     serving,
@@ -63,6 +65,7 @@ TAGS = {
     "days": "The days of a run.",
     "results": "What a run produced, and what happened to it.",
     "reports": "What a run came to.",
+    "exports": "Days of a run in the legacy layout.",
     "compare": "Two checkpoints or runs side by side.",
     "checkpoints": "Published checkpoints and the names that point to them.",
     "serving": "What is served, which engines hold it, and forecasts by it.",
