@@ -24,6 +24,7 @@ from services.coordinator.comparisons import routes as compare
 from services.coordinator.corpora import routes as corpora
 from services.coordinator.database import Sessions
 from services.coordinator.dependencies import Deps
+from services.coordinator.exports import routes as exports
 from services.coordinator.imports import routes as imports
 from services.coordinator.metrics import make_registry
 from services.coordinator.panels import routes as panels
@@ -51,6 +52,7 @@ MODULES = (
     backfills,
     results,
     reports,
+    exports,
     compare,
     checkpoints,
     serving,
@@ -65,7 +67,8 @@ TAGS = {
     "backfills": "Runs: one pass over past days.",
     "days": "The days of a run.",
     "results": "Steps, rollouts, evaluations and events of a run.",
-    "reports": "Reports of a run, and its days in the legacy layout.",
+    "reports": "Reports of a run.",
+    "exports": "Days of a run in the legacy layout.",
     "compare": "Two checkpoints or runs compared, with intervals.",
     "checkpoints": "Published checkpoints and their aliases.",
     "serving": "The served checkpoint, engines, and forecasts on demand.",

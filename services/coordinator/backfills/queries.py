@@ -115,7 +115,7 @@ def _costs(session: Session, ids: Sequence[int]) -> tuple[dict[int, dict[str, fl
 def _progress(run: Run, steps: Counts, means: Mapping[str, float], recent: Sequence[WorkPeriod]) -> Progress:
     done = {kind: counts.get("done", 0) for kind, counts in steps.items()}
     created = {kind: sum(counts.values()) for kind, counts in steps.items()}
-    total = dict[str, int](run.planned_steps) if run.kind == "backfill" else created
+    total = {str(kind): count for kind, count in run.planned_steps.items()} if run.kind == "backfill" else created
     remaining = {kind: count - done.get(kind, 0) for kind, count in total.items()}
     all_done, everything = sum(done.values()), sum(total.values())
     return Progress(

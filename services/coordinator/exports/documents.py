@@ -10,10 +10,10 @@ import datetime as dt
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from statistics import fmean
 from typing import Any
 
 from services.coordinator.models import Day, Evaluation, Group, Headline, Rollout, Run
+from services.coordinator.stats.means import mean_or_none
 from shared.run_config import HORIZON_DAYS
 from shared.wire import Message
 
@@ -87,12 +87,6 @@ def headline_item(headline: Headline) -> Json:
     }
 
 
-def mean_of(values: Iterable[float | None]) -> float | None:
-    """The mean of what is there, None if nothing is."""
-    known = [value for value in values if value is not None]
-    return fmean(known) if known else None
-
-
 def range_of(values: Iterable[float | None]) -> Json:
     """The least and the greatest of what is there."""
     known = [value for value in values if value is not None]
@@ -155,7 +149,7 @@ def _prediction(rows: DayRows, group: Group, known: Mapping[int, Headline]) -> J
         "rollouts": rollouts,
         "total_rollouts": len(rollouts),
         "methods_used": sorted(methods_of(rollouts)),
-        "avg_immediate_reward": mean_of(r["immediate_reward"] for r in rollouts),
+        "avg_immediate_reward": mean_or_none(r["immediate_reward"] for r in rollouts),
         "sampler_profile": group.rollouts[0].profile if group.rollouts else rows.day.profile,
         "generated_at": max((r["timestamp"] for r in rollouts), default=None),
     }
@@ -171,7 +165,7 @@ def predictions_document(rows: DayRows) -> Json:
         "total_rollouts": len(rollouts),
         "methods_used": methods_of(rollouts),
         "sampler_profiles": dict(Counter(prediction["sampler_profile"] for prediction in predictions)),
-        "avg_immediate_reward": mean_of(rollout["immediate_reward"] for rollout in rollouts),
+        "avg_immediate_reward": mean_or_none(rollout["immediate_reward"] for rollout in rollouts),
         "reward_range": range_of(rollout["immediate_reward"] for rollout in rollouts),
     }
     head = rows.head("predictions") | {"total_headlines": len(predictions)}
@@ -201,7 +195,7 @@ def outcome_document(rows: DayRows) -> Json:
     summary = {
         "total_outcomes": len(outcomes),
         "methods_used": methods_of(outcomes),
-        "avg_immediate_reward": mean_of(row["immediate_reward"] for row in outcomes),
+        "avg_immediate_reward": mean_or_none(row["immediate_reward"] for row in outcomes),
         "total_headlines": len(rows.outcomes) * len(outcomes),
         "avg_headlines_per_outcome": float(len(rows.outcomes)),
         "reward_range": range_of(row["immediate_reward"] for row in outcomes),

@@ -13,13 +13,13 @@ from services.coordinator.exports.documents import (
     DayRows,
     Json,
     headline_item,
-    mean_of,
     method_of,
     methods_of,
     outcome_row,
     range_of,
 )
 from services.coordinator.models import Evaluation, Group, Rollout
+from services.coordinator.stats.means import mean_or_none
 
 Scored = tuple[Group, Rollout, Evaluation]
 SCORE_BANDS = {"0-3": 4, "4-6": 7, "7-8": 9, "9-10": 11}
@@ -57,8 +57,8 @@ def evaluations_document(rows: DayRows) -> Json:
     summary = {
         "total_evaluations": len(scored),
         **_averages(scored),
-        "avg_semantic_score": mean_of(row["semantic_score"] for row in scored),
-        "avg_form_score": mean_of(row["form_score"] for row in scored),
+        "avg_semantic_score": mean_or_none(row["semantic_score"] for row in scored),
+        "avg_form_score": mean_or_none(row["form_score"] for row in scored),
         "verdicts": dict(Counter(row["verdict"] for row in scored)),
         "signs": dict(Counter(sign for row in scored for sign in row["signs"])),
         "score_distribution": {name: bands[name] for name in SCORE_BANDS},
@@ -72,7 +72,7 @@ def evaluations_document(rows: DayRows) -> Json:
 def _averages(rows: Sequence[Json]) -> Json:
     """Means over rows, None (never 0) where no row has the score."""
     scores = ("immediate_reward", "outcome_score", "normalized_score", "composite_reward", "trade_thinking_score")
-    return {f"avg_{name}": mean_of(row[name] for row in rows) for name in (*scores, "reward")}
+    return {f"avg_{name}": mean_or_none(row[name] for row in rows) for name in (*scores, "reward")}
 
 
 def training_document(rows: DayRows, checkpoint: str | None, stats: Json | None) -> Json | None:

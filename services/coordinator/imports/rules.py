@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 from services.coordinator.corpora.rules.headlines import flag_of
 from services.coordinator.imports.schemas import RecordedDay, RecordedGroup, RecordedRollout
+from services.coordinator.stats.ranks import average_ranks
 
 STALE_AFTER = dt.timedelta(days=3)
 CONSTANT_SHARE = 0.5
@@ -50,7 +51,7 @@ def ranks(group: RecordedGroup) -> list[float]:
     if len(known) == len(given):
         return known
     rewards = [-1.0 if rollout.reward is None else rollout.reward for rollout in group.rollouts]
-    return [1 + sum(r > own for r in rewards) + (rewards.count(own) - 1) / 2 for own in rewards]
+    return average_ranks([-reward for reward in rewards])
 
 
 def _rollouts(groups: Iterable[RecordedGroup]) -> Iterator[RecordedRollout]:

@@ -12,12 +12,10 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 
 from services.coordinator.serving.schemas import EngineView
-from services.coordinator.stats import bootstrap
-from services.coordinator.stats.bootstrap import Unit
+from services.coordinator.stats.bootstrap import Ratio, Unit, paired, paired_difference
 from shared.wire import BASE_POLICY
 
 MAX_MARGIN = 0.05
-SEED = 20250802
 WIDTH = 2 * 1.96
 """Standard errors from one end of a 95 % interval to the other."""
 TOLERANCE = 1e-9
@@ -44,12 +42,8 @@ class NonInferiority:
 
 def non_inferior(candidate: Units, other: Units) -> NonInferiority:
     """The test of one figure, paired by headline."""
-    nothing: Unit = (0.0, 0)
-    # Sorted, so that the seeded bootstrap draws the same units in every process.
-    keys = sorted(candidate.keys() | other.keys(), key=str)
-    pairs = [(other.get(key, nothing), candidate.get(key, nothing)) for key in keys]
-    mine, its = bootstrap.mean([second for _, second in pairs]), bootstrap.mean([first for first, _ in pairs])
-    interval = bootstrap.paired_difference(pairs, seed=SEED)
+    mine, its = Ratio.of(list(candidate.values())).value, Ratio.of(list(other.values())).value
+    interval = paired_difference(paired(other, candidate))
     margin = min((interval.high - interval.low) / WIDTH, MAX_MARGIN) if interval else 0.0
     return NonInferiority(mine, its, mine - its if mine is not None and its is not None else None, margin)
 

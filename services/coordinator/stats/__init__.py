@@ -1,1 +1,1 @@
-"""Statistics that several features use. Pure."""
+"""Statistics without I/O: bootstrap intervals, means, ranks, diversity of texts."""

@@ -1,21 +1,28 @@
-"""Bootstrap intervals of many figures over the same resamples.
+"""Bootstrap confidence intervals for differences of two ratios of sums, resampled over headlines.
 
-What is resampled is whole headlines, since the lines of one are alike. Percentile intervals (Efron and Tibshirani 1993,
-chapter 13) of a difference of two ratios of sums. Where both sides have the same headlines, each resample takes the
-same ones from both.
+The headline is the resampling unit, because the lines of one headline resemble one another. The intervals are
+percentile intervals (Efron and Tibshirani 1993, chapter 13). Sides with the same headlines are paired: each resample
+takes the same headlines from both.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
 from random import Random
 
 LEVEL = 0.95
+RESAMPLES = 2_000
+SEED = 20250802
+"""Seed of the resamples wherever the caller has no seed of its own: the same rollouts give the same interval."""
 DIGITS = 12
-"""Differences are rounded to so many digits, so that the order of a sum cannot make a zero look like something."""
+"""Decimals of a difference, so that rounding errors of a sum cannot make a zero look like something."""
+MIN_HEADLINES = 2
+Unit = tuple[float, int]
+"""What one headline adds to a figure: the sum over its lines, and the number of lines in that sum."""
+NO_LINES: Unit = (0.0, 0)
 
 
 @dataclass(frozen=True)
@@ -25,9 +32,14 @@ class Ratio:
     sums: tuple[float, ...]
     counts: tuple[float, ...]
 
+    @classmethod
+    def of(cls, units: Sequence[Unit]) -> Ratio:
+        """The figure made of headlines' sums and counts."""
+        return cls(tuple(float(total) for total, _ in units), tuple(float(count) for _, count in units))
+
     @property
     def value(self) -> float | None:
-        """The figure over all headlines; None if nothing is counted."""
+        """The figure over all headlines; None if no line is counted."""
         total = math.fsum(self.counts)
         return math.fsum(self.sums) / total if total else None
 
@@ -37,11 +49,14 @@ class Resamples:
 
     def __init__(self, draws: Sequence[Sequence[int]]) -> None:
         self._pick = [itemgetter(*draw) for draw in draws]
+        # The same column of counts serves many figures: its sums over all resamples are computed once.
         self._totals: dict[tuple[float, ...], list[float]] = {}
 
     @classmethod
     def drawn(cls, seed: int, size: int, number: int) -> Resamples:
-        """`number` resamples of `size` headlines (at least 2), the same ones for the same seed."""
+        """`number` resamples of `size` headlines, the same ones for the same seed; none of fewer than two headlines."""
+        if size < MIN_HEADLINES:
+            return cls([])
         random = Random(seed)  # noqa: S311 - chance for statistics, not for secrets
         return cls([random.choices(range(size), k=size) for _ in range(number)])
 
@@ -52,64 +67,14 @@ class Resamples:
         return self._totals[column]
 
     def values(self, ratio: Ratio) -> list[float | None]:
-        """A figure over each resample; None where a resample has nothing that counts."""
+        """A figure over each resample; None where a resample counts no line."""
         pairs = zip(self.totals(ratio.sums), self.totals(ratio.counts), strict=True)
         return [total / count if count else None for total, count in pairs]
 
 
 @dataclass(frozen=True)
-class Interval:
-    """The middle 95 % of a difference over the resamples; `left_out` of these had nothing to count on one side."""
-
-    low: float
-    high: float
-    left_out: int = 0
-
-    @property
-    def excludes_zero(self) -> bool:
-        """Whether 0 lies outside."""
-        return self.low > 0 or self.high < 0
-
-
-def gap(a: Ratio, b: Ratio) -> float | None:
-    """B − A; None if one of them has no value."""
-    return None if a.value is None or b.value is None else round(b.value - a.value, DIGITS)
-
-
-def interval(a: Ratio, b: Ratio, of_a: Resamples, of_b: Resamples) -> Interval | None:
-    """The interval of B − A. None if fewer than two headlines, or not half of the resamples, can tell it.
-
-    Paired figures are given the same resamples twice.
-    """
-    if min(len(a.sums), len(b.sums)) < 2:
-        return None
-    pairs = list(zip(of_a.values(a), of_b.values(b), strict=True))
-    known = sorted(right - left for left, right in pairs if left is not None and right is not None)
-    if 2 * len(known) < len(pairs) or not known:
-        return None
-    tail = (1 - LEVEL) / 2
-    low, high = quantile(known, tail), quantile(known, 1 - tail)
-    return Interval(round(low, DIGITS), round(high, DIGITS), len(pairs) - len(known))
-
-
-def quantile(ascending: Sequence[float], share: float) -> float:
-    """The value below which `share` of the values lie, between neighbours by proportion (Hyndman and Fan's type 7)."""
-    place = share * (len(ascending) - 1)
-    lower = math.floor(place)
-    upper = min(lower + 1, len(ascending) - 1)
-    return ascending[lower] + (place - lower) * (ascending[upper] - ascending[lower])
-
-
-Unit = tuple[float, int]
-"""What one headline adds to a figure: a sum and how many it is the sum of."""
-
-
-RESAMPLES = 2_000
-
-
-@dataclass(frozen=True)
 class Difference:
-    """B less A, and the middle 95 % of it over the resamples."""
+    """B − A with its 95 % interval `low` to `high`: the middle 95 % of the differences over the resamples."""
 
     value: float
     low: float
@@ -121,39 +86,63 @@ class Difference:
         return self.low > 0 or self.high < 0
 
 
-def ratio(units: Sequence[Unit]) -> Ratio:
-    """Headlines' sums and counts as a figure."""
-    return Ratio(tuple(float(total) for total, _ in units), tuple(float(count) for _, count in units))
+def difference(a: Ratio, b: Ratio) -> float | None:
+    """B − A over all headlines, to 12 decimals; None if one of them has no value."""
+    return None if a.value is None or b.value is None else round(b.value - a.value, DIGITS)
 
 
-def mean(units: Sequence[Unit]) -> float | None:
-    """The figure over all headlines: all sums over all counts; None if nothing is counted."""
-    return ratio(units).value
+def bootstrap_ci(a: Ratio, b: Ratio, of_a: Resamples, of_b: Resamples) -> Difference | None:
+    """B − A with its percentile interval. Paired figures are given the same resamples twice.
 
-
-def difference(
-    first: Sequence[Unit], second: Sequence[Unit], *, seed: int, resamples: int = RESAMPLES
-) -> Difference | None:
-    """Second less first, of different headlines: each side is resampled by itself.
-
-    None if a side has fewer than two headlines, or not half of the resamples has something counted on both sides.
+    None if a side has fewer than two headlines, or if fewer than half of the resamples count a line on both sides.
     """
-    if min(len(first), len(second)) < 2:
+    value = difference(a, b)
+    if value is None or min(len(a.sums), len(b.sums)) < MIN_HEADLINES:
         return None
-    sides = Resamples.drawn(seed, len(first), resamples), Resamples.drawn(seed + 1, len(second), resamples)
-    return _difference(ratio(first), ratio(second), *sides)
+    pairs = list(zip(of_a.values(a), of_b.values(b), strict=True))
+    ascending = sorted(right - left for left, right in pairs if left is not None and right is not None)
+    if 2 * len(ascending) < len(pairs) or not ascending:
+        return None
+    tail = (1 - LEVEL) / 2
+    low, high = quantile(ascending, tail), quantile(ascending, 1 - tail)
+    return Difference(value, round(low, DIGITS), round(high, DIGITS))
+
+
+def left_out(a: Ratio, b: Ratio, of_a: Resamples, of_b: Resamples) -> int:
+    """The number of resamples that count no line on one side, and so add nothing to the interval."""
+    counts = zip(of_a.totals(a.counts), of_b.totals(b.counts), strict=True)
+    return sum(not (left and right) for left, right in counts)
+
+
+def quantile(ascending: Sequence[float], share: float) -> float:
+    """The value below which `share` of the values lie, between neighbours by proportion (Hyndman and Fan's type 7)."""
+    place = share * (len(ascending) - 1)
+    lower = math.floor(place)
+    upper = min(lower + 1, len(ascending) - 1)
+    return ascending[lower] + (place - lower) * (ascending[upper] - ascending[lower])
+
+
+def paired(first: Mapping[Hashable, Unit], second: Mapping[Hashable, Unit]) -> list[tuple[Unit, Unit]]:
+    """Both sides' units by headline, in the order of the headlines' names; a side without a headline has no lines."""
+    # Sorted, so that a seed draws the same headlines whatever the order of the rows.
+    keys = sorted(first.keys() | second.keys(), key=str)
+    return [(first.get(key, NO_LINES), second.get(key, NO_LINES)) for key in keys]
 
 
 def paired_difference(
-    pairs: Sequence[tuple[Unit, Unit]], *, seed: int, resamples: int = RESAMPLES
+    pairs: Sequence[tuple[Unit, Unit]], *, seed: int = SEED, resamples: int = RESAMPLES
 ) -> Difference | None:
-    """Second less first, of the same headlines: each resample takes the same ones from both. None as above."""
-    if len(pairs) < 2:
-        return None
+    """Second less first, of the same headlines: each resample takes the same ones from both. None as bootstrap_ci."""
     draws = Resamples.drawn(seed, len(pairs), resamples)
-    return _difference(ratio([first for first, _ in pairs]), ratio([second for _, second in pairs]), draws, draws)
+    first, second = Ratio.of([unit for unit, _ in pairs]), Ratio.of([unit for _, unit in pairs])
+    return bootstrap_ci(first, second, draws, draws)
 
 
-def _difference(first: Ratio, second: Ratio, of_first: Resamples, of_second: Resamples) -> Difference | None:
-    value, found = gap(first, second), interval(first, second, of_first, of_second)
-    return None if value is None or found is None else Difference(value, found.low, found.high)
+def unpaired_difference(
+    first: Sequence[Unit], second: Sequence[Unit], *, seed: int = SEED, resamples: int = RESAMPLES
+) -> Difference | None:
+    """Second less first, of different headlines: each side is resampled by itself. None as bootstrap_ci."""
+    # Seeds of their own: with one seed, sides of equal size would be drawn in step, as if they were paired.
+    of_first = Resamples.drawn(seed, len(first), resamples)
+    of_second = Resamples.drawn(seed + 1, len(second), resamples)
+    return bootstrap_ci(Ratio.of(first), Ratio.of(second), of_first, of_second)

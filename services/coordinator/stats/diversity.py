@@ -1,4 +1,4 @@
-"""How unlike one another the lines of a group are. Pure.
+"""Diversity of the lines of a group: distinct-n and the share of duplicates.
 
 Distinct-n is taken over pairs of lines: over whole groups it falls with every further line, however different, and
 would call a policy monotonous for writing more valid lines. Source of the figure: Li et al. 2016, arXiv 1510.03055.
@@ -11,7 +11,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from itertools import chain
-from statistics import fmean
+
+from services.coordinator.stats.means import mean_or_none
 
 _WORD = re.compile(r"\w+(?:[.,'’]\w+)*%?")
 
@@ -33,18 +34,19 @@ def distinct(texts: Sequence[str], n: int) -> float | None:
     equal texts without repetitions has .5, a pair without a common n-gram and without repetitions has 1.
     """
     lines = [_grams(words(text), n) for text in texts]
-    every = (len(lines) - 1) * sum(map(len, lines))
-    if every <= 0:
+    # Each line is in len(lines) − 1 pairs, so that no pair has to be formed: a group may have 64 lines.
+    total = (len(lines) - 1) * sum(map(len, lines))
+    if total <= 0:
         return None
     sets = [set(line) for line in lines]
+    # An n-gram of k lines is shared by k(k − 1)/2 pairs, and counts once in each of them.
     shared = sum(count * (count - 1) // 2 for count in Counter(chain.from_iterable(sets)).values())
-    return ((len(sets) - 1) * sum(map(len, sets)) - shared) / every
+    return ((len(sets) - 1) * sum(map(len, sets)) - shared) / total
 
 
 def mean_distinct(groups: Iterable[Sequence[str]], n: int) -> float | None:
     """The mean of `distinct` over groups; None if no group has two texts."""
-    known = [share for texts in groups if (share := distinct(texts, n)) is not None]
-    return fmean(known) if known else None
+    return mean_or_none(distinct(texts, n) for texts in groups)
 
 
 def duplicate_share(groups: Iterable[Sequence[str]]) -> float | None:

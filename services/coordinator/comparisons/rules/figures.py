@@ -8,10 +8,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from services.coordinator.comparisons.schemas import Among, Figure
-from services.coordinator.stats.bootstrap import Ratio, Resamples, gap, interval
+from services.coordinator.stats.bootstrap import Ratio, Resamples, Unit, bootstrap_ci, difference, left_out
 from services.coordinator.stats.diversity import distinct
-
-Unit = tuple[float, int]
 
 
 @dataclass(frozen=True)
@@ -145,29 +143,25 @@ def figures(matched: Matched, *, seed: int, resamples: int, on_panel: bool) -> l
 
 
 def _resamples(matched: Matched, seed: int, number: int) -> tuple[Resamples, Resamples]:
-    if min(len(matched.a), len(matched.b)) < 2:
-        nothing = Resamples([])
-        return nothing, nothing
     of_a = Resamples.drawn(seed, len(matched.a), number)
     return of_a, of_a if matched.paired else Resamples.drawn(seed + 1, len(matched.b), number)
 
 
 def _figure(measure: Measure, matched: Matched, of_a: Resamples, of_b: Resamples) -> Figure:
     a, b = (_ratio(measure, side) for side in (matched.a, matched.b))
-    found = interval(a, b, of_a, of_b)
+    interval = bootstrap_ci(a, b, of_a, of_b)
     return Figure(
         name=measure.name,
         among=measure.among,
         a=a.value,
         b=b.value,
-        difference=gap(a, b),
-        low=found.low if found else None,
-        high=found.high if found else None,
-        excludes_zero=found.excludes_zero if found else None,
-        left_out=found.left_out if found else 0,
+        difference=difference(a, b),
+        low=interval.low if interval else None,
+        high=interval.high if interval else None,
+        excludes_zero=interval.excludes_zero if interval else None,
+        left_out=left_out(a, b, of_a, of_b) if interval else 0,
     )
 
 
 def _ratio(measure: Measure, side: Mapping[str, Sequence[Line]]) -> Ratio:
-    units = [measure.unit(lines) for lines in side.values()]
-    return Ratio(tuple(total for total, _ in units), tuple(float(count) for _, count in units))
+    return Ratio.of([measure.unit(lines) for lines in side.values()])

@@ -6,10 +6,8 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 
 from services.coordinator.reports.figures.lines import Line, by_group
-from services.coordinator.stats import bootstrap
-from services.coordinator.stats.bootstrap import Difference, Unit
+from services.coordinator.stats.bootstrap import Difference, Ratio, Unit, unpaired_difference
 
-SEED = 20250802
 RESAMPLES = 1000
 
 
@@ -62,10 +60,10 @@ def arms_of(lines: Sequence[Line], profile: str) -> Arms | None:
 
 
 def _arm(profile: str, lines: Sequence[Line]) -> Arm:
-    means = {name: bootstrap.mean(list(units(lines, figure).values())) for name, figure in FIGURES.items()}
+    means = {name: Ratio.of(list(units(lines, figure).values())).value for name, figure in FIGURES.items()}
     return Arm(profile, len(by_group(lines)), len(lines), means)
 
 
 def _difference(a: Sequence[Line], b: Sequence[Line], name: str) -> Difference | None:
     firsts, seconds = units(a, FIGURES[name]), units(b, FIGURES[name])
-    return bootstrap.difference(list(firsts.values()), list(seconds.values()), seed=SEED, resamples=RESAMPLES)
+    return unpaired_difference(list(firsts.values()), list(seconds.values()), resamples=RESAMPLES)

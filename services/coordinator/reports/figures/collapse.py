@@ -5,9 +5,9 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import fmean
 
 from services.coordinator.reports.figures.day import DayFigures
+from services.coordinator.stats.means import mean_or_none
 
 LIMITS = {"empty": 0.01, "duplicate": 0.10, "placeholder": 0.02}
 """The share of a day's scored rollouts above which a sign of degeneration is a collapse."""
@@ -42,7 +42,7 @@ def _beginnings(sign: str, days: Sequence[DayFigures]) -> list[Collapse]:
     found, lasting = [], False
     for place, (date, share) in enumerate(known):
         earlier = [share for _, share in known[max(place - WINDOW, 0) : place]]
-        before = fmean(earlier) if earlier else None
+        before = mean_or_none(earlier)
         doubled = before is not None and share >= 2 * before and share > FLOORS[sign]
         collapsed = share > LIMITS[sign] or doubled
         if collapsed and not lasting:

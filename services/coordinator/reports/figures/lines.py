@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from statistics import fmean
 from typing import Any
 
 from services.coordinator.stats.diversity import duplicate_share, mean_distinct
+from services.coordinator.stats.means import mean_or_none
 
 SIGNS = ("empty", "placeholder", "restated", "duplicate")
 """What a degenerate text shows, as shared.wire.Sign names it."""
@@ -127,19 +127,13 @@ def line_figures(lines: Sequence[Line]) -> LineFigures:
     out, everything = scored(delivered(lines)), scored(lines)
     return LineFigures(
         delivered=len(out),
-        final_validity=mean(score.valid for _, score in out),
-        abstained=mean(score.verdict == "abstained" for _, score in out),
-        form_score=mean(score.form_score for _, score in everything),
+        final_validity=mean_or_none(score.valid for _, score in out),
+        abstained=mean_or_none(score.verdict == "abstained" for _, score in out),
+        form_score=mean_or_none(score.form_score for _, score in everything),
         decoding=decoding(delivered(lines)),
-        signs=Signs(**{sign: mean(sign in score.signs for _, score in everything) for sign in SIGNS}),
+        signs=Signs(**{sign: mean_or_none(sign in score.signs for _, score in everything) for sign in SIGNS}),
         valid_lines=valid_lines(lines),
     )
-
-
-def mean(values: Iterable[float]) -> float | None:
-    """The mean, None of nothing."""
-    known = list(values)
-    return fmean(known) if known else None
 
 
 def decoding(lines: Sequence[Line]) -> Decoding:
@@ -166,14 +160,14 @@ def valid_lines(lines: Sequence[Line]) -> ValidLines:
     texts = [[line.text for line in group] for group in groups.values()]
     return ValidLines(
         count=len(valid),
-        composite=mean(score.composite for _, score in valid),
-        trade_thinking=mean(score.trade_thinking for _, score in valid),
-        leak=mean(score.leak for _, score in valid),
+        composite=mean_or_none(score.composite for _, score in valid),
+        trade_thinking=mean_or_none(score.trade_thinking for _, score in valid),
+        leak=mean_or_none(score.leak for _, score in valid),
         distinct_1=mean_distinct(texts, 1),
         distinct_2=mean_distinct(texts, 2),
         duplicates=duplicate_share(texts),
-        restated=mean("restated" in score.signs for _, score in valid),
-        grounding=mean(score.grounding for _, score in valid if score.grounding is not None),
+        restated=mean_or_none("restated" in score.signs for _, score in valid),
+        grounding=mean_or_none(score.grounding for _, score in valid),
     )
 
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from services.coordinator.reports.figures.arms import SEED, units
+from services.coordinator.reports.figures.arms import units
 from services.coordinator.reports.figures.lines import NO_LINES, NO_SIGNS, Line, Score, Signs, ValidLines, line_figures
-from services.coordinator.stats import bootstrap
-from services.coordinator.stats.bootstrap import Difference, Unit
+from services.coordinator.stats.bootstrap import Difference, Ratio, paired, paired_difference
 
 
 @dataclass(frozen=True)
@@ -65,7 +64,7 @@ def panel_figures(date: dt.date, policy: str | None, state: str, updates: int, l
         updates=updates,
         headlines=len({line.group for line in lines}),
         rollouts=len(lines),
-        raw_validity=bootstrap.mean(list(units(lines, FIGURES["raw_validity"]).values())),
+        raw_validity=Ratio.of(list(units(lines, FIGURES["raw_validity"]).values())).value,
         form_score=found.form_score,
         signs=found.signs,
         valid_lines=found.valid_lines,
@@ -77,14 +76,7 @@ def panel_gain(policy: str | None, base: Sequence[Line], last: Sequence[Line]) -
     sides = {name: (units(base, figure), units(last, figure)) for name, figure in FIGURES.items()}
     return PanelGain(
         policy=policy,
-        base={name: bootstrap.mean(list(first.values())) for name, (first, _) in sides.items()},
-        last={name: bootstrap.mean(list(second.values())) for name, (_, second) in sides.items()},
-        differences={name: _paired(first, second) for name, (first, second) in sides.items()},
+        base={name: Ratio.of(list(first.values())).value for name, (first, _) in sides.items()},
+        last={name: Ratio.of(list(second.values())).value for name, (_, second) in sides.items()},
+        differences={name: paired_difference(paired(first, second)) for name, (first, second) in sides.items()},
     )
-
-
-def _paired(first: Mapping[Hashable, Unit], second: Mapping[Hashable, Unit]) -> Difference | None:
-    nothing: Unit = (0.0, 0)
-    keys = sorted(first.keys() | second.keys(), key=str)
-    pairs = [(first.get(key, nothing), second.get(key, nothing)) for key in keys]
-    return bootstrap.paired_difference(pairs, seed=SEED)

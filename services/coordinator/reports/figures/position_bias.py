@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from statistics import fmean, stdev
+from statistics import stdev
 
 from services.coordinator.reports.figures.lines import Line, by_group, scored
+from services.coordinator.stats.means import mean_or_none
+from services.coordinator.stats.ranks import average_ranks
 
 
 @dataclass(frozen=True)
@@ -27,13 +29,6 @@ class PositionBias:
 
 UNKNOWN = PositionBias(None, None, None, 0, 0)
 """Of no group."""
-
-
-def average_ranks(values: Sequence[float]) -> list[float]:
-    """The places of values in ascending order, from 1; equal values share the mean of their places."""
-    return [
-        sum(other < value for other in values) + (sum(other == value for other in values) + 1) / 2 for value in values
-    ]
 
 
 def spearman(first: Sequence[float], second: Sequence[float]) -> float | None:
@@ -59,7 +54,7 @@ def position_bias(lines: Iterable[Line]) -> PositionBias:
         if rho is not None:
             found.setdefault(part[0].group, []).append(rho)
     every = [rho for of_group in found.values() for rho in of_group]
-    middle = fmean(every) if every else None
+    middle = mean_or_none(every)
     low = high = None
     if middle is not None and len(every) > 1:
         margin = 1.96 * stdev(every) / math.sqrt(len(every))

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import fmean
-from typing import Any
 
 from services.coordinator.reports.figures.lines import Line, scored
+from services.coordinator.stats.means import mean_or_none
 
 BINS = 10
 
@@ -51,15 +50,11 @@ def reliability(lines: Sequence[Line]) -> Reliability:
         pending=len(lines) - len(done),
         settled=len(settled),
         unsettled=len(done) - len(settled),
-        brier=_mean(settled, "brier"),
-        log_loss=_mean(settled, "log_loss"),
+        brier=mean_or_none(float(claim["brier"]) for claim in settled),
+        log_loss=mean_or_none(float(claim["log_loss"]) for claim in settled),
         calibration_error=calibration_error(bins),
         bins=bins,
     )
-
-
-def _mean(settled: Sequence[Mapping[str, Any]], name: str) -> float | None:
-    return fmean(float(claim[name]) for claim in settled) if settled else None
 
 
 def reliability_table(claims: Sequence[tuple[float, bool]]) -> list[Bin]:
@@ -71,8 +66,8 @@ def reliability_table(claims: Sequence[tuple[float, bool]]) -> list[Bin]:
 
 
 def _bin(number: int, found: Sequence[tuple[float, bool]]) -> Bin:
-    said = fmean(prob for prob, _ in found) if found else None
-    share = fmean(happened for _, happened in found) if found else None
+    said = mean_or_none(prob for prob, _ in found)
+    share = mean_or_none(happened for _, happened in found)
     return Bin(number / BINS, (number + 1) / BINS, len(found), said, share)
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from statistics import fmean
 
 from services.coordinator.reports.figures.day import SCORES, DayFigures, Seconds
+from services.coordinator.stats.means import mean_or_none
 
 _WEIGHTS = {"raw_validity": "rollouts", "final_validity": "delivered"}
 """What an average by evaluation counts, where that is not the evaluations."""
@@ -63,19 +63,17 @@ def totals_of(days: Sequence[DayFigures]) -> Totals:
 def averages_of(days: Sequence[DayFigures]) -> Averages:
     """Both averages of every score; days that lack a figure count for nothing in it."""
     return Averages(
-        by_day={name: _mean([(getattr(day, name), 1) for day in days]) for name in SCORES},
-        by_evaluation={name: _mean([(getattr(day, name), _weight(day, name)) for day in days]) for name in SCORES},
+        by_day={name: mean_or_none(getattr(day, name) for day in days) for name in SCORES},
+        by_evaluation={
+            name: mean_or_none([getattr(day, name) for day in days], [_weight(day, name) for day in days])
+            for name in SCORES
+        },
     )
 
 
 def _weight(day: DayFigures, name: str) -> int:
     counted: int = getattr(day, _WEIGHTS.get(name, "evaluations"))
     return counted
-
-
-def _mean(values: Sequence[tuple[float | None, int]]) -> float | None:
-    known = [(value, weight) for value, weight in values if value is not None and weight]
-    return fmean([value for value, _ in known], [weight for _, weight in known]) if known else None
 
 
 def look_ahead_of(days: Sequence[DayFigures]) -> int | None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from statistics import fmean
 from typing import Any
 
 from sqlalchemy import BigInteger, ColumnElement, Float, Integer, case, cast, func, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from services.coordinator.models import Checkpoint, Day, Evaluation, Group, Rollout, Run, Step
+from services.coordinator.stats.means import mean_or_none
 
 
 @dataclass
@@ -109,5 +109,4 @@ def _over_steps(name: str, steps: Sequence[Mapping[str, float]]) -> float:
     known = [(figures[name], figures.get(COMPARISONS, 1.0)) for figures in steps if name in figures]
     if name not in MEANS:
         return sum(value for value, _ in known)
-    weights = [weight for _, weight in known]
-    return fmean([value for value, _ in known], weights) if sum(weights) else 0.0
+    return mean_or_none([value for value, _ in known], [weight for _, weight in known]) or 0.0

@@ -6,12 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.coordinator.reports.figures.position_bias import average_ranks, position_bias, spearman
+from services.coordinator.reports.figures.position_bias import position_bias, spearman
 from tests.unit.coordinator.reports.made import line
-
-
-def test_equal_values_share_the_mean_of_their_places() -> None:
-    assert average_ranks([3.0, 1.0, 3.0, 2.0]) == [3.5, 1.0, 3.5, 2.0]
 
 
 def test_spearman_without_ties_is_the_textbook_formula() -> None:
