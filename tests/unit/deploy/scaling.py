@@ -65,7 +65,7 @@ def backfills(seed: int, starts: Sequence[float], longest: float) -> list[Step]:
 
 
 class Workers:
-    """Pods over a queue. Scaling down picks the worst case: the pods with the most work left."""
+    """Pods over a queue. The pod with most work left is removed first: the worst choice."""
 
     def __init__(self, rule: Rule, grace: float, seen: Sequence[str]) -> None:
         self._autoscaler, self._rule, self._grace, self._seen = Autoscaler(rule), rule, grace, tuple(seen)
