@@ -1,4 +1,4 @@
-"""What KEDA and the autoscaler it feeds do with a ScaledObject, as both document it. Pure; times are in seconds."""
+"""KEDA and the Kubernetes autoscaler on a ScaledObject, simulated after their documentation; times are in seconds."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 TOLERANCE = 0.1
-"""How far a metric may be from its target before replicas change."""
+"""Relative difference of a metric from its target up to which replicas do not change."""
 THRESHOLDS = {"postgresql": "targetQueryValue", "redis": "listLength", "prometheus": "threshold"}
 DEFAULT_UP = ({"type": "Percent", "value": 100, "periodSeconds": 15}, {"type": "Pods", "value": 4, "periodSeconds": 15})
 DEFAULT_DOWN = ({"type": "Percent", "value": 100, "periodSeconds": 15},)
@@ -17,14 +17,14 @@ DEFAULT_DOWN = ({"type": "Percent", "value": 100, "periodSeconds": 15},)
 
 @dataclass(frozen=True)
 class Direction:
-    """How fast replicas may go one way. `disabled`: not at all."""
+    """Limits of scaling in one direction; `disabled` forbids it."""
 
     window: float
     policies: tuple[Mapping[str, Any], ...]
     disabled: bool = False
 
-    def most(self, now: float, current: int, changes: deque[tuple[float, int]]) -> int:
-        """Replicas by which they may change now, given the changes so far."""
+    def max_change(self, now: float, current: int, changes: deque[tuple[float, int]]) -> int:
+        """Maximum change of the replicas now, by the policies and the changes so far."""
         if self.disabled:
             return 0
 
@@ -40,10 +40,10 @@ class Direction:
 
 @dataclass(frozen=True)
 class Rule:
-    """A ScaledObject. `thresholds` by the trigger's name; `idle`: what inactivity scales to, None if it does not."""
+    """A ScaledObject: `thresholds` by trigger; `idle` replicas without activity, None if that does not scale."""
 
-    least: int
-    most: int
+    min_replicas: int
+    max_replicas: int
     idle: int | None
     polling: float
     cooldown: float
@@ -53,14 +53,14 @@ class Rule:
 
     @classmethod
     def of(cls, item: Mapping[str, Any]) -> Rule:
-        """Read from the object as it is applied."""
+        """The rule of a rendered ScaledObject."""
         spec = item["spec"]
         behavior = spec.get("advanced", {}).get("horizontalPodAutoscalerConfig", {}).get("behavior", {})
-        least = spec.get("minReplicaCount", 0)
+        minimum = spec.get("minReplicaCount", 0)
         return cls(
-            max(least, 1),
+            max(minimum, 1),
             spec.get("maxReplicaCount", 100),
-            0 if least == 0 else spec.get("idleReplicaCount"),
+            0 if minimum == 0 else spec.get("idleReplicaCount"),
             spec.get("pollingInterval", 30),
             spec.get("cooldownPeriod", 300),
             {one["name"]: float(one["metadata"][THRESHOLDS[one["type"]]]) for one in spec["triggers"]},
@@ -69,50 +69,50 @@ class Rule:
         )
 
 
-def _direction(given: Mapping[str, Any], window: float, policies: tuple[Mapping[str, Any], ...]) -> Direction:
+def _direction(behavior: Mapping[str, Any], window: float, policies: tuple[Mapping[str, Any], ...]) -> Direction:
     return Direction(
-        given.get("stabilizationWindowSeconds", window),
-        tuple(given.get("policies", policies)),
-        given.get("selectPolicy") == "Disabled",
+        behavior.get("stabilizationWindowSeconds", window),
+        tuple(behavior.get("policies", policies)),
+        behavior.get("selectPolicy") == "Disabled",
     )
 
 
 @dataclass
 class Autoscaler:
-    """Decides replicas at every look. KEDA moves between none and some, the autoscaler among some."""
+    """Decides on replicas at every poll: KEDA between zero and the minimum, the autoscaler above it."""
 
     rule: Rule
     _active_at: float = -math.inf
-    _wanted: deque[tuple[float, int]] = field(default_factory=deque)
+    _desired: deque[tuple[float, int]] = field(default_factory=deque)
     _raised: deque[tuple[float, int]] = field(default_factory=deque)
     _lowered: deque[tuple[float, int]] = field(default_factory=deque)
 
     def replicas(self, now: float, current: int, values: Mapping[str, float]) -> int:
-        """How many there should be, given what each trigger measures."""
+        """The desired number of replicas for the triggers' values."""
         if any(values[name] > 0 for name in self.rule.thresholds):
             self._active_at = now
         elif self.rule.idle is not None and now - self._active_at > self.rule.cooldown:
-            self._wanted.clear()
+            self._desired.clear()
             return self.rule.idle
-        if current < self.rule.least:
-            return self.rule.least if self._active_at == now or self.rule.idle is None else current
+        if current < self.rule.min_replicas:
+            return self.rule.min_replicas if self._active_at == now or self.rule.idle is None else current
         return self._among(now, current, values)
 
     def _among(self, now: float, current: int, values: Mapping[str, float]) -> int:
-        wanted = max(self._by_one(current, values[name], target) for name, target in self.rule.thresholds.items())
-        wanted = min(max(wanted, self.rule.least), self.rule.most)
-        self._wanted.append((now, wanted))
+        desired = max(self._by_one(current, values[name], target) for name, target in self.rule.thresholds.items())
+        desired = min(max(desired, self.rule.min_replicas), self.rule.max_replicas)
+        self._desired.append((now, desired))
         longest = max(self.rule.up.window, self.rule.down.window)
-        while now - self._wanted[0][0] > longest:
-            self._wanted.popleft()
-        low = min(number for at, number in self._wanted if now - at <= self.rule.up.window)
-        high = max(number for at, number in self._wanted if now - at <= self.rule.down.window)
+        while now - self._desired[0][0] > longest:
+            self._desired.popleft()
+        low = min(number for at, number in self._desired if now - at <= self.rule.up.window)
+        high = max(number for at, number in self._desired if now - at <= self.rule.down.window)
         stable = max(low, min(current, high))
         if stable > current:
-            by = min(stable - current, self.rule.up.most(now, current, self._raised))
+            by = min(stable - current, self.rule.up.max_change(now, current, self._raised))
             self._raised += [(now, by)] * bool(by)
             return current + by
-        by = min(current - stable, self.rule.down.most(now, current, self._lowered))
+        by = min(current - stable, self.rule.down.max_change(now, current, self._lowered))
         self._lowered += [(now, by)] * bool(by)
         return current - by
 

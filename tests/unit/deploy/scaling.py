@@ -1,4 +1,4 @@
-"""A day of steps before workers that come and go as a ScaledObject says. Pure; times are in seconds."""
+"""A day of steps for workers that a ScaledObject scales, simulated; times are in seconds."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from tests.unit.deploy.autoscaler import Autoscaler, Rule
 TICK = 5.0
 DAY = 86_400.0
 START_UP = 30.0
-"""How long a new pod takes until it asks for work."""
+"""Seconds from a pod's creation to its first step."""
 LEASE = 30.0
-"""How long a killed worker's step stays with it."""
+"""Seconds until a killed worker's step returns to the queue."""
 
 
 @dataclass
 class Step:
-    """A piece of work that becomes due at `due` and takes `seconds`."""
+    """A step that is queued at `due` and takes `seconds`."""
 
     due: float
     seconds: float
@@ -29,7 +29,7 @@ class Step:
 
 @dataclass
 class Pod:
-    """A worker. `until` is when it is killed if it is not done by then; None while it is wanted."""
+    """A worker. `until` is the time of its kill once it is scaled down, else None."""
 
     ready_at: float
     step: Step | None = None
@@ -38,29 +38,29 @@ class Pod:
 
 @dataclass
 class Day:
-    """What came of it: replicas at every tick, steps done, and those that were lost with the pod that held them."""
+    """The result: replicas at every tick, steps done, steps killed with their pod, and busy pods signalled to stop."""
 
     replicas: list[int] = field(default_factory=list)
     done: int = 0
     killed: list[Step] = field(default_factory=list)
-    told_to_stop: int = 0
+    signalled: int = 0
 
     @property
     def changes(self) -> Iterator[tuple[int, int]]:
-        """Replicas before and after, where they differ."""
+        """Replicas before and after each change."""
         return ((old, new) for old, new in pairwise(self.replicas) if old != new)
 
 
 def backfills(seed: int, starts: Sequence[float], longest: float) -> list[Step]:
-    """Steps of several backfills: each day of a run makes a handful at once, most of them short and a few very long."""
-    draw, steps = random.Random(seed), list[Step]()  # noqa: S311 - load, no secret
+    """Steps of several backfills: each day queues 2 to 12 at once, mostly short, one in ten of `longest` seconds."""
+    rng, steps = random.Random(seed), list[Step]()  # noqa: S311 - load, no secret
     for start in starts:
         at = start
-        for _ in range(draw.randint(6, 10)):
-            for _ in range(draw.randint(2, 12)):
-                seconds = longest if draw.random() < 0.1 else draw.uniform(30, 400)
+        for _ in range(rng.randint(6, 10)):
+            for _ in range(rng.randint(2, 12)):
+                seconds = longest if rng.random() < 0.1 else rng.uniform(30, 400)
                 steps.append(Step(at, seconds, seconds))
-            at += draw.uniform(60, 600)
+            at += rng.uniform(60, 600)
     return sorted(steps, key=lambda step: step.due)
 
 
@@ -75,13 +75,13 @@ class Workers:
         self.day = Day()
 
     def values(self) -> dict[str, float]:
-        """What the triggers measure; one that is not looked at measures nothing."""
-        held = sum(pod.step is not None for pod in self._pods) + len(self._lost)
-        known = {"messages": len(self._queue), "open-steps": len(self._queue) + held}
-        return {name: float(known[name]) if name in self._seen else 0.0 for name in self._rule.thresholds}
+        """The triggers' values; 0 for a trigger that is not in `seen`."""
+        leased = sum(pod.step is not None for pod in self._pods) + len(self._lost)
+        measured = {"messages": len(self._queue), "open-steps": len(self._queue) + leased}
+        return {name: float(measured[name]) if name in self._seen else 0.0 for name in self._rule.thresholds}
 
     def run(self, steps: Sequence[Step], until: float = 2 * DAY) -> Day:
-        """The day, and the night after it."""
+        """Simulate until `until`; returns the result."""
         waiting, now = deque(steps), 0.0
         while now < until:
             while waiting and waiting[0].due <= now:
@@ -111,18 +111,18 @@ class Workers:
                 self._lost.append((now + LEASE, pod.step))
 
     def _scale(self, now: float) -> None:
-        there = [pod for pod in self._pods if pod.until is None]
-        wanted = self._autoscaler.replicas(now, len(there), self.values())
-        self._pods += [Pod(now + START_UP) for _ in range(wanted - len(there))]
-        by_harm = sorted(there, key=lambda pod: pod.step.left if pod.step else 0.0, reverse=True)
-        for pod in by_harm[: len(there) - wanted] if wanted < len(there) else []:
+        active = [pod for pod in self._pods if pod.until is None]
+        desired = self._autoscaler.replicas(now, len(active), self.values())
+        self._pods += [Pod(now + START_UP) for _ in range(desired - len(active))]
+        by_harm = sorted(active, key=lambda pod: pod.step.left if pod.step else 0.0, reverse=True)
+        for pod in by_harm[: len(active) - desired] if desired < len(active) else []:
             pod.until = now + self._grace
-            self.day.told_to_stop += pod.step is not None
+            self.day.signalled += pod.step is not None
 
 
 def engines(rule: Rule, load: Mapping[float, float]) -> list[tuple[float, int]]:
-    """Engines over a day. `load`: from when on how many requests run and wait."""
-    autoscaler, replicas, now, requests = Autoscaler(rule), rule.least, 0.0, 0.0
+    """Engines over a day, as (time, replicas). `load`: number of open requests from a time on."""
+    autoscaler, replicas, now, requests = Autoscaler(rule), rule.min_replicas, 0.0, 0.0
     over_time: list[tuple[float, int]] = []
     while now < DAY:
         requests = load.get(now, requests)

@@ -87,8 +87,8 @@ def test_passwords_have_no_default() -> None:
     secret = re.findall(r"\$\{([A-Z_]*(?:PASSWORD|TOKEN)[A-Z_]*)(:?[?-]?)", text)
     assert secret
     assert {mark for _, mark in secret} == {":?"}
-    told = (ROOT / "deploy" / "compose.env").read_text("utf8")
-    assert re.findall(r"^[A-Z_]*(?:PASSWORD|TOKEN)=(.+)$", told, re.MULTILINE) == []
+    variables = (ROOT / "deploy" / "compose.env").read_text("utf8")
+    assert re.findall(r"^[A-Z_]*(?:PASSWORD|TOKEN)=(.+)$", variables, re.MULTILINE) == []
 
 
 PLANTED = [
@@ -121,14 +121,14 @@ def _problems(root: Path, file: str) -> list[str]:
         return [str(error)]
 
 
-@pytest.mark.parametrize(("file", "old", "new", "said"), PLANTED, ids=[f"{one[0]}: {one[2]}" for one in PLANTED])
-def test_an_error_that_is_planted_is_found(copy: Path, file: str, old: str, new: str, said: str) -> None:
+@pytest.mark.parametrize(("file", "old", "new", "message"), PLANTED, ids=[f"{one[0]}: {one[2]}" for one in PLANTED])
+def test_planted_error_is_found(copy: Path, file: str, old: str, new: str, message: str) -> None:
     plant(copy, file, old, new)
     problems = _problems(copy, file)
-    assert any(said in problem for problem in problems), problems
+    assert any(message in problem for problem in problems), problems
 
 
-def test_the_check_fails_on_a_planted_error(
+def test_check_fails_on_a_planted_error(
     copy: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["compose-check", str(copy)])

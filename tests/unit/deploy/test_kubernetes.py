@@ -86,24 +86,26 @@ PLANTED = [
 
 
 @pytest.mark.parametrize(
-    ("kind", "name", "old", "new", "said"), PLANTED, ids=[f"{one[1]}: {one[3]}" for one in PLANTED]
+    ("kind", "name", "old", "new", "message"), PLANTED, ids=[f"{one[1]}: {one[3]}" for one in PLANTED]
 )
-def test_planted_error_is_found(rendered: dict[str, str], kind: str, name: str, old: str, new: str, said: str) -> None:
+def test_planted_error_is_found(
+    rendered: dict[str, str], kind: str, name: str, old: str, new: str, message: str
+) -> None:
     documents = rendered["gpu"].split("\n---\n")
     at = next(at for at, text in enumerate(documents) if f"\nkind: {kind}\n" in text and f"\n  name: {name}\n" in text)
     assert old in documents[at]
     documents[at] = documents[at].replace(old, new, 1)
     problems = object_problems(parsed("\n---\n".join(documents)))
-    assert any(said in problem for problem in problems), problems
+    assert any(message in problem for problem in problems), problems
 
 
-def test_the_check_fails_on_a_planted_error(
+def test_check_fails_on_a_planted_error(
     copy: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["k8s-check", str(copy)])
     plant(copy, "k8s/overlays/gpu/kustomization.yaml", "components/keda", "components/kede")
     plant(copy, "k8s/base/trainer.yaml", "replicas: 1", 'replicas: "1"')
     assert kubernetes.main() == 1
-    said = capsys.readouterr().out
-    assert "components/kede" in said
-    assert "$.spec.replicas: '1' is not of type" in said
+    output = capsys.readouterr().out
+    assert "components/kede" in output
+    assert "$.spec.replicas: '1' is not of type" in output

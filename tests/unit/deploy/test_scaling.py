@@ -1,4 +1,4 @@
-"""A day of load before the ScaledObjects as they are deployed: nobody is stopped who holds a lease."""
+"""A day of load for the deployed ScaledObjects: no pod with a lease is stopped."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ def _day(overlays: Overlays, name: str, seen: tuple[str, ...], rule: Rule | None
 @pytest.mark.parametrize("name", ["inference", "evaluator", "trainer"])
 def test_scale_down_never_signals_a_pod_holding_a_lease(overlays: Overlays, name: str) -> None:
     day, steps = _day(overlays, name, BOTH)
-    assert (day.killed, day.told_to_stop, day.done) == ([], 0, steps)
+    assert (day.killed, day.signalled, day.done) == ([], 0, steps)
 
 
 @pytest.mark.parametrize("name", ["inference", "evaluator", "trainer"])
 def test_replicas_grow_with_the_load_and_shrink_to_zero_without_open_steps(overlays: Overlays, name: str) -> None:
     rule = Rule.of(_object(overlays, "ScaledObject", name))
     day, _ = _day(overlays, name, BOTH)
-    assert max(day.replicas) == rule.most
+    assert max(day.replicas) == rule.max_replicas
     assert all(new > old or new == 0 for old, new in day.changes)
     assert day.replicas[-1] == 0
     assert sum(new == 0 for _, new in day.changes) >= (1 if name == "trainer" else 2)
@@ -60,7 +60,7 @@ def test_scaling_down_one_by_one_would_stop_busy_pods(overlays: Overlays) -> Non
     rule = Rule.of(_object(overlays, "ScaledObject", "inference"))
     eager = replace(rule, down=Direction(300, ({"type": "Pods", "value": 1, "periodSeconds": 60},)))
     day, _ = _day(overlays, "inference", BOTH, eager)
-    assert day.told_to_stop > 0
+    assert day.signalled > 0
 
 
 def test_each_queue_has_its_scaled_object(overlays: Overlays) -> None:

@@ -152,7 +152,7 @@ def test_a_checkpoint_that_is_not_the_published_one_is_not_written(
     with sessions.begin() as session:
         first = session.scalars(select(Checkpoint).order_by(Checkpoint.id).limit(1)).one()
         (store.root / first.uri / "adapter_model.safetensors").write_bytes(b"other")
-    with pytest.raises(CheckpointCorruptError, match=r"adapter_model\.safetensors is not what was published"):
+    with pytest.raises(CheckpointCorruptError, match=r"adapter_model\.safetensors differs from the published file"):
         export(done, "RUN", tmp_path / "out")
     assert not list((tmp_path / "out").rglob("*.safetensors"))
 

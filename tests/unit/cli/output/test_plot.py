@@ -23,7 +23,7 @@ def a_policy(updates: int, raw: float | None) -> dict[str, Any]:
     return {"updates": updates, "raw_validity": raw, "valid_lines": lines}
 
 
-def drawn(report: dict[str, Any]) -> ElementTree.Element:
+def parsed(report: dict[str, Any]) -> ElementTree.Element:
     return ElementTree.fromstring(trends({"run": "R", "panel": []} | report))  # noqa: S314 - our own
 
 
@@ -38,7 +38,7 @@ def words(root: ElementTree.Element) -> list[str]:
 
 def test_figures_are_drawn_to_scale_and_days_without_a_figure_skipped() -> None:
     days = [a_day(18, raw_validity=0.0), a_day(19), a_day(20, raw_validity=1.0), a_day(21, state="skipped")]
-    root = drawn({"days": days})
+    root = parsed({"days": days})
     assert lines(root) == [[(0.0, HEIGHT), (WIDTH, 0.0)]]
     assert {"08-18", "08-19", "08-20", "raw validity", "Run R", "1.0", "day, as month-day"} <= set(words(root))
     assert not {"08-21", "composite"} & set(words(root)), "a line without figures has no legend"
@@ -46,7 +46,7 @@ def test_figures_are_drawn_to_scale_and_days_without_a_figure_skipped() -> None:
 
 def test_panel_is_drawn_over_the_updates_of_its_policies() -> None:
     panel = [a_policy(0, 0.0), a_policy(2, 0.5), a_policy(4, 1.0), a_policy(5, None)]
-    root = drawn({"days": [a_day(18, raw_validity=0.5)], "panel": panel})
+    root = parsed({"days": [a_day(18, raw_validity=0.5)], "panel": panel})
     raw = lines(root)[1]
     assert raw == [(0.0, HEIGHT), (WIDTH * 2 / 5, HEIGHT / 2), (WIDTH * 4 / 5, 0.0)]
     assert "restated headlines" in words(root)
@@ -54,13 +54,13 @@ def test_panel_is_drawn_over_the_updates_of_its_policies() -> None:
 
 
 def test_many_days_have_ten_tick_labels() -> None:
-    root = drawn({"days": [a_day(number, raw_validity=0.5) for number in range(10, 60)]})
+    root = parsed({"days": [a_day(number, raw_validity=0.5) for number in range(10, 60)]})
     assert len([word for word in words(root) if re.fullmatch(r"08-\d\d", word)]) == 10
 
 
 def test_run_without_figures_has_a_notice() -> None:
-    assert "no figures yet" in words(drawn({"days": []}))
-    assert "no figures yet" in words(drawn({"days": [a_day(18)]}))
+    assert "no figures yet" in words(parsed({"days": []}))
+    assert "no figures yet" in words(parsed({"days": [a_day(18)]}))
 
 
 def test_names_are_escaped() -> None:
