@@ -17,8 +17,9 @@ from pathlib import Path
 from statistics import fmean, stdev
 
 from services.coordinator.reports.figures.position_bias import spearman
-from services.evaluator.dependencies import Dependencies, ScoringInputs
+from services.evaluator.dependencies import Dependencies
 from services.evaluator.embeddings.model import Cached, MiniLm
+from services.evaluator.inputs import ScoringInputs
 from services.evaluator.judge_client import HttpJudgeEngine, JudgeEngine
 from services.evaluator.rankers import make_ranker
 from services.evaluator.service import pool_of

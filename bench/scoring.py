@@ -11,8 +11,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from services.evaluator.dependencies import Dependencies, ScoringInputs
+from services.evaluator.dependencies import Dependencies
 from services.evaluator.embeddings.model import MiniLm
+from services.evaluator.inputs import ScoringInputs
 from services.evaluator.service import score_groups
 from shared.forecast import judge
 from shared.run_config import RunConfig

@@ -1,15 +1,11 @@
-"""The dependencies of a process that scores, and the inputs of one scoring task."""
+"""The dependencies of a process that scores."""
 
 from __future__ import annotations
 
-import datetime as dt
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from services.evaluator.embeddings.model import Embedder
 from services.evaluator.judge_client import JudgeEngine
-from shared.run_config import RunConfig
-from shared.wire import PriceSeries
 
 
 @dataclass(frozen=True)
@@ -18,20 +14,3 @@ class Dependencies:
 
     embedder: Embedder
     engine: JudgeEngine | None = None
-
-
-@dataclass(frozen=True)
-class ScoringInputs:
-    """Inputs of a task besides its groups: configuration (the seed among it), outcomes, bonus (≥ 0), closes and day.
-
-    `date` is the day of the forecasts, None where nothing is to be settled. `between` is called between pieces of
-    work and may raise to stop. `peers` are headlines of that day.
-    """
-
-    config: RunConfig
-    outcomes: Sequence[str]
-    bonus: float
-    prices: Sequence[PriceSeries] = ()
-    date: dt.date | None = None
-    between: Callable[[], None] = field(default=lambda: None)
-    peers: Sequence[str] = ()

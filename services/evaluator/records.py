@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from services.evaluator import scoring
-from services.evaluator.dependencies import ScoringInputs
+from services.evaluator.inputs import ScoringInputs
 from services.evaluator.rankers import Pool, Ranking
 from services.evaluator.text.degeneration import degeneration_signs
 from services.evaluator.text.leak import leak_list, leaked_stems

@@ -8,7 +8,7 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints, model_validator
 
-from services.evaluator.dependencies import ScoringInputs
+from services.evaluator.inputs import ScoringInputs
 from shared.run_config import RunConfig
 from shared.wire import EvaluateResult, GroupToScore, Message, PriceSeries, RolloutToScore
 

@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from statistics import fmean
 
-from services.evaluator.dependencies import Dependencies, ScoringInputs
+from services.evaluator.dependencies import Dependencies
 from services.evaluator.embeddings.grounding import groundings
 from services.evaluator.embeddings.model import Cached, Embedder
 from services.evaluator.embeddings.similarity import NOTHING, similarities
+from services.evaluator.inputs import ScoringInputs
 from services.evaluator.rankers import Pool, Ranker, make_ranker
 from services.evaluator.records import EmbeddingScores, evaluations, rewards_semantic
 from services.evaluator.text.leak import leak_list

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from services.evaluator.dependencies import Dependencies, ScoringInputs
+from services.evaluator.dependencies import Dependencies
+from services.evaluator.inputs import ScoringInputs
 from services.evaluator.rankers.base import Pool, Ranker, Ranking, ranking_by
 from services.evaluator.rankers.judge import JudgeRanker
 from services.evaluator.rankers.recorded import RecordedRanker

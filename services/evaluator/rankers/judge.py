@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from services.evaluator.dependencies import Dependencies, ScoringInputs
+from services.evaluator.dependencies import Dependencies
+from services.evaluator.inputs import ScoringInputs
 from services.evaluator.rankers.base import Pool, Ranker, Ranking, ranking_by
 from services.evaluator.rankers.judge_prompts import question, sampled_pairs
 from services.evaluator.scoring import balanced_win

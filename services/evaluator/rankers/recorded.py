@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from services.evaluator.dependencies import Dependencies, ScoringInputs
+from services.evaluator.dependencies import Dependencies
+from services.evaluator.inputs import ScoringInputs
 from services.evaluator.rankers.base import Pool, Ranker, Ranking
 from services.evaluator.scoring import normalized_score, places
 from shared.errors import InvalidInputError

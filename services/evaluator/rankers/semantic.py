@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from services.evaluator.dependencies import Dependencies, ScoringInputs
+from services.evaluator.dependencies import Dependencies
 from services.evaluator.embeddings.similarity import NOTHING, similarities
+from services.evaluator.inputs import ScoringInputs
 from services.evaluator.rankers.base import Pool, Ranker, Ranking, ranking_by
 from shared.errors import InvalidInputError
 

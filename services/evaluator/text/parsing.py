@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from services.evaluator.dependencies import ScoringInputs
+from services.evaluator.inputs import ScoringInputs
 from services.evaluator.text.originality import Evidence, Source
 from services.evaluator.text.settlement import Settler
 from shared.forecast import Judgement, format_named

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from services.evaluator.dependencies import ScoringInputs
+from services.evaluator.inputs import ScoringInputs
 from services.evaluator.text.leak import leaked_stems
 from services.evaluator.text.parsing import TextParser
 from services.evaluator.trade_thinking.rubric import graded_evidence, trade_thinking

@@ -8,8 +8,9 @@ from itertools import product
 from statistics import fmean
 
 from services.coordinator.reports.figures.position_bias import spearman
-from services.evaluator.dependencies import Dependencies, ScoringInputs
+from services.evaluator.dependencies import Dependencies
 from services.evaluator.embeddings.model import Cached, MiniLm
+from services.evaluator.inputs import ScoringInputs
 from services.evaluator.rankers import make_ranker
 from services.evaluator.service import pool_of
 from shared.run_config import RunConfig

@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 from hypothesis import settings
 
-from services.evaluator.dependencies import Dependencies, ScoringInputs
+from services.evaluator.dependencies import Dependencies
 from services.evaluator.embeddings.model import Vectors
+from services.evaluator.inputs import ScoringInputs
 from services.evaluator.rankers import Pool, Ranking, make_ranker
 from services.evaluator.service import pool_of
 from shared.forecast import TEMPLATE

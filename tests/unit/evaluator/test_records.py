@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from services.evaluator.dependencies import Dependencies, ScoringInputs
+from services.evaluator.dependencies import Dependencies
+from services.evaluator.inputs import ScoringInputs
 from services.evaluator.rankers import Ranking
 from services.evaluator.records import EmbeddingScores, evaluations
 from services.evaluator.scoring import composite

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.evaluator.dependencies import Dependencies, ScoringInputs
+from services.evaluator.dependencies import Dependencies
+from services.evaluator.inputs import ScoringInputs
 from services.evaluator.rankers import RANKERS, Pool, Ranking, make_ranker, ranking_by
 from services.evaluator.service import score_groups
 from shared.errors import InvalidInputError
