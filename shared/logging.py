@@ -16,7 +16,7 @@ from shared.text.sanitize import escaped_line
 FORMAT = "%(asctime)s %(levelname)s %(name)s %(message)s"
 _TALKATIVE = ("httpx", "httpcore", "botocore", "aiobotocore", "s3fs", "urllib3")
 """Libraries that log each request, headers and all, at INFO or DEBUG."""
-MOST_LOG = 60_000
+MAX_LOG = 60_000
 """Characters of an attempt's log that are kept: the newest."""
 
 
@@ -60,7 +60,7 @@ class _Captured(logging.Handler):
         self.lines.append(self.format(record))
 
     def text(self) -> str:
-        return "\n".join(self.lines)[-MOST_LOG:]
+        return "\n".join(self.lines)[-MAX_LOG:]
 
 
 @contextmanager

@@ -120,7 +120,7 @@ def _install_gate(app: FastAPI, sessions: Sessions, access: Access, max_body: in
         return max_body if scope["state"][RULE].large else min(max_body, MOST_SMALL_BODY)
 
     cure = "send it in parts, or raise MORROW_MAX_BODY_MIB for imports and results"
-    app.add_middleware(BodyLimit, most=most, cure=cure)
+    app.add_middleware(BodyLimit, limit=most, cure=cure)
     app.add_middleware(Gate, routes=app.routes, callers=Callers(sessions, access), access=access)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import httpx
 
-LONGEST_CONNECT = 5.0
+MAX_CONNECT_SECONDS = 5.0
 """Seconds that an address gets to take a connection."""
 
 
@@ -50,7 +50,7 @@ def client_of(urls: str, timeout: float, headers: Mapping[str, str] | None = Non
     addresses = [httpx.URL(url.strip()) for url in urls.split(",") if url.strip()]
     return httpx.Client(
         base_url=addresses[0] if addresses else "",
-        timeout=httpx.Timeout(timeout, connect=min(timeout, LONGEST_CONNECT)),
+        timeout=httpx.Timeout(timeout, connect=min(timeout, MAX_CONNECT_SECONDS)),
         headers=headers,
         transport=Failover(addresses) if len(addresses) > 1 else None,
     )

@@ -35,7 +35,7 @@ from shared.wire import (
 from shared.worker.failover import client_of
 
 log = logging.getLogger(__name__)
-MOST_ERROR = 8_000
+MAX_ERROR = 8_000
 _results: TypeAdapter[Result] = TypeAdapter(Result)
 
 
@@ -223,7 +223,7 @@ def _do(
 def _post_failure(task: Task, error: Exception, coordinator: Coordinator, log_text: str) -> None:
     detail = error.detail if isinstance(error, MorrowError) else "".join(traceback.format_exception(error))
     retryable = error.retryable if isinstance(error, MorrowError) else True
-    request = FailRequest(fence=task.fence, error=masked(detail)[-MOST_ERROR:], retryable=retryable, log=log_text)
+    request = FailRequest(fence=task.fence, error=masked(detail)[-MAX_ERROR:], retryable=retryable, log=log_text)
     try:
         coordinator.fail(task.step_id, request)
     except MorrowError as unsaid:

@@ -36,8 +36,8 @@ _EXAMPLES: Final = (
     ),
 )
 PARTS: Final = ("direction", "size", "asset", "time frame", "driver")
-LEAST, MOST, MOST_CUT = 3, 5, 7
-"""Sentences of a strict paragraph, and how many are still cut to MOST."""
+MIN_SENTENCES, MAX_SENTENCES, MAX_CUT_SENTENCES = 3, 5, 7
+"""Sentences of a strict paragraph, and how many are still cut to MAX_SENTENCES."""
 
 _DIRECTIONS: Final = """
     advance advances climb climbs climbing decline declines declining decrease decreases dip dips drop drops
@@ -141,14 +141,14 @@ def _put_right(line: str) -> tuple[list[str], list[str]]:
     said, unfinished = sentences(line)
     rest = unfinished.rstrip(" ,;:–—-(")
     changes: list[str] = []
-    if unfinished and len(said) < LEAST and any(character.isalnum() for character in rest):
+    if unfinished and len(said) < MIN_SENTENCES and any(character.isalnum() for character in rest):
         said.append(f"{rest}.")
         changes.append("final period")
     elif unfinished:
         changes.append("unfinished sentence dropped")
-    if MOST < len(said) <= MOST_CUT:
-        changes.append(f"cut from {len(said)} to {MOST} sentences")
-        said = said[:MOST]
+    if MAX_SENTENCES < len(said) <= MAX_CUT_SENTENCES:
+        changes.append(f"cut from {len(said)} to {MAX_SENTENCES} sentences")
+        said = said[:MAX_SENTENCES]
     return said, changes
 
 
@@ -161,9 +161,9 @@ def _flaw(line: str, said: list[str], found: Slots, headline: str | None) -> tup
         (gap is not None, None, f"the text {gap}"),
         (not whole.isprintable(), None, "the text holds characters that cannot be printed"),
         (
-            not LEAST <= len(said) <= MOST,
+            not MIN_SENTENCES <= len(said) <= MAX_SENTENCES,
             None,
-            f"the text has {len(said)} sentences where {LEAST} to {MOST} are asked for",
+            f"the text has {len(said)} sentences where {MIN_SENTENCES} to {MAX_SENTENCES} are asked for",
         ),
         (bool(headline) and plain(headline or "") in texts, None, "a sentence repeats the headline"),
         (len(set(texts)) < len(texts), None, "a sentence is said twice"),

@@ -43,16 +43,16 @@ def install_weights(app: FastAPI, engine: Engine) -> None:
     _install_pausing(app, engine)
 
     @app.post("/collective_rpc")
-    async def collective_rpc(asked: CollectiveRpc) -> dict[str, list[None]]:
+    async def collective_rpc(body: CollectiveRpc) -> dict[str, list[None]]:
         """Replace the weights of `base` and of all that stands on it; the engine must be paused."""
-        await asyncio.wrap_future(await asyncio.to_thread(engine.reload, asked.kwargs.weights_path))
+        await asyncio.wrap_future(await asyncio.to_thread(engine.reload, body.kwargs.weights_path))
         return {"results": [None]}
 
     @app.post("/update_weight_version")
-    async def update_weight_version(asked: NewVersion) -> dict[str, bool | str]:
+    async def update_weight_version(body: NewVersion) -> dict[str, bool | str]:
         """Name what the weights are; `default` until it is called."""
-        engine.weight_version = asked.new_version
-        return {"success": True, "new_version": asked.new_version}
+        engine.weight_version = body.new_version
+        return {"success": True, "new_version": body.new_version}
 
     @app.get("/weight_info")
     async def weight_info() -> dict[str, str]:

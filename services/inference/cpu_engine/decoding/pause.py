@@ -11,7 +11,7 @@ from shared.errors import MorrowError
 
 
 @dataclass
-class HoldingBack:
+class PauseGate:
     """Whether the engine pauses, who waits for it to stand still, and what it holds back meanwhile."""
 
     on: bool = False

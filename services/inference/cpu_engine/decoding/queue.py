@@ -8,7 +8,7 @@ from services.inference.cpu_engine.decoding.sequence import Sequence
 from services.inference.cpu_engine.model.policies import Policy
 
 
-class Waiting:
+class FairQueue:
     """First come, first served within a policy; the policies take turns."""
 
     def __init__(self) -> None:
@@ -33,11 +33,11 @@ class Waiting:
         """Whether anything waits for this policy."""
         return policy in self._lines
 
-    def take(self, policy: Policy, most: int) -> list[Sequence]:
+    def take(self, policy: Policy, limit: int) -> list[Sequence]:
         """The first rows of a policy's line that are still wanted; its next turn comes after everyone else's."""
         line = self._lines.pop(policy, deque())
         rows: list[Sequence] = []
-        while line and len(rows) < most:
+        while line and len(rows) < limit:
             row = line.popleft()
             if not row.over:
                 rows.append(row)
