@@ -1,4 +1,4 @@
-"""What the model is asked: a format's system turn, its worked examples and the headline, as messages of a chat.
+"""Prompts: a format's system turn, its worked examples and the headline, as messages of a chat.
 
 Pure. Headlines are untrusted text: on one line, cut, quoted, and without the brackets that special tokens are made of.
 """

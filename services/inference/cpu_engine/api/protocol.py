@@ -1,4 +1,4 @@
-"""The subset of vLLM's OpenAI API that the engine speaks. What it does not know it refuses, and never ignores."""
+"""The subset of vLLM's OpenAI API that the engine implements. Unknown fields are refused, never ignored."""
 
 from __future__ import annotations
 

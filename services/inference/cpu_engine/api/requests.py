@@ -11,7 +11,7 @@ from shared.errors import InvalidInputError
 
 
 class RequestParser:
-    """Reads requests with one tokenizer; `context` is the most tokens of prompt and answer together."""
+    """Parses requests with one tokenizer; `context` is the maximum of prompt and answer tokens together."""
 
     def __init__(self, tokenizer: Any, grammars: Grammars, vocabulary: int, context: int) -> None:
         self._tokenizer, self._grammars = tokenizer, grammars

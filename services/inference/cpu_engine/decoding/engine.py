@@ -90,18 +90,18 @@ class Engine:
 
     @property
     def paused(self) -> bool:
-        """Whether new requests are held back."""
+        """Whether new requests are held until `resume`."""
         return self._pause.on
 
     def pause(self, clear_cache: bool) -> Future[None]:
-        """Hold back new requests; the future is done once all that was asked before is answered."""
+        """Hold new requests; the future is done once all earlier ones are answered."""
         self.check()
         still: Future[None] = Future()
         self._inbox.put(lambda: self._pause.begin(still, self._prompts.clear if clear_cache else lambda: None))
         return still
 
     def resume(self) -> Future[None]:
-        """Go on with what was held back."""
+        """Continue with the held requests."""
 
         def resume() -> None:
             for request in self._pause.end():
