@@ -136,7 +136,7 @@ def test_an_engine_that_lost_its_weights_is_not_believed(world: World) -> None:
     full = world.full(1.25)
     world.serve(full, served=full.id)
     world.engine.http.post("/update_weight_version", json={"new_version": "default"})
-    with pytest.raises(UnavailableError, match="lost its weights"):
+    with pytest.raises(UnavailableError, match="lost the weights"):
         world.forecast(full.id)
     world.engine.http.post("/update_weight_version", json={"new_version": full.id})
     assert world.serve(served=None).loaded == ["base"]
