@@ -14,9 +14,9 @@ from shared.text.redact import masked
 from shared.text.sanitize import escaped_line
 
 FORMAT = "%(asctime)s %(levelname)s %(name)s %(message)s"
-_TALKATIVE = ("httpx", "httpcore", "botocore", "aiobotocore", "s3fs", "urllib3")
+_CHATTY = ("httpx", "httpcore", "botocore", "aiobotocore", "s3fs", "urllib3")
 """Libraries that log each request, headers and all, at INFO or DEBUG."""
-MOST_LOG = 60_000
+MAX_LOG = 60_000
 """Characters of an attempt's log that are kept: the newest."""
 
 
@@ -41,12 +41,12 @@ def configure_logging(level: str) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(SafeFormatter(FORMAT))
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
-    for name in _TALKATIVE:
+    for name in _CHATTY:
         logging.getLogger(name).setLevel(max(logging.getLogger().level, logging.WARNING))
-    sys.excepthook = _tell_masked
+    sys.excepthook = _print_masked
 
 
-def _tell_masked(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+def _print_masked(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     sys.stderr.write(masked("".join(traceback.format_exception(kind, error, trace))))
 
 
@@ -60,7 +60,7 @@ class _Captured(logging.Handler):
         self.lines.append(self.format(record))
 
     def text(self) -> str:
-        return "\n".join(self.lines)[-MOST_LOG:]
+        return "\n".join(self.lines)[-MAX_LOG:]
 
 
 @contextmanager

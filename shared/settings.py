@@ -11,38 +11,36 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
 def morrow_home() -> Path:
-    """Where the local stack keeps its data: MORROW_HOME, or .morrow in the working directory."""
+    """Data folder of the local stack: MORROW_HOME, or .morrow in the working directory."""
     return Path(os.environ.get("MORROW_HOME", ".morrow")).absolute()
 
 
 class ServiceSettings(BaseSettings):
-    """What every service process has."""
+    """Settings of every service process."""
 
     model_config = SettingsConfigDict(env_prefix="MORROW_", extra="ignore", frozen=True, hide_input_in_errors=True)
 
-    log_level: str = Field("INFO", description="Least level that is logged: DEBUG, INFO, WARNING or ERROR.")
+    log_level: str = Field("INFO", description="Minimum level of log lines: DEBUG, INFO, WARNING or ERROR.")
 
 
 class WorkerSettings(ServiceSettings):
-    """What every Celery worker has."""
+    """Settings of every Celery worker."""
 
     coordinator_url: str = Field(
         "http://127.0.0.1:8700",
-        description="Base URL of the coordinator; with commas between them several, which are tried in turn.",
+        description="Base URL of the coordinator; several, separated by commas, are tried in turn.",
     )
-    token: SecretStr = Field(
-        SecretStr(""), description="Token of scope `worker` that is sent to the coordinator; none when empty."
-    )
+    token: SecretStr = Field(SecretStr(""), description="Token of scope `worker` for the coordinator; none when empty.")
     broker_url: str = Field("redis://127.0.0.1:6379/0", repr=False, description="Redis URL of the Celery broker.")
     request_timeout: float = Field(60.0, gt=0, description="Seconds a call to the coordinator may take.")
-    metrics_host: str = Field("127.0.0.1", description="Address on which a worker answers Prometheus.")
+    metrics_host: str = Field("127.0.0.1", description="Address of a worker's /metrics.")
     metrics_port: int = Field(
-        0, ge=0, le=65_535, description="Port on which a worker answers Prometheus; 0 is none. One per process."
+        0, ge=0, le=65_535, description="Port of a worker's /metrics; 0 disables it. One per process."
     )
 
 
 class StoreSettings(ServiceSettings):
-    """Where checkpoints are. Credentials of S3 come from the usual AWS_* variables."""
+    """Location of the checkpoint store. S3 credentials come from the usual AWS_* variables."""
 
     store: str = Field(
         ".morrow/checkpoints",
@@ -51,8 +49,8 @@ class StoreSettings(ServiceSettings):
     )
     store_cache: str = Field(
         "",
-        description="Folder in which this machine keeps checkpoints of a store that is no folder; below the user's "
-        "cache folder when empty.",
+        description="Folder for this machine's copies of a remote store's checkpoints; below the user's cache folder "
+        "when empty.",
     )
     store_options: dict[str, Any] = Field(
         {},
@@ -62,7 +60,7 @@ class StoreSettings(ServiceSettings):
 
 
 class ModelSettings(WorkerSettings, StoreSettings):
-    """What a worker that handles the model's tokens or weights has."""
+    """Settings of a worker that handles the model's tokens or weights."""
 
     base_model: str = Field(
         "HuggingFaceTB/SmolLM2-135M-Instruct", description="Name of the base model, as runs name it."
@@ -73,5 +71,5 @@ class ModelSettings(WorkerSettings, StoreSettings):
 
     @property
     def base_model_source(self) -> str:
-        """What `from_pretrained` is given."""
+        """The argument of `from_pretrained`."""
         return self.base_model_path or self.base_model

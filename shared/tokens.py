@@ -1,4 +1,4 @@
-"""The text of a token: `mrw_`, an id, and a secret. Pure but for the random numbers of a new one.
+"""The text of a token: `mrw_`, an id, and a secret. Only a new token's random numbers are not deterministic.
 
 The secret has 256 random bits, so nobody guesses one from its SHA-256: a slow hash protects what people choose, and
 would only make each request slow.
@@ -25,16 +25,16 @@ class Token:
 
     @property
     def text(self) -> str:
-        """What is sent as `Authorization: Bearer …`."""
+        """The bearer token as it is sent."""
         return f"mrw_{self.id}_{self.secret}"
 
     @property
     def sha256(self) -> str:
-        """What is stored of the secret, in hexadecimal."""
+        """SHA-256 of the secret, in hexadecimal: the coordinator stores nothing else of it."""
         return hashlib.sha256(self.secret.encode()).hexdigest()
 
     def fits(self, sha256: str) -> bool:
-        """Whether this is the secret that was stored; takes as long for a near miss as for any other."""
+        """Whether the secret has this digest, compared in constant time."""
         return hmac.compare_digest(self.sha256, sha256)
 
 

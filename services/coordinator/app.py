@@ -137,7 +137,7 @@ def _install_middleware(app: FastAPI, sessions: Sessions, access: Access, max_bo
         return max_body if scope["state"][REQUIREMENT].large else min(max_body, MAX_SMALL_BODY)
 
     cure = "send it in parts, or raise MORROW_MAX_BODY_MIB for imports and results"
-    app.add_middleware(BodyLimit, most=limit, cure=cure)
+    app.add_middleware(BodyLimit, limit=limit, cure=cure)
     # Added last, it stands outermost: a caller is authenticated before a byte of the body is read.
     authenticator = Authenticator(sessions, access)
     app.add_middleware(AuthMiddleware, routes=app.routes, authenticator=authenticator, access=access)

@@ -23,7 +23,7 @@ def create_app(
     `max_body` in bytes. Callers must send `token`; without one, only requests from this machine are served.
     """
     app = FastAPI(title="Morrow evaluator", version="1", docs_url="/docs", redoc_url=None)
-    app.add_middleware(BodyLimit, most=max_body, cure="send fewer outcomes or texts")
+    app.add_middleware(BodyLimit, limit=max_body, cure="send fewer outcomes or texts")
     open_paths = ["/healthz", "/readyz", *(["/metrics"] if metrics_open else [])]
     app.add_middleware(OneToken, token=token, setting="MORROW_EVALUATOR_TOKEN", open_paths=open_paths)
     registry = CollectorRegistry()

@@ -1,4 +1,4 @@
-"""The engine: an OpenAI-compatible server, vLLM or the CPU engine, of which this is the subset that Morrow uses."""
+"""Client of an OpenAI-compatible engine, vLLM or the CPU engine, for sampling."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from shared.http import reaching
 from shared.wire import BASE_POLICY
 
 FRESH_WEIGHTS = "default"
-"""What engines call the weights that they were started with."""
+"""The weight version of the weights that an engine was started with."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Completion:
 
 
 class Engine(Protocol):
-    """What sampling needs of an engine. Raises UnavailableError where trying again may help."""
+    """An engine as sampling uses it. Raises UnavailableError where a later call may succeed."""
 
     async def policies(self) -> list[str]: ...
     async def complete(self, request: SamplingRequest) -> list[Completion]: ...
@@ -129,9 +129,9 @@ class HttpEngine:
             return json_object(await self._client.request(method, path, json=body))
 
     async def policies(self) -> list[str]:
-        """The names of the policies that the engine serves. Raises UnavailableError if its own weights were replaced:
+        """The names of the policies that the engine serves.
 
-        what it calls `base`, and every adapter on it, would then be something else.
+        Raises UnavailableError if its own weights were replaced: `base`, and every adapter, would be another policy.
         """
         version = await self.weight_version()
         if version not in (FRESH_WEIGHTS, BASE_POLICY):
@@ -142,7 +142,7 @@ class HttpEngine:
         return policy_names(await self._call("GET", "/v1/models"))
 
     async def weight_version(self) -> str:
-        """What the engine's own weights were named; `default` if it was started with them, or has no such route."""
+        """The weight version; `default` for the weights it was started with, or if the engine has no such route."""
         try:
             return str((await self._call("GET", "/weight_info")).get("weight_version", FRESH_WEIGHTS))
         except UnavailableError as error:

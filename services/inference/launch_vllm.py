@@ -78,7 +78,7 @@ def parse(arguments: Sequence[str] | None) -> tuple[VllmServer, bool]:
         ("port", "port to listen on"),
         ("adapters", "adapters computed with at once: served, previous and one for each day sampled side by side"),
         ("rank", "highest rank of an adapter: 8, 16, 32, 64, 128, 256 or 512"),
-        ("context", "most tokens of prompt and answer together"),
+        ("context", "maximum tokens of prompt and answer together"),
         ("grace", "seconds that requests in flight get at shutdown"),
         ("kv-gib", "GiB of the key-value cache, on a CPU only"),
     ):

@@ -8,24 +8,24 @@ from shared.settings import ModelSettings
 
 
 class InferenceSettings(ModelSettings):
-    """What the worker and the syncer have: where the engine is and how long they wait for it."""
+    """Settings of the worker and the syncer: the engine's address, and timeouts."""
 
     engine_url: str = Field("http://127.0.0.1:8701", description="Base URL of the OpenAI-compatible engine.")
     engine_timeout: float = Field(600.0, gt=0, description="Seconds one call to the engine may take.")
     engine_concurrency: int = Field(
-        32, ge=1, le=4096, description="Calls that one generate step keeps in flight, for the engine to batch."
+        32, ge=1, le=4096, description="Engine calls that one generate step keeps in flight, for the engine to batch."
     )
     policy_patience: float = Field(
         120.0, ge=0, description="Seconds a generate step waits for the engine to list its policy."
     )
     engine_public_url: str = Field(
         "",
-        description="Address of the engine for others, and its identity among engines; that of engine_url when empty.",
+        description="Address of the engine for other services, and its identity; engine_url when empty.",
     )
     syncer_host: str = Field("127.0.0.1", description="Address on which the syncer listens.")
     syncer_port: int = Field(8702, ge=0, le=65_535, description="Port on which the syncer listens; 0 is any free one.")
     syncer_public_url: str = Field(
-        "", description="Address of the syncer for others; that of its host and port when empty."
+        "", description="Address of the syncer for other services; its host and port when empty."
     )
     served_weights: bool = Field(
         False,
@@ -33,19 +33,15 @@ class InferenceSettings(ModelSettings):
         "for forecasts only: no worker and no judge may use it.",
     )
     forecast_patience: float = Field(
-        10.0, ge=0, description="Seconds a forecast waits for its policy while the engine is given it."
+        10.0, ge=0, description="Seconds a forecast waits for its policy while the engine loads it."
     )
     sync_period: float = Field(
         0.5,
         gt=0,
         le=60,
-        description="Seconds between two looks at what the engine holds; what is wanted is learned at once.",
+        description="Seconds between two reconciliations; a change of the desired checkpoints takes effect at once.",
     )
-    sync_grace: float = Field(30.0, ge=0, description="Seconds a checkpoint stays loaded after it was last wanted.")
-    sync_retry: float = Field(
-        10.0, ge=0, description="Seconds before a checkpoint that could not be loaded is tried again."
-    )
-    sync_timeout: float = Field(
-        120.0, gt=0, description="Seconds that the syncer gives its engine to answer a load, a swap or a probe."
-    )
-    sync_report: float = Field(10.0, gt=0, description="Most seconds between two reports to the coordinator.")
+    sync_grace: float = Field(30.0, ge=0, description="Seconds a checkpoint stays loaded after it was last desired.")
+    sync_retry: float = Field(10.0, ge=0, description="Seconds until a failed load is retried.")
+    sync_timeout: float = Field(120.0, gt=0, description="Timeout in seconds of a load, a swap or a probe.")
+    sync_report: float = Field(10.0, gt=0, description="Maximum seconds between two reports to the coordinator.")

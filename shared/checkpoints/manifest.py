@@ -1,4 +1,4 @@
-"""What a checkpoint says of itself, and whether its files are what it says."""
+"""The manifest of a checkpoint, and the check of its files against it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
 
 class Manifest(Message):
-    """What a checkpoint says of itself. `files` maps file names to SHA-256."""
+    """Origin and contents of a checkpoint. `files` maps file names to SHA-256 in hexadecimal."""
 
     run: str
     date: dt.date

@@ -29,7 +29,7 @@ class Remote:
     def send(self, folder: Path, uri: str) -> None:
         """Make a folder with its manifest appear at `uri`; nothing is sent if it is there already.
 
-        Whoever dies in between leaves files without a manifest, which are nobody's checkpoint.
+        A process that dies in between leaves files without a manifest, which are no checkpoint.
         """
         files, target = self._at(uri)
         manifest = (folder / MANIFEST).read_bytes()

@@ -1,4 +1,4 @@
-"""Secrets in text that is logged, shown or answered: what looks like one is replaced. Pure."""
+"""Redacts secrets in text that is logged, shown or sent. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Untrusted text where it is shown: on a terminal, in a log, within a prompt. Pure."""
+"""Sanitises untrusted text for a terminal, a log, a prompt or a spreadsheet. Pure."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 
 _DIRECTIONS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-"""What reorders the text around it, so that a line reads as another one."""
+"""Bidirectional control characters: they reorder the text around them."""
 _KEPT = frozenset("\n\t")
 _TEMPLATE = re.compile(
     r"\[(/?(?:INST|SYS|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS|TOOL_CONTENT|THINK|CONTROL_\d+))\]"
@@ -50,10 +50,10 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 def guarded(text: str) -> str:
-    """The text, behind an apostrophe if a spreadsheet would run it."""
+    """The text, prefixed with an apostrophe if a spreadsheet would run it as a formula."""
     return f"'{text}" if text.startswith(_FORMULA) else text
 
 
 def unguarded(text: str) -> str:
-    """The text that `guarded` was given."""
+    """The text before `guarded`."""
     return text[1:] if text.startswith("'") and text[1:].startswith(_FORMULA) else text

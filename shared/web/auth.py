@@ -1,4 +1,4 @@
-"""Who stands before a service: a peer on this machine, or one that brings a token."""
+"""Authentication by one token; without one, only requests from this machine."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from shared.errors import ForbiddenError, MorrowError, TooManyError, Unauthorize
 from shared.web.problems import problem_response
 
 FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")
-"""What proxies add. It is never believed, only taken to mean that the peer is not who asks."""
+"""Headers that proxies add. Never trusted: their presence means that the peer is not the client."""
 
 
 def is_local(scope: Scope) -> bool:
-    """Whether a request was made on this machine, by a program and not by a web page of elsewhere.
+    """Whether a request comes from a program on this machine, and not from a foreign web page.
 
     The peer is a loopback address, no proxy stands between, and Host and Origin, where given, are names of this
     machine: a page that a browser loaded from elsewhere cannot ask, be its own name made to point here or not.
@@ -51,7 +51,7 @@ def _is_here(url: str) -> bool:
 
 
 def bearer_of(scope: Scope) -> str | None:
-    """What a request sends as `Authorization: Bearer …`; None without one."""
+    """The bearer token of a request; None without one."""
     kind, _, text = Headers(scope=scope).get("authorization", "").partition(" ")
     return text.strip() if kind.lower() == "bearer" and text.strip() else None
 

@@ -14,33 +14,33 @@ from shared.web.problems import problem_response
 class BodyLimit:
     """ASGI middleware: a body above the limit is answered with 413 as soon as that is known, and never parsed.
 
-    `most` is the limit in bytes, or says it of a request; `cure` ends the answer's line. A length that is declared is
-    judged before anything is read, one in chunks as they come.
+    `limit` is in bytes, or returns them for a request; `cure` ends the error message. A declared length is checked
+    before the body is read, a chunked body as its chunks arrive.
     """
 
-    def __init__(self, app: ASGIApp, most: int | Callable[[Scope], int], cure: str) -> None:
+    def __init__(self, app: ASGIApp, limit: int | Callable[[Scope], int], cure: str) -> None:
         self._app = app
-        self._most = most
+        self._limit = limit
         self._cure = cure
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        most = self._most if isinstance(self._most, int) else self._most(scope)
+        limit = self._limit if isinstance(self._limit, int) else self._limit(scope)
         declared = dict(scope["headers"]).get(b"content-length", b"0")
         if not declared.isdigit():
             await problem_response(InvalidInputError("Content-Length: it is no number"))(scope, receive, send)
             return
         read: deque[Message] = deque()
         size, more = 0, True
-        while more and max(size, int(declared)) <= most:
+        while more and max(size, int(declared)) <= limit:
             message = await receive()
             read.append(message)
             size += len(message.get("body", b""))
             more = message["type"] == "http.request" and message.get("more_body", False)
-        if max(size, int(declared)) > most:
-            error = TooLargeError(f"body: above {most} bytes; {self._cure}")
+        if max(size, int(declared)) > limit:
+            error = TooLargeError(f"body: above {limit} bytes; {self._cure}")
             await problem_response(error, {"Connection": "close"})(scope, receive, send)
             return
 

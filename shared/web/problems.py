@@ -1,4 +1,4 @@
-"""What every HTTP service of Morrow has: problem+json answers and health routes."""
+"""Problem+json error responses and health routes, for every HTTP service."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 
 def problem_response(error: MorrowError, headers: Mapping[str, str] | None = None) -> JSONResponse:
-    """An error as RFC 9457 problem+json, without the secrets that it may quote."""
+    """An error as RFC 9457 problem+json, secrets redacted."""
     body = error.problem() | {"detail": masked(error.detail)}
     return JSONResponse(body, status_code=error.status, headers=headers, media_type=PROBLEM_JSON)
 
@@ -72,12 +72,12 @@ def install_health(
 
     @app.get("/healthz", tags=["health"], openapi_extra=extras.get("/healthz"))
     def healthz() -> dict[str, str]:
-        """Whether the process lives."""
+        """200 while the process runs."""
         return {"status": "ok"}
 
     @app.get("/readyz", tags=["health"], openapi_extra=extras.get("/readyz"))
     def readyz() -> dict[str, str]:
-        """Whether the service can do its work."""
+        """200 if the service can do its work, 503 with the reason if not."""
         ready()
         return {"status": "ready"}
 

@@ -32,13 +32,13 @@ class ClaimAnswer(Message):
 
 
 class RenewRequest(Message):
-    """A worker still holds its step."""
+    """Extends the lease of a step."""
 
     fence: int
 
 
 class RenewAnswer(Message):
-    """`go_on` false means: stop, the result is no longer wanted."""
+    """`go_on` false means: stop, the result would be discarded."""
 
     go_on: bool
     reason: str = ""

@@ -6,14 +6,14 @@ from collections.abc import Mapping, Sequence
 
 import httpx
 
-LONGEST_CONNECT = 5.0
-"""Seconds that an address gets to take a connection."""
+MAX_CONNECT_SECONDS = 5.0
+"""Seconds to connect to an address."""
 
 
 class Failover(httpx.BaseTransport):
-    """Sends a request to the next address where one takes no connection: there it was not heard.
+    """Sends a request to the next address if one refuses the connection, since it then received nothing.
 
-    A request that broke off may have been heard, so that is the caller's to judge; what comes after goes elsewhere.
+    A request that broke off may have been received: it raises, and only later requests go to the next address.
     """
 
     def __init__(self, addresses: Sequence[httpx.URL], inner: httpx.BaseTransport | None = None) -> None:
@@ -22,7 +22,7 @@ class Failover(httpx.BaseTransport):
         self._at = 0
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """The answer of the first that can be reached; raises the last one's error if none can."""
+        """The response of the first address that connects. Raises the last one's transport error if none does."""
         for left in reversed(range(len(self._addresses))):
             at = self._at
             try:
@@ -34,7 +34,7 @@ class Failover(httpx.BaseTransport):
         raise AssertionError("there is an address")
 
     def close(self) -> None:
-        """Let go of the connections."""
+        """Close the connections."""
         self._inner.close()
 
 
@@ -46,11 +46,11 @@ def _sent_to(address: httpx.URL, request: httpx.Request) -> httpx.Request:
 
 
 def client_of(urls: str, timeout: float, headers: Mapping[str, str] | None = None) -> httpx.Client:
-    """A client of the service at any of the URLs, which commas part; `timeout` in seconds per call."""
+    """A client of a service at one or several URLs, separated by commas; `timeout` in seconds per call."""
     addresses = [httpx.URL(url.strip()) for url in urls.split(",") if url.strip()]
     return httpx.Client(
         base_url=addresses[0] if addresses else "",
-        timeout=httpx.Timeout(timeout, connect=min(timeout, LONGEST_CONNECT)),
+        timeout=httpx.Timeout(timeout, connect=min(timeout, MAX_CONNECT_SECONDS)),
         headers=headers,
         transport=Failover(addresses) if len(addresses) > 1 else None,
     )

@@ -1,4 +1,4 @@
-"""What a Celery worker tells Prometheus of its steps. The names are told in docs/operations.md."""
+"""Prometheus metrics of a Celery worker; docs/operations.md lists their names."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ BUCKETS = (0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600)
 
 
 class WorkerMetrics:
-    """Counts the steps of one kind of worker. Series that may appear are there from the beginning, at 0."""
+    """Counts the steps of one kind of worker. Every series exists from the start, at 0."""
 
     def __init__(self, kind: StepKind) -> None:
         self.registry = CollectorRegistry()
@@ -63,7 +63,7 @@ class WorkerMetrics:
 
 
 def serve_from_pool(metrics: WorkerMetrics, host: str, port: int) -> None:
-    """Answer Prometheus at `host` and `port` from the pool's one child, which does the steps; not at port 0."""
+    """Serve metrics at `host` and `port` from the pool's one child, which does the steps; port 0 disables them."""
 
     def start(**_: object) -> None:
         start_http_server(port, addr=host, registry=metrics.registry)

@@ -1,4 +1,4 @@
-"""How a worker does a step: claim it, renew its lease while working, post the result under its fence."""
+"""The step protocol of a worker: claim a step, renew its lease while working, post the result under its fence."""
 
 from __future__ import annotations
 
@@ -35,7 +35,8 @@ from shared.wire import (
 from shared.worker.failover import client_of
 
 log = logging.getLogger(__name__)
-MOST_ERROR = 8_000
+MAX_ERROR = 8_000
+"""Characters of a failure that are posted: its end, where a traceback names the error."""
 _results: TypeAdapter[Result] = TypeAdapter(Result)
 
 
@@ -45,7 +46,7 @@ def worker_name() -> str:
 
 
 class Coordinator(Protocol):
-    """What a worker needs of the coordinator."""
+    """The coordinator as a worker uses it."""
 
     def claim(self, step_id: int) -> ClaimAnswer: ...
     def renew(self, step_id: int, fence: int) -> RenewAnswer: ...
@@ -54,7 +55,7 @@ class Coordinator(Protocol):
 
 
 class HttpCoordinator:
-    """The coordinator over REST. A result is worth waiting for: posting one outlives a coordinator's restart."""
+    """The coordinator over REST. Results and failures are posted again for `patience` seconds: it may be restarting."""
 
     def __init__(self, client: httpx.Client, patience: float = 60.0) -> None:
         self._client = client
@@ -83,11 +84,11 @@ class HttpCoordinator:
         return raise_for_problem(response).json()
 
     def claim(self, step_id: int) -> ClaimAnswer:
-        """Ask for the step; the answer's task is set if it was granted."""
+        """Claim the step; the answer has a task if the claim is granted."""
         return ClaimAnswer.model_validate(self._post(f"/v1/steps/{step_id}/claim", ClaimRequest(worker=worker_name())))
 
     def renew(self, step_id: int, fence: int) -> RenewAnswer:
-        """Extend the lease; raises StaleFenceError if it is no longer ours."""
+        """Extend the lease. Raises StaleFenceError if another attempt holds it."""
         return RenewAnswer.model_validate(self._post(f"/v1/steps/{step_id}/renew", RenewRequest(fence=fence)))
 
     def complete(self, step_id: int, request: CompleteRequest) -> CompleteAnswer:
@@ -95,12 +96,12 @@ class HttpCoordinator:
         return CompleteAnswer.model_validate(self._post_patiently(f"/v1/steps/{step_id}/complete", request))
 
     def fail(self, step_id: int, request: FailRequest) -> None:
-        """Say that the attempt failed."""
+        """Report that the attempt failed."""
         self._post_patiently(f"/v1/steps/{step_id}/fail", request)
 
 
 class Lease:
-    """A step that this worker holds. `stop` is set when its result is no longer wanted."""
+    """The lease of a step. `stop` is set once its result will be discarded."""
 
     def __init__(self, step_id: int, fence: int) -> None:
         self.step_id = step_id
@@ -109,12 +110,12 @@ class Lease:
         self.reason = ""
 
     def check(self) -> None:
-        """Raise StoppedError if the coordinator told us to stop. Handlers call it between pieces of work."""
+        """Raise StoppedError if the lease was revoked. Handlers call it between pieces of work."""
         if self.stop.is_set():
-            raise StoppedError(self.reason or "the step was taken back")
+            raise StoppedError(self.reason or "the lease was revoked")
 
     def revoke(self, reason: str) -> None:
-        """Tell the handler to stop."""
+        """Make the next `check` raise."""
         self.reason = reason
         self.stop.set()
 
@@ -124,7 +125,7 @@ Outcome = Literal["done", "failed", "stopped"]
 
 
 class Meter(Protocol):
-    """Counts what a worker does."""
+    """Counts renewals and ended steps."""
 
     def renewed(self, kind: StepKind, outcome: Renewal) -> None: ...
     def ended(self, kind: StepKind, outcome: Outcome, seconds: float, result: Result | None) -> None: ...
@@ -167,6 +168,7 @@ def _renewed(
     lease: Lease, seconds: float, coordinator: Coordinator, count: Callable[[Renewal], None]
 ) -> Iterator[None]:
     done = threading.Event()
+    # A third of the lease: two renewals may be lost before it expires.
     args = (done, max(seconds / 3, 0.2), lease, coordinator, count)
     thread = threading.Thread(target=_renew_until, args=args, name=f"renew-{lease.step_id}", daemon=True)
     thread.start()
@@ -184,7 +186,7 @@ _ENDS: dict[str, Outcome] = {"accepted": "done", "already": "done", "failed": "f
 
 
 def work_on(step_id: int, coordinator: Coordinator, handler: Handler, meter: Meter | None = None) -> str:
-    """Do one step and say how it ended: the status of a refused claim, `accepted`, `already`, `stopped` or `failed`.
+    """Do one step. Returns how it ended: the status of a refused claim, `accepted`, `already`, `stopped` or `failed`.
 
     A failure of the handler is posted to the coordinator, which decides about another attempt; it is never raised,
     since the queue must not deliver the message again on its own account.
@@ -223,8 +225,8 @@ def _do(
 def _post_failure(task: Task, error: Exception, coordinator: Coordinator, log_text: str) -> None:
     detail = error.detail if isinstance(error, MorrowError) else "".join(traceback.format_exception(error))
     retryable = error.retryable if isinstance(error, MorrowError) else True
-    request = FailRequest(fence=task.fence, error=masked(detail)[-MOST_ERROR:], retryable=retryable, log=log_text)
+    request = FailRequest(fence=task.fence, error=masked(detail)[-MAX_ERROR:], retryable=retryable, log=log_text)
     try:
         coordinator.fail(task.step_id, request)
-    except MorrowError as unsaid:
-        log.error("could not report the failure of step %d: %s; its lease will run out", task.step_id, unsaid.detail)
+    except MorrowError as unreported:
+        log.error("could not report the failure of step %d: %s; its lease will expire", task.step_id, unreported.detail)

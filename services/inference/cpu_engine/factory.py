@@ -7,14 +7,14 @@ from typing import Any
 from fastapi import FastAPI
 
 from services.inference.cpu_engine.api.app import create_app
-from services.inference.cpu_engine.api.requests import Intake
-from services.inference.cpu_engine.api.responses import Answerer
+from services.inference.cpu_engine.api.requests import RequestParser
+from services.inference.cpu_engine.api.responses import ResponseBuilder
 from services.inference.cpu_engine.decoding.engine import Engine, Limits
 from services.inference.cpu_engine.decoding.grammar import Grammars
 from services.inference.cpu_engine.model.policies import Policies
 
 
-def assemble(model: Any, tokenizer: Any, root: str, limits: Limits, threads: int = 1) -> FastAPI:
+def make_app(model: Any, tokenizer: Any, root: str, limits: Limits, threads: int = 1) -> FastAPI:
     """The app that serves `model` as `base`; `root` is where it came from."""
     ends = model.generation_config.eos_token_id
     end_ids = frozenset([ends] if isinstance(ends, int) else ends)
@@ -25,5 +25,5 @@ def assemble(model: Any, tokenizer: Any, root: str, limits: Limits, threads: int
     vocabulary = model.config.vocab_size
     engine = Engine(Policies(model, root), end_ids, decode, limits)
     grammars = Grammars(tokenizer, vocabulary, end_ids, threads)
-    intake = Intake(tokenizer, grammars, vocabulary, model.config.max_position_embeddings)
-    return create_app(engine, intake, Answerer(tokenizer))
+    parser = RequestParser(tokenizer, grammars, vocabulary, model.config.max_position_embeddings)
+    return create_app(engine, parser, ResponseBuilder(tokenizer))

@@ -26,7 +26,7 @@ def build(settings: EngineSettings) -> FastAPI:
     from transformers import AutoTokenizer
 
     from services.inference.cpu_engine.decoding.engine import Limits
-    from services.inference.cpu_engine.factory import assemble
+    from services.inference.cpu_engine.factory import make_app
     from services.inference.cpu_engine.model.policies import load_model
 
     torch.set_num_threads(settings.engine_threads)
@@ -37,7 +37,7 @@ def build(settings: EngineSettings) -> FastAPI:
         settings.engine_gather_ms / 1000,
     )
     source = settings.base_model_source
-    return assemble(load_model(source), AutoTokenizer.from_pretrained(source), source, limits, settings.engine_threads)
+    return make_app(load_model(source), AutoTokenizer.from_pretrained(source), source, limits, settings.engine_threads)
 
 
 class Server(uvicorn.Server):

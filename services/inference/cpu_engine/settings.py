@@ -10,7 +10,7 @@ from shared.settings import ServiceSettings
 
 
 class EngineSettings(ServiceSettings):
-    """Where the engine listens, what it serves and how much it does at once."""
+    """Address, base model and limits of the CPU engine."""
 
     engine_host: str = Field("127.0.0.1", description="Address to listen on; adapters are administered there too.")
     engine_port: int = Field(8701, ge=0, le=65535, description="Port to listen on.")
@@ -26,7 +26,9 @@ class EngineSettings(ServiceSettings):
     engine_prompt_tokens: int = Field(
         8192, ge=0, description="Prompt tokens whose keys and values are kept for reuse (46 KiB each for SmolLM2)."
     )
-    engine_gather_ms: float = Field(5.0, ge=0, le=1000, description="How long an idle engine waits for company.")
+    engine_gather_ms: float = Field(
+        5.0, ge=0, le=1000, description="Milliseconds an idle engine waits for further requests to batch."
+    )
 
     @property
     def base_model_source(self) -> str:

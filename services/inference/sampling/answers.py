@@ -1,4 +1,4 @@
-"""What the rungs of the ladder make: answers, drafts of repaired ones, and what an attempt has cost."""
+"""Answers, drafts of repaired answers, and attempts with their cost."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from shared.wire import Rung
 
 @dataclass(frozen=True)
 class Answer:
-    """An answer as a rung leaves it. One log-probability and one mark per token; `forced` tokens were no choice."""
+    """The answer of a rung. One log-probability (≤ 0) and one flag per token; `forced` ones had no alternative."""
 
     text: str
     token_ids: list[int]
@@ -35,7 +35,7 @@ class Attempt:
 
 @dataclass
 class Draft:
-    """A repaired answer in the making, and what it has cost."""
+    """A repaired answer under construction, and its cost."""
 
     token_ids: list[int] = field(default_factory=list)
     logprobs: list[float] = field(default_factory=list)
@@ -45,7 +45,7 @@ class Draft:
     sampled: int = 0
 
     def keep(self, token_ids: list[int]) -> None:
-        """Add tokens that nobody samples."""
+        """Add tokens that are kept or implied, with log-probability 0 and forced."""
         self.add(token_ids, [0.0] * len(token_ids), [True] * len(token_ids))
 
     def add(self, token_ids: Sequence[int], logprobs: Sequence[float], forced: Sequence[bool]) -> None:

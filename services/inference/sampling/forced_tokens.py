@@ -1,4 +1,4 @@
-"""Which tokens of a constrained answer were no choice: the grammar's matcher is replayed over them."""
+"""The forced tokens of a constrained answer, found by replaying the grammar's matcher over them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 
 class Forcing(Protocol):
-    """Tells forced tokens of an answer that was sampled under a regular expression."""
+    """Finds the forced tokens of an answer that was sampled under a regular expression."""
 
     def forced(self, regex: str, token_ids: Sequence[int]) -> list[bool]: ...
 

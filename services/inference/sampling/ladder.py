@@ -1,4 +1,4 @@
-"""One rollout's way up the decoding ladder: what each rung asks of the engine, and the answer it makes of that."""
+"""The decoding ladder: the engine calls of each rung, and the answer made from them."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ class Ladder:
 
 @dataclass(frozen=True)
 class Climber:
-    """One rollout before a rung; `calls` engine calls were made for it so far."""
+    """One rollout at one rung; `calls` is the number of engine calls it has cost so far."""
 
     ladder: Ladder
     headline: str
@@ -91,7 +91,7 @@ class Climber:
     calls: int
 
     async def attempt(self, rung: Rung, plan: RepairPlan) -> Attempt:
-        """Try the rung."""
+        """The attempt at this rung."""
         if rung == "repair":
             return await self._repair(plan)
         settings, form = self.ladder.settings, self.ladder.form

@@ -1,4 +1,4 @@
-"""What the model is asked: a format's system turn, its worked examples and the headline, as messages of a chat.
+"""Prompts: a format's system turn, its worked examples and the headline, as messages of a chat.
 
 Pure. Headlines are untrusted text: on one line, cut, quoted, and without the brackets that special tokens are made of.
 """
@@ -11,7 +11,7 @@ from shared.forecast import Format
 from shared.run_config import Horizon
 from shared.text.sanitize import on_one_line, without_turns
 
-MOST_HEADLINE: Final = 240
+MAX_HEADLINE: Final = 240
 """Characters of a headline that are shown."""
 
 _HARMLESS: Final = str.maketrans('<>"', "()'")
@@ -25,10 +25,10 @@ class ChatMessage(TypedDict):
 
 
 def shown(headline: str) -> str:
-    """The headline as the model sees it: one line of at most MOST_HEADLINE characters, nothing that ends its quotes."""
+    """The headline as the model sees it: one line of at most MAX_HEADLINE characters, nothing that ends its quotes."""
     line = without_turns(on_one_line(headline.translate(_HARMLESS)))
-    whole = line[: MOST_HEADLINE + 1].rpartition(" ")[0]
-    return line if len(line) <= MOST_HEADLINE else whole or line[:MOST_HEADLINE]
+    whole = line[: MAX_HEADLINE + 1].rpartition(" ")[0]
+    return line if len(line) <= MAX_HEADLINE else whole or line[:MAX_HEADLINE]
 
 
 def _question(headline: str) -> ChatMessage:

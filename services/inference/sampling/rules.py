@@ -1,4 +1,4 @@
-"""The decoding ladder as decisions: who climbs it, which rung is next, with which seed and sampler.
+"""The rules of the decoding ladder: arm, next rung, best answer, sampler and seed.
 
 Pure. A rung's meaning (what the engine is asked for) is the caller's; adding one means a name in `LADDER` here.
 """
@@ -46,7 +46,7 @@ def settled(judgement: Judgement) -> bool:
 
 
 def calls_of(plan: RepairPlan) -> int:
-    """How many engine calls a repair costs: one for each stretch that is asked for."""
+    """Engine calls that a repair costs: one for each gap."""
     return sum(isinstance(piece, Asked) for piece in plan)
 
 
@@ -68,7 +68,7 @@ def next_rung(
 
 
 class Merit(NamedTuple):
-    """What one of several answers is chosen by: valid before invalid, then its form score, then its log-probability."""
+    """Sort key of an answer: valid before invalid, then form score in [0, 1], then mean log-probability."""
 
     valid: bool
     form_score: float

@@ -18,7 +18,7 @@ class Prompt:
 
 
 class Tokenizer(Protocol):
-    """What sampling needs of a tokenizer. `end` is the token that ends an answer, None if there is none."""
+    """A tokenizer as sampling uses it. `end` is the token that ends an answer, None if there is none."""
 
     @property
     def end(self) -> int | None: ...

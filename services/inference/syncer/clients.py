@@ -1,4 +1,4 @@
-"""What a syncer needs of its engine and of the coordinator, over HTTP."""
+"""HTTP clients of a syncer: its engine's adapters, its engine's weights, and the coordinator."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from shared.http import raise_for_problem, reaching
 from shared.wire import BASE_POLICY, EngineReport, WantedCheckpoints
 
 PROBE = {"prompt": "Headline:", "max_tokens": 1, "temperature": 0.0}
-"""One greedy answer: enough to know that the weights are there and that the name reaches them."""
+"""One greedy token: enough to prove that the weights are loaded and that the name reaches them."""
 
 
 class EngineAdmin(Protocol):
@@ -45,7 +45,7 @@ class WeightAdmin(Protocol):
 class Coordinator(Protocol):
     """The coordinator as a syncer uses it. Raises UnavailableError if it does not answer."""
 
-    def wanted(self) -> WantedCheckpoints: ...
+    def desired(self) -> WantedCheckpoints: ...
     def report(self, report: EngineReport) -> None: ...
 
 
@@ -64,16 +64,16 @@ class HttpEngineAdmin:
         return policy_names(json_object(self._call("GET", "/v1/models")))
 
     def load(self, name: str, folder: Path) -> None:
-        """Load a checkpoint's folder under a fresh name; never in place of another."""
+        """Load a checkpoint's folder under a new name; never in place of another."""
         body = {"lora_name": name, "lora_path": str(folder), "load_inplace": False}
         self._call("POST", "/v1/load_lora_adapter", body)
 
     def unload(self, name: str) -> None:
-        """Unload a policy; what is in flight ends on it."""
+        """Unload a policy; requests in flight finish on it."""
         self._call("POST", "/v1/unload_lora_adapter", {"lora_name": name})
 
     def probe(self, name: str) -> None:
-        """Ask the policy for a few tokens; raises MorrowError if another one, or nothing, answers."""
+        """Sample one token. Raises MorrowError if another policy answers, or none."""
         body = json_object(self._call("POST", "/v1/completions", {"model": name, **PROBE}))
         if body.get("model") != name or not body.get("choices"):
             raise MorrowError(f"the engine was probed for {name} and answered with {body.get('model')}")
@@ -90,11 +90,11 @@ class HttpWeightAdmin:
             return json_object(self._client.request(method, path, json=body))
 
     def paused(self) -> bool:
-        """Whether requests are held back."""
+        """Whether the engine is paused."""
         return bool(self._call("GET", "/is_paused")["is_paused"])
 
     def pause(self) -> None:
-        """Hold requests back, once those in flight are answered, and drop cached keys and values."""
+        """Pause once the requests in flight are answered, and drop cached keys and values."""
         self._call("POST", "/pause?mode=wait&clear_cache=true")
 
     def reload(self, folder: Path) -> None:
@@ -103,33 +103,36 @@ class HttpWeightAdmin:
         self._call("POST", "/collective_rpc", body)
 
     def resume(self) -> None:
-        """Hold requests back no more."""
+        """End the pause."""
         self._call("POST", "/resume")
 
     def name_version(self, version: str) -> None:
-        """Name what the weights are."""
+        """Set the weight version."""
         self._call("POST", "/update_weight_version", {"new_version": version})
 
     def weight_version(self) -> str:
-        """What the weights were named."""
+        """The weight version."""
         return str(self._call("GET", "/weight_info")["weight_version"])
 
     def checksums(self) -> dict[str, str]:
-        """SHA-256 of each tensor, as the engine keeps it."""
+        """SHA-256 of each tensor's bytes in the engine, by name."""
         return dict(self._call("POST", "/weight_checker", {"action": "checksum"})["checksums"])
 
     def fingerprint(self) -> list[float]:
-        """Log-probabilities of a greedy answer that nothing cached had a part in."""
-        asked = {"model": BASE_POLICY, **PROBE, "max_tokens": 8, "logprobs": 0, "cache_salt": uuid.uuid4().hex}
-        choice = self._call("POST", "/v1/completions", asked)["choices"][0]
-        said = [float(logprob) for logprob in choice["logprobs"]["token_logprobs"]]
-        if not said or not all(math.isfinite(logprob) for logprob in said):
+        """Log-probabilities of a greedy answer of 8 tokens, computed without cached keys and values.
+
+        Raises MorrowError if they are not finite: the weights are damaged.
+        """
+        body = {"model": BASE_POLICY, **PROBE, "max_tokens": 8, "logprobs": 0, "cache_salt": uuid.uuid4().hex}
+        choice = self._call("POST", "/v1/completions", body)["choices"][0]
+        logprobs = [float(logprob) for logprob in choice["logprobs"]["token_logprobs"]]
+        if not logprobs or not all(math.isfinite(logprob) for logprob in logprobs):
             raise MorrowError("the engine's answer has no finite log-probabilities: its weights are damaged")
-        return said
+        return logprobs
 
 
 class CoordinatorClient:
-    """The coordinator's side over HTTP. Asked again, it answers within `wait` seconds, or as soon as there is news."""
+    """The coordinator over HTTP. `desired` long-polls: it returns after `wait` seconds, or as soon as they change."""
 
     def __init__(self, client: httpx.Client, wait: float = 0.0) -> None:
         self._client = client
@@ -140,13 +143,13 @@ class CoordinatorClient:
         with reaching(f"the coordinator at {self._client.base_url}"):
             return raise_for_problem(self._client.request(method, path, json=body))
 
-    def wanted(self) -> WantedCheckpoints:
-        """The checkpoints that every engine should hold."""
+    def desired(self) -> WantedCheckpoints:
+        """The checkpoints that every engine should load."""
         known = {} if self._last is None else {"wait": f"{self._wait:g}", "known": self._last.served or ""}
         answer = self._call("GET", f"/v1/serving?{urlencode(known)}" if self._wait else "/v1/serving")
         self._last = WantedCheckpoints.model_validate_json(answer.content)
         return self._last
 
     def report(self, report: EngineReport) -> None:
-        """Say what the engine holds."""
+        """Report the loaded policies."""
         self._call("PUT", "/v1/engines", report.model_dump(mode="json"))

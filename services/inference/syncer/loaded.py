@@ -1,6 +1,6 @@
-"""What an engine is known to hold, who is using it, and whether it is ready; for the syncer's loop and its routes.
+"""The policies an engine has loaded and verified, behind a readers-writer lock; and whether the engine is ready.
 
-Forecasts read, a swap of full weights writes: while it lasts no forecast runs, and none begins.
+Forecasts are readers, a swap of full weights is the writer: during a swap no forecast runs and none begins.
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ from dataclasses import dataclass
 from shared.errors import UnavailableError
 from shared.wire import BASE_POLICY
 
-LOOK_SECONDS = 0.01
+POLL_SECONDS = 0.01
 
 
 @dataclass(frozen=True)
-class Standing:
-    """Whether the engine holds what is served, and why not."""
+class Readiness:
+    """Whether the engine has loaded the served policy, and why not."""
 
     ready: bool
     reason: str = ""
 
 
-class Holdings:
-    """Policies that answered as themselves, by name. `slot` is whose weights the engine's own are, "" if unknown.
+class LoadedPolicies:
+    """Verified policies by name. `slot` is the policy whose weights the engine's own are, "" if unknown.
 
-    `coming` are the policies that are to be held; for others nobody needs to wait.
+    `desired` are the policies that will be loaded: a reader waits for those, and fails at once for any other.
     """
 
     def __init__(self) -> None:
@@ -40,28 +40,28 @@ class Holdings:
         self._readers: Counter[str] = Counter()
         self._writing = False
         self.slot = BASE_POLICY
-        self.coming: frozenset[str] = frozenset()
-        self.standing = Standing(False, "the engine has not been looked at yet")
+        self.desired: frozenset[str] = frozenset()
+        self.readiness = Readiness(False, "the syncer has not checked the engine yet")
 
     @property
     def verified(self) -> dict[str, dt.datetime]:
-        """The policies held, with the time at which each was verified."""
+        """The loaded policies, each with the time at which it was verified."""
         with self._turn:
             return dict(self._verified)
 
-    def hold(self, policy: str, at: dt.datetime) -> None:
-        """Remember a policy as verified, unless it is remembered already."""
+    def add(self, policy: str, at: dt.datetime) -> None:
+        """Add a verified policy. One that is loaded already keeps its time."""
         with self._turn:
             self._verified.setdefault(policy, at)
 
     def keep_only(self, policies: Iterable[str]) -> None:
-        """Forget all other policies: the engine does not hold them any more."""
+        """Drop all other policies: the engine no longer has them."""
         with self._turn:
             kept = set(policies)
             self._verified = {name: at for name, at in self._verified.items() if name in kept}
 
-    def retire(self, policy: str) -> bool:
-        """Forget a policy unless it is in use; whether it was forgotten."""
+    def remove_if_unused(self, policy: str) -> bool:
+        """Drop a policy unless a reader uses it. Returns whether it was dropped."""
         with self._turn:
             if self._readers[policy]:
                 return False
@@ -70,13 +70,16 @@ class Holdings:
 
     @asynccontextmanager
     async def reading(self, policy: str, patience: float) -> AsyncIterator[None]:
-        """Use a policy: it is not taken away meanwhile. Raises UnavailableError if it is not held within `patience`."""
+        """Shared access to a policy: it stays loaded meanwhile.
+
+        Raises UnavailableError if it is not loaded within `patience` seconds.
+        """
         deadline = time.monotonic() + patience
         while not self._enter(policy):
-            if time.monotonic() >= deadline or not (self._writing or policy in self.coming):
-                held = ", ".join(sorted(self.verified)) or "nothing"
-                raise UnavailableError(f"the engine does not hold {policy}, it holds {held}: ask again shortly")
-            await asyncio.sleep(LOOK_SECONDS)
+            if time.monotonic() >= deadline or not (self._writing or policy in self.desired):
+                names = ", ".join(sorted(self.verified)) or "nothing"
+                raise UnavailableError(f"the engine has not loaded {policy}, only {names}: retry in a few seconds")
+            await asyncio.sleep(POLL_SECONDS)
         try:
             yield
         finally:
@@ -84,7 +87,7 @@ class Holdings:
 
     @contextmanager
     def writing(self) -> Iterator[None]:
-        """Be alone: waits until nobody reads, and lets nobody in."""
+        """Exclusive access: waits for readers to finish and blocks new ones."""
         with self._turn:
             self._writing = True
             self._turn.wait_for(lambda: not self._readers.total())

@@ -1,4 +1,4 @@
-"""The syncer's composition root: it stands beside one engine, keeps it holding what is wanted, and answers for it."""
+"""The syncer's composition root: a sidecar that keeps one engine's policies in sync and serves forecasts on it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from services.inference.settings import InferenceSettings
 from services.inference.syncer.app import create_app
 from services.inference.syncer.clients import CoordinatorClient, HttpEngineAdmin, HttpWeightAdmin
 from services.inference.syncer.forecasts import Forecaster
-from services.inference.syncer.loaded import Holdings, Standing
+from services.inference.syncer.loaded import LoadedPolicies, Readiness
 from services.inference.syncer.metrics import SyncerMetrics
 from services.inference.syncer.reconciler import Clocks, Pace, Syncer
 from services.inference.syncer.weight_slot import WeightSlot
@@ -36,11 +36,11 @@ from shared.worker.failover import client_of
 
 log = logging.getLogger(__name__)
 GRACE = 60
-"""Seconds that forecasts in flight get to finish in when the syncer is told to stop."""
+"""Seconds that forecasts in flight get to finish after SIGTERM."""
 
 
-def make_slot(settings: InferenceSettings, engine: httpx.Client, holdings: Holdings) -> WeightSlot | None:
-    """The engine's own weights, if they are to follow what is served."""
+def make_slot(settings: InferenceSettings, engine: httpx.Client, loaded: LoadedPolicies) -> WeightSlot | None:
+    """The weight slot, if MORROW_SERVED_WEIGHTS is set. Raises InvalidInputError without the base model's folder."""
     if not settings.served_weights:
         return None
     base = Path(settings.base_model_source)
@@ -49,24 +49,24 @@ def make_slot(settings: InferenceSettings, engine: httpx.Client, holdings: Holdi
             "MORROW_BASE_MODEL_PATH: with MORROW_SERVED_WEIGHTS it must be the base model's folder, since weights are "
             f"compared with it before an engine sees them; {str(base)!r} holds no config.json"
         )
-    return WeightSlot(HttpWeightAdmin(engine), holdings, base.absolute())
+    return WeightSlot(HttpWeightAdmin(engine), loaded, base.absolute())
 
 
 def make_app(settings: InferenceSettings, syncer_url: str, stop: threading.Event) -> tuple[FastAPI, Callable[[], None]]:
-    """The service, and what to call first when it is to stop."""
+    """The service, and the function that stops its loop and deregisters the engine."""
     coordinator = client_of(
         settings.coordinator_url, settings.request_timeout, bearer(settings.token.get_secret_value())
     )
     engine = httpx.Client(base_url=settings.engine_url, timeout=settings.sync_timeout)
-    asked = HttpEngine.at(settings.engine_url, settings.engine_timeout, settings.engine_concurrency)
-    holdings, metrics = Holdings(), SyncerMetrics()
-    slot = make_slot(settings, engine, holdings)
+    sampler = HttpEngine.at(settings.engine_url, settings.engine_timeout, settings.engine_concurrency)
+    loaded, metrics = LoadedPolicies(), SyncerMetrics()
+    slot = make_slot(settings, engine, loaded)
     url = settings.engine_public_url or settings.engine_url
     syncer = Syncer(
         coordinator=CoordinatorClient(coordinator, settings.sync_period),
         engine=HttpEngineAdmin(engine),
         store=open_store(settings.store, settings.store_cache, settings.store_options),
-        holdings=holdings,
+        loaded=loaded,
         url=url,
         clocks=Clocks(time.monotonic, lambda: dt.datetime.now(dt.UTC)),
         syncer_url=settings.syncer_public_url or syncer_url,
@@ -74,7 +74,9 @@ def make_app(settings: InferenceSettings, syncer_url: str, stop: threading.Event
         pace=Pace(settings.sync_grace, settings.sync_retry, settings.sync_report),
         metrics=metrics,
     )
-    loop = threading.Thread(target=look, args=(syncer, settings.sync_period, stop), name="sync", daemon=True)
+    loop = threading.Thread(
+        target=tick_until_stopped, args=(syncer, settings.sync_period, stop), name="sync", daemon=True
+    )
 
     @cache
     def tokenizer() -> HfTokenizer:
@@ -84,24 +86,24 @@ def make_app(settings: InferenceSettings, syncer_url: str, stop: threading.Event
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         loop.start()
         log.info("syncing the engine at %s with the coordinator at %s", settings.engine_url, settings.coordinator_url)
-        async with asked:
+        async with sampler:
             yield
 
     def leave() -> None:
         stop.set()
         loop.join()
-        syncer.leave()
+        syncer.deregister()
 
     forecaster = Forecaster(
-        asked, tokenizer, holdings, url, settings.engine_concurrency, settings.forecast_patience, slot is not None
+        sampler, tokenizer, loaded, url, settings.engine_concurrency, settings.forecast_patience, slot is not None
     )
-    return create_app(forecaster, holdings, metrics, lifespan), leave
+    return create_app(forecaster, loaded, metrics, lifespan), leave
 
 
-def look(syncer: Syncer, period: float, stop: threading.Event) -> None:
-    """Tick every `period` seconds until `stop` is set; most of that is spent asking what is wanted.
+def tick_until_stopped(syncer: Syncer, period: float, stop: threading.Event) -> None:
+    """Tick every `period` seconds until `stop` is set; a tick long-polls the coordinator for most of its period.
 
-    What nobody foresaw is logged, and the engine is not ready meanwhile.
+    An unexpected error is logged, and the engine counts as not ready until the next tick.
     """
     left = 0.0
     while not stop.wait(left):
@@ -109,20 +111,20 @@ def look(syncer: Syncer, period: float, stop: threading.Event) -> None:
         try:
             syncer.tick()
         except Exception:
-            log.exception("an unexpected error; the engine is taken as not ready")
-            syncer.holdings.standing = Standing(False, "an unexpected error; the syncer's log has it")
+            log.exception("unexpected error: the engine counts as not ready")
+            syncer.loaded.readiness = Readiness(False, "an unexpected error; the syncer's log has it")
         left = max(0.0, period - (time.monotonic() - began))
 
 
 class Server(uvicorn.Server):
-    """A server that says it leaves before it stops listening."""
+    """A server that deregisters its engine before it stops listening."""
 
     def __init__(self, config: uvicorn.Config, leave: Callable[[], None]) -> None:
         super().__init__(config)
         self._leave = leave
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Leave, then let forecasts in flight finish."""
+        """Deregister, then let forecasts in flight finish."""
         await asyncio.to_thread(self._leave)
         await super().shutdown(sockets)
 
@@ -137,7 +139,7 @@ def run(settings: InferenceSettings) -> None:
 
 
 def main() -> None:
-    """Run until told to stop."""
+    """Run until SIGTERM or SIGINT."""
     settings = InferenceSettings()
     configure_logging(settings.log_level)
     for number in (signal.SIGTERM, signal.SIGINT):  # uvicorn handles these, and then raises them once more

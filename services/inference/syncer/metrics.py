@@ -1,4 +1,4 @@
-"""What a syncer tells Prometheus of its engine. The names are told in docs/serving.md."""
+"""Prometheus metrics of a syncer and its engine; docs/serving.md lists their names."""
 
 from __future__ import annotations
 
@@ -18,11 +18,15 @@ class SyncerMetrics:
         self.registry = CollectorRegistry()
         own = self.registry
         self._swaps = Histogram(
-            "morrow_swap_seconds", "Seconds until new weights answered.", ["kind"], registry=own, buckets=SWAP_BUCKETS
+            "morrow_swap_seconds",
+            "Seconds until new weights passed a probe.",
+            ["kind"],
+            registry=own,
+            buckets=SWAP_BUCKETS,
         )
-        self._failed = Counter("morrow_swaps_failed", "Weights that were not taken.", ["kind"], registry=own)
-        self._loaded = Gauge("morrow_policies_loaded", "Policies that the engine holds, verified.", registry=own)
-        self._ready = Gauge("morrow_engine_ready", "1 if the engine holds what is served.", registry=own)
+        self._failed = Counter("morrow_swaps_failed", "Swaps and loads that failed.", ["kind"], registry=own)
+        self._loaded = Gauge("morrow_policies_loaded", "Policies loaded and verified.", registry=own)
+        self._ready = Gauge("morrow_engine_ready", "1 if the engine has loaded the served policy.", registry=own)
         self._forecasts = Histogram(
             "morrow_forecast_seconds", "Seconds of a forecast.", ["outcome"], registry=own, buckets=FORECAST_BUCKETS
         )
@@ -37,11 +41,11 @@ class SyncerMetrics:
         self._swaps.labels(kind).observe(seconds)
 
     def failed(self, kind: SwapKind) -> None:
-        """Count weights that were not."""
+        """Count a failed load or swap."""
         self._failed.labels(kind).inc()
 
-    def stands(self, policies: int, ready: bool) -> None:
-        """Say what the engine holds now."""
+    def set_loaded(self, policies: int, ready: bool) -> None:
+        """Set the number of loaded policies and the readiness."""
         self._loaded.set(policies)
         self._ready.set(ready)
 

@@ -1,4 +1,4 @@
-"""Reconciles one engine with what the coordinator wants it to hold, a tick at a time."""
+"""Reconciles one engine's loaded policies with the coordinator's desired ones, a tick at a time."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Protocol
 
 from services.inference.syncer.clients import Coordinator, EngineAdmin
-from services.inference.syncer.loaded import Holdings, Standing
+from services.inference.syncer.loaded import LoadedPolicies, Readiness
 from services.inference.syncer.metrics import SwapKind, SyncerMetrics
-from services.inference.syncer.retry_log import Failures, Sayer
+from services.inference.syncer.retry_log import Failures, LogOnChange
 from services.inference.syncer.weight_files import is_full
 from services.inference.syncer.weight_slot import WeightSlot
 from shared.errors import MorrowError
@@ -22,18 +22,18 @@ from shared.wire import BASE_POLICY, CheckpointRef, EngineReport, WantedCheckpoi
 
 log = logging.getLogger(__name__)
 _OURS = re.compile(r".+-[0-9]{8}-[0-9a-f]{12}")
-"""Names of checkpoints. Whatever else an engine serves is somebody else's."""
+"""Names of checkpoints. The syncer never unloads an adapter of any other name."""
 
 
 class Store(Protocol):
-    """Where checkpoints lie; raises CheckpointCorruptError for one whose files are not what was published."""
+    """The checkpoint store. Raises CheckpointCorruptError for files that differ from those published."""
 
     def verified(self, ref: CheckpointRef) -> Path: ...
 
 
 @dataclass(frozen=True)
 class Pace:
-    """Seconds: how long what is no longer wanted stays loaded, until a failed load is tried again, between reports."""
+    """Seconds: an undesired checkpoint stays loaded, a failed load waits for its retry, and between two reports."""
 
     grace: float = 30.0
     retry: float = 10.0
@@ -42,7 +42,7 @@ class Pace:
 
 @dataclass(frozen=True)
 class Clocks:
-    """`seconds` counts them from anywhere, `now` says what time it is."""
+    """`seconds` is monotonic, `now` the UTC time."""
 
     seconds: Callable[[], float]
     now: Callable[[], dt.datetime]
@@ -52,85 +52,85 @@ class Clocks:
 class Syncer:
     """One engine's syncer; `url` and `syncer_url` are what it reports. Nothing here sleeps.
 
-    A policy is held once it was probed, also one that the engine already had. A checkpoint that fails its hashes is
-    never shown to the engine. The base model, and what is not a checkpoint of ours, is left alone. With a `slot`, the
-    engine's own weights are those of the served checkpoint if it is a full one, and the base's otherwise.
+    A policy counts as loaded once it was probed, also one that the engine already listed. A checkpoint that fails its
+    hashes is never loaded. The base model, and adapters that are not our checkpoints, are left alone. With a `slot`,
+    the engine's own weights are those of the served checkpoint if it is a full one, and the base's otherwise.
     """
 
     coordinator: Coordinator
     engine: EngineAdmin
     store: Store
-    holdings: Holdings
+    loaded: LoadedPolicies
     url: str
     clocks: Clocks
     syncer_url: str | None = None
     slot: WeightSlot | None = None
     pace: Pace = field(default_factory=Pace)
     metrics: SyncerMetrics = field(default_factory=SyncerMetrics)
-    _wanted: WantedCheckpoints | None = None
+    _desired: WantedCheckpoints | None = None
     _kinds: dict[str, Path | None] = field(default_factory=dict)
     _seconds: dict[str, float] = field(default_factory=dict)
-    _unwanted_since: dict[str, float] = field(default_factory=dict)
+    _undesired_since: dict[str, float] = field(default_factory=dict)
     _reported: tuple[float, EngineReport] | None = None
-    _sayer: Sayer = field(default_factory=lambda: Sayer(log))
+    _problems: LogOnChange = field(default_factory=lambda: LogOnChange(log))
 
     def __post_init__(self) -> None:
         self._failures = Failures(self.clocks.seconds, self.pace.retry)
 
     def tick(self) -> None:
-        """Bring the engine one look closer to what is wanted and report it. Raises nothing of Morrow's."""
-        self._learn()
-        if self._wanted is None:
-            self._stand(Standing(False, "it is not known yet what is served: the coordinator does not answer"))
+        """Reconcile once and report the result. Raises no MorrowError: problems are logged and reported."""
+        self._fetch_desired()
+        if self._desired is None:
+            self._set_readiness(Readiness(False, "the served checkpoint is unknown: the coordinator does not answer"))
             return
-        report = self._reconciled(self._wanted)
+        report = self._reconcile_and_report(self._desired)
         now = self.clocks.seconds()
         if self._reported and self._reported[1] == report and now - self._reported[0] < self.pace.report:
             return
         self._report(report)
 
-    def leave(self) -> None:
-        """Say that this engine is not to be counted on any more."""
-        self._stand(Standing(False, "the syncer is shutting down"))
+    def deregister(self) -> None:
+        """Report that this engine leaves, so that the coordinator no longer counts on it."""
+        self._set_readiness(Readiness(False, "the syncer is shutting down"))
         self._report(EngineReport(url=self.url, loaded=[], syncer_url=self.syncer_url, leaving=True))
 
-    def _learn(self) -> None:
-        """Ask what is wanted; while the coordinator is away, it is what was wanted last."""
+    def _fetch_desired(self) -> None:
+        """Fetch the desired checkpoints; while the coordinator is away, the last ones stay desired."""
         try:
-            self._wanted = self.coordinator.wanted()
+            self._desired = self.coordinator.desired()
         except MorrowError as error:
-            self._sayer.say("coordinator", f"cannot learn what is wanted: {error.detail}")
+            self._problems.update("coordinator", f"cannot fetch the desired checkpoints: {error.detail}")
         else:
-            self._sayer.say("coordinator")
+            self._problems.update("coordinator")
 
     def _report(self, report: EngineReport) -> None:
         try:
             self.coordinator.report(report)
         except MorrowError as error:
-            self._sayer.say("report", f"cannot report: {error.detail}")
+            self._problems.update("report", f"cannot report: {error.detail}")
         else:
-            self._sayer.say("report")
+            self._problems.update("report")
             self._reported = (self.clocks.seconds(), report)
 
-    def _stand(self, standing: Standing) -> None:
-        self.holdings.standing = standing
-        self.metrics.stands(len(self.holdings.verified), standing.ready)
+    def _set_readiness(self, readiness: Readiness) -> None:
+        self.loaded.readiness = readiness
+        self.metrics.set_loaded(len(self.loaded.verified), readiness.ready)
 
-    def _reconciled(self, wanted: WantedCheckpoints) -> EngineReport:
+    def _reconcile_and_report(self, wanted: WantedCheckpoints) -> EngineReport:
         try:
-            self._bring(wanted)
+            self._reconcile(wanted)
         except MorrowError as error:
-            self._sayer.say("engine", error.detail)
+            self._problems.update("engine", error.detail)
             self._failures.keep_only(())
-            self.holdings.keep_only(())
-            self._stand(Standing(False, error.detail))
+            self.loaded.keep_only(())
+            self._set_readiness(Readiness(False, error.detail))
             return EngineReport(url=self.url, loaded=[], syncer_url=self.syncer_url, error=error.detail)
-        self._sayer.say("engine")
-        verified = self.holdings.verified
+        self._problems.update("engine")
+        verified = self.loaded.verified
         ready = (wanted.served or BASE_POLICY) in verified
         failures = str(self._failures)
-        reason = "" if ready else f"the engine does not hold {wanted.served or BASE_POLICY}: {failures or 'not yet'}"
-        self._stand(Standing(ready, reason))
+        reason = "" if ready else f"the engine has not loaded {wanted.served or BASE_POLICY}: {failures or 'not yet'}"
+        self._set_readiness(Readiness(ready, reason))
         return EngineReport(
             url=self.url,
             loaded=sorted(verified),
@@ -141,34 +141,34 @@ class Syncer:
             error=failures or None,
         )
 
-    def _bring(self, wanted: WantedCheckpoints) -> None:
-        """Make the engine hold what is wanted. Raises MorrowError if it does not answer."""
+    def _reconcile(self, wanted: WantedCheckpoints) -> None:
+        """Load, swap and unload. Raises MorrowError if the engine does not answer."""
         listed = set(self.engine.policies())
         refs = sorted(wanted.checkpoints, key=lambda ref: ref.id != wanted.served)
-        wished = {ref.id for ref in refs} | {BASE_POLICY}
-        self._failures.keep_only(wished)
-        self.holdings.coming = frozenset(wished)
-        self._forget(listed)
+        desired = {ref.id for ref in refs} | {BASE_POLICY}
+        self._failures.keep_only(desired)
+        self.loaded.desired = frozenset(desired)
+        self._drop_unlisted(listed)
         if self.slot is None:
             if BASE_POLICY in listed:
-                self.holdings.hold(BASE_POLICY, self.clocks.now())
+                self.loaded.add(BASE_POLICY, self.clocks.now())
         else:
-            self._fill(self.slot, [ref for ref in refs if ref.id == wanted.served], listed)
-            refs = [ref for ref in refs if self.slot.holds == BASE_POLICY and not self._folder_if_full(ref)]
+            self._fill_slot(self.slot, [ref for ref in refs if ref.id == wanted.served], listed)
+            refs = [ref for ref in refs if self.slot.policy == BASE_POLICY and not self._folder_if_full(ref)]
         for ref in refs:
-            self._hold(ref, ref.id in listed)
+            self._load(ref, ref.id in listed)
         self._unload({name for name in listed if _OURS.fullmatch(name)} - {ref.id for ref in wanted.checkpoints})
 
-    def _forget(self, listed: set[str]) -> None:
-        """An engine that restarted holds nothing: what it no longer lists was not probed."""
+    def _drop_unlisted(self, listed: set[str]) -> None:
+        """Drop policies that the engine no longer lists: after a restart it has loaded none, and any probe is void."""
         in_slot = {self.slot.look()} if self.slot else {BASE_POLICY} & listed
         by_name = listed - {BASE_POLICY} if in_slot == {BASE_POLICY} or self.slot is None else set()
-        self.holdings.keep_only({name for name in in_slot | by_name if name is not None})
-        self._unwanted_since = {name: since for name, since in self._unwanted_since.items() if name in listed}
+        self.loaded.keep_only({name for name in in_slot | by_name if name is not None})
+        self._undesired_since = {name: since for name, since in self._undesired_since.items() if name in listed}
 
-    def _hold(self, ref: CheckpointRef, listed: bool) -> None:
-        self._unwanted_since.pop(ref.id, None)
-        if ref.id in self.holdings.verified or self._failures.waits(ref.id):
+    def _load(self, ref: CheckpointRef, listed: bool) -> None:
+        self._undesired_since.pop(ref.id, None)
+        if ref.id in self.loaded.verified or self._failures.is_waiting(ref.id):
             return
         with self._trying(ref.id, "adapter"):
             folder = self.store.verified(ref)
@@ -176,63 +176,65 @@ class Syncer:
             if not listed:
                 self.engine.load(ref.id, folder)
             self.engine.probe(ref.id)
-            self._took(ref.id, "adapter", self.clocks.seconds() - before)
+            self._record_loaded(ref.id, "adapter", self.clocks.seconds() - before)
 
-    def _fill(self, slot: WeightSlot, served: list[CheckpointRef], listed: set[str]) -> None:
+    def _fill_slot(self, slot: WeightSlot, served: list[CheckpointRef], listed: set[str]) -> None:
         """Put the served full checkpoint into the slot, or the base if there is none."""
         folders = [(ref.id, self._folder_if_full(ref)) for ref in served]
-        if any(self._failures.waits(name) for name, _ in folders):
+        if any(self._failures.is_waiting(name) for name, _ in folders):
             return
         name, folder = next(((name, folder) for name, folder in folders if folder), (BASE_POLICY, slot.base))
         if name != BASE_POLICY:
-            self.holdings.coming = frozenset({name})
-        if slot.holds == name:
-            self.holdings.hold(name, self.clocks.now())
-        elif not self._failures.waits(name):
+            self.loaded.desired = frozenset({name})
+        if slot.policy == name:
+            self.loaded.add(name, self.clocks.now())
+        elif not self._failures.is_waiting(name):
             with self._trying(name, "weights"):
                 slot.fitting(name, folder)
                 self._swap(slot, name, folder, listed)
 
     def _swap(self, slot: WeightSlot, name: str, folder: Path, listed: set[str]) -> None:
         before = self.clocks.seconds()
-        with self.holdings.writing():
-            self.holdings.keep_only(())
+        # Adapters go first: they are computed for the weights that the swap replaces.
+        with self.loaded.writing():
+            self.loaded.keep_only(())
             for adapter in sorted(other for other in listed if _OURS.fullmatch(other)):
                 self.engine.unload(adapter)
                 listed.discard(adapter)
             slot.swap(name, folder)
-            self._took(name, "weights", self.clocks.seconds() - before)
+            self._record_loaded(name, "weights", self.clocks.seconds() - before)
 
     def _folder_if_full(self, ref: CheckpointRef) -> Path | None:
         """The folder of a sound full checkpoint; None for an adapter, and for one whose files are not sound."""
-        if ref.id not in self._kinds and not self._failures.waits(ref.id):
+        if ref.id not in self._kinds and not self._failures.is_waiting(ref.id):
             with self._trying(ref.id, "weights"):
                 folder = self.store.verified(ref)
                 self._kinds[ref.id] = folder if is_full(folder) else None
         return self._kinds.get(ref.id)
 
-    def _took(self, name: str, kind: SwapKind, seconds: float) -> None:
-        self.holdings.hold(name, self.clocks.now())
+    def _record_loaded(self, name: str, kind: SwapKind, seconds: float) -> None:
+        self.loaded.add(name, self.clocks.now())
         self._seconds[name] = seconds
-        self._failures.forget(name)
-        self._sayer.say(name)
+        self._failures.clear(name)
+        self._problems.update(name)
         self.metrics.swapped(kind, seconds)
         log.info("loaded and verified %s in %.3f s", name, seconds)
 
     @contextmanager
     def _trying(self, name: str, kind: SwapKind) -> Iterator[None]:
-        """Note a failure; what the engine holds already it keeps."""
+        """Record a failure and go on; policies already loaded stay."""
         try:
             yield
         except MorrowError as error:
-            self._failures.note(name, error.detail)
-            self._sayer.say(name, f"could not load {name}: {error.detail}")
+            self._failures.record(name, error.detail)
+            self._problems.update(name, f"could not load {name}: {error.detail}")
             self.metrics.failed(kind)
 
     def _unload(self, unwanted: set[str]) -> None:
         now = self.clocks.seconds()
         for name in sorted(unwanted):
-            if now - self._unwanted_since.setdefault(name, now) < self.pace.grace or not self.holdings.retire(name):
+            since = self._undesired_since.setdefault(name, now)
+            if now - since < self.pace.grace or not self.loaded.remove_if_unused(name):
                 continue
             self.engine.unload(name)
             self._seconds.pop(name, None)

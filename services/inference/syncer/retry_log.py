@@ -1,4 +1,4 @@
-"""What a loop remembers of its troubles: when to try again, and what it has logged already."""
+"""Failures of a loop: when each is retried, and a log that repeats nothing."""
 
 from __future__ import annotations
 
@@ -9,47 +9,47 @@ from dataclasses import dataclass, field
 
 @dataclass
 class Failures:
-    """What failed, by name; it is tried again after `retry` seconds of `clock`."""
+    """Failures by name; each is retried after `retry` seconds of `clock`."""
 
     clock: Callable[[], float]
     retry: float
-    _notes: dict[str, tuple[float, str]] = field(default_factory=dict)
+    _failures: dict[str, tuple[float, str]] = field(default_factory=dict)
 
-    def waits(self, name: str) -> bool:
-        """Whether it is too early to try again."""
-        return name in self._notes and self.clock() - self._notes[name][0] < self.retry
+    def is_waiting(self, name: str) -> bool:
+        """Whether it is too early for a retry."""
+        return name in self._failures and self.clock() - self._failures[name][0] < self.retry
 
-    def note(self, name: str, why: str) -> None:
-        """It failed now."""
-        self._notes[name] = (self.clock(), why)
+    def record(self, name: str, why: str) -> None:
+        """Record a failure at the present time."""
+        self._failures[name] = (self.clock(), why)
 
     def keep_only(self, names: Iterable[str]) -> None:
-        """Forget all others."""
+        """Drop all other failures."""
         kept = set(names)
-        self._notes = {name: note for name, note in self._notes.items() if name in kept}
+        self._failures = {name: failure for name, failure in self._failures.items() if name in kept}
 
-    def forget(self, name: str) -> None:
-        """It works."""
-        self._notes.pop(name, None)
+    def clear(self, name: str) -> None:
+        """Drop the failure of a name that works again."""
+        self._failures.pop(name, None)
 
     def __str__(self) -> str:
-        """All of it, in order of names."""
-        return "; ".join(why for _, (_, why) in sorted(self._notes.items()))
+        """The reasons, in order of names."""
+        return "; ".join(why for _, (_, why) in sorted(self._failures.items()))
 
 
 @dataclass
-class Sayer:
-    """Logs a problem when it appears, changes or goes away, not at every look."""
+class LogOnChange:
+    """Logs a problem when it appears, changes or ends, not at every tick."""
 
     log: logging.Logger
-    _said: dict[str, str] = field(default_factory=dict)
+    _logged: dict[str, str] = field(default_factory=dict)
 
-    def say(self, about: str, problem: str = "") -> None:
-        """Say what is wrong with something; nothing is."""
-        if self._said.get(about, "") == problem:
+    def update(self, subject: str, problem: str = "") -> None:
+        """Log a problem when it changes; an empty string clears it."""
+        if self._logged.get(subject, "") == problem:
             return
-        self._said[about] = problem
+        self._logged[subject] = problem
         if problem:
             self.log.warning("%s", problem)
         else:
-            self.log.info("%s: well again", about)
+            self.log.info("%s: solved", subject)

@@ -1,4 +1,4 @@
-"""Full weights on disk: what tensors there are, their hashes, and whether they are of the base model's build."""
+"""Full weights on disk: shapes and hashes of their tensors, and whether they fit the base model."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from shared.errors import CheckpointCorruptError, InvalidInputError
 
 ADAPTER_CONFIG, MODEL_CONFIG = "adapter_config.json", "config.json"
 TIED = "lm_head.weight"
-"""Written or not where it is the embedding once more."""
+"""May be absent from the files where it is tied to the embedding."""
 SAME = (
     "architectures",
     "head_dim",
@@ -110,9 +110,9 @@ def kept_as_they_are(engine: Mapping[str, str], files: WeightFiles) -> frozenset
 def disproof(
     stable: frozenset[str], before: Mapping[str, str], after: Mapping[str, str], old: WeightFiles, new: WeightFiles
 ) -> str | None:
-    """What speaks against the engine having taken `new` in the place of `old`, by its checksums before and after.
+    """A proof from the engine's checksums before and after that it did not replace `old` by `new`; None without one.
 
-    `stable` are the tensors that can be compared with files. None also where nothing can be told by checksums.
+    `stable` are the tensors that the engine keeps byte for byte, so that they compare with files.
     """
     wrong = sorted(name for name in stable if after.get(name) != new.digests.get(name))
     if wrong:

@@ -42,13 +42,14 @@ class Generator:
     policy_patience: float
 
     async def generate(self, task: GenerateTask, lease: Lease) -> GenerateResult:
-        """Sample a group for each headline. Raises StoppedError as soon as the lease is taken back,
+        """Sample a group for each headline.
 
-        InvalidInputError for another base model, UnavailableError if the engine or the policy does not appear.
+        Raises StoppedError as soon as the lease is revoked, InvalidInputError for another base model, and
+        UnavailableError if the engine does not answer or does not list the policy within `policy_patience` seconds.
         """
         if task.config.base_model != self.base_model:
             raise InvalidInputError(
-                f"config.base_model: the run wants {task.config.base_model}, but this worker serves {self.base_model}; "
+                f"config.base_model: the run needs {task.config.base_model}, but this worker serves {self.base_model}; "
                 "start a worker with MORROW_BASE_MODEL set to the run's"
             )
         started = time.monotonic()
@@ -63,24 +64,24 @@ class Generator:
         places = asyncio.Semaphore(self.concurrency)
         ladder = Ladder(self.engine, self.tokenizer, self.forcing, form, climb_settings(task), places, lease.check)
         prompts = [self.tokenizer.prompt(messages(item.text, task.config.horizon, form)) for item in task.headlines]
-        asked = list(zip(task.headlines, prompts, strict=True))
+        pairs = list(zip(task.headlines, prompts, strict=True))
         size = task.config.rollouts
         climbed = await gathered(
             [
                 ladder.climb(item.text, prompt, index, arm(index, task.config))
-                for item, prompt in asked
+                for item, prompt in pairs
                 for index in range(size)
             ]
         )
         await self.engine.policies()  # raises if the weights were replaced meanwhile: no answer tells of that
         groups = [
-            _group(task, item, prompt, climbed[n * size : (n + 1) * size]) for n, (item, prompt) in enumerate(asked)
+            _group(task, item, prompt, climbed[n * size : (n + 1) * size]) for n, (item, prompt) in enumerate(pairs)
         ]
         attempts = [attempt for tried in climbed for attempt in tried]
         return groups, sum(attempt.calls for attempt in attempts), sum(attempt.sampled for attempt in attempts)
 
     async def _policy_listed(self, policy: str, lease: Lease) -> None:
-        """Wait for the policy; an engine that is still starting is waited for as well."""
+        """Wait until the engine lists the policy; it may still be starting."""
         deadline = time.monotonic() + self.policy_patience
         while problem := await self._missing(policy):
             lease.check()
@@ -155,7 +156,7 @@ async def gathered(work: list[Coroutine[Any, Any, T]]) -> list[T]:
 
 
 async def stoppable(work: Coroutine[Any, Any, T], lease: Lease) -> T:
-    """The result of the work. When the lease is taken back, the work is cancelled, and with it what is in flight."""
+    """The result of the work. A revoked lease cancels it with its calls in flight, and raises StoppedError."""
     task = asyncio.ensure_future(work)
     try:
         while not (await asyncio.wait([task], timeout=WATCH_SECONDS))[0]:

@@ -36,8 +36,8 @@ _EXAMPLES: Final = (
     ),
 )
 PARTS: Final = ("direction", "size", "asset", "time frame", "driver")
-LEAST, MOST, MOST_CUT = 3, 5, 7
-"""Sentences of a strict paragraph, and how many are still cut to MOST."""
+MIN_SENTENCES, MAX_SENTENCES, MAX_CUT_SENTENCES = 3, 5, 7
+"""Sentences of a strict paragraph, and how many are still cut to MAX_SENTENCES."""
 
 _DIRECTIONS: Final = """
     advance advances climb climbs climbing decline declines declining decrease decreases dip dips drop drops
@@ -118,9 +118,9 @@ def _asset(words: list[str]) -> str | None:
     )
 
 
-def parts(said: list[str], headline: str | None = None) -> Slots:
+def parts(statements: list[str], headline: str | None = None) -> Slots:
     """The parts of the rubric that sentences hold, with the words that show them; the headline itself shows nothing."""
-    own = [sentence for sentence in said if plain(sentence) != plain(headline or "")]
+    own = [sentence for sentence in statements if plain(sentence) != plain(headline or "")]
     line = _PLACEHOLDER.sub("", " ".join(own))
     low, words = line.casefold(), line.split()
     size, time, driver = (pattern.search(low) for pattern in (_SIZE, _TIME, _DRIVER))
@@ -138,32 +138,32 @@ def parts(said: list[str], headline: str | None = None) -> Slots:
 
 def _put_right(line: str) -> tuple[list[str], list[str]]:
     """The sentences of a paragraph as they should stand, and what was changed for that."""
-    said, unfinished = sentences(line)
+    statements, unfinished = sentences(line)
     rest = unfinished.rstrip(" ,;:–—-(")
     changes: list[str] = []
-    if unfinished and len(said) < LEAST and any(character.isalnum() for character in rest):
-        said.append(f"{rest}.")
+    if unfinished and len(statements) < MIN_SENTENCES and any(character.isalnum() for character in rest):
+        statements.append(f"{rest}.")
         changes.append("final period")
     elif unfinished:
         changes.append("unfinished sentence dropped")
-    if MOST < len(said) <= MOST_CUT:
-        changes.append(f"cut from {len(said)} to {MOST} sentences")
-        said = said[:MOST]
-    return said, changes
+    if MAX_SENTENCES < len(statements) <= MAX_CUT_SENTENCES:
+        changes.append(f"cut from {len(statements)} to {MAX_SENTENCES} sentences")
+        statements = statements[:MAX_SENTENCES]
+    return statements, changes
 
 
-def _flaw(line: str, said: list[str], found: Slots, headline: str | None) -> tuple[str | None, str] | None:
+def _flaw(line: str, statements: list[str], found: Slots, headline: str | None) -> tuple[str | None, str] | None:
     """The missing part, if it is one, and why the paragraph fails; None if it stands."""
-    whole, texts = " ".join(said), [plain(sentence) for sentence in said]
+    whole, texts = " ".join(statements), [plain(sentence) for sentence in statements]
     gap = unfilled(line) or unfilled(whole)
     missing = next((part for part in PARTS if part not in found), None)
     checks = (
         (gap is not None, None, f"the text {gap}"),
         (not whole.isprintable(), None, "the text holds characters that cannot be printed"),
         (
-            not LEAST <= len(said) <= MOST,
+            not MIN_SENTENCES <= len(statements) <= MAX_SENTENCES,
             None,
-            f"the text has {len(said)} sentences where {LEAST} to {MOST} are asked for",
+            f"the text has {len(statements)} sentences where {MIN_SENTENCES} to {MAX_SENTENCES} are asked for",
         ),
         (bool(headline) and plain(headline or "") in texts, None, "a sentence repeats the headline"),
         (len(set(texts)) < len(texts), None, "a sentence is said twice"),
@@ -179,11 +179,11 @@ def judge(text: str, headline: str | None = None) -> Judgement:
         return Judgement("malformed", failure="the text is empty")
     if abstention := declined(line):
         return abstention
-    said, changes = _put_right(line)
-    found = parts(said, headline)
-    if flaw := _flaw(line, said, found, headline):
+    statements, changes = _put_right(line)
+    found = parts(statements, headline)
+    if flaw := _flaw(line, statements, found, headline):
         return Judgement("malformed", found, failed_slot=flaw[0], failure=flaw[1])
-    whole = " ".join(said)
+    whole = " ".join(statements)
     if whole == text:
         return Judgement("strict", found, whole)
     return Judgement("normalized", found, whole, (*(["spaces"] if line != text else []), *changes))

@@ -14,7 +14,7 @@ import pytest
 
 from services.inference.cpu_engine.decoding.engine import Engine, Limits
 from services.inference.cpu_engine.decoding.sequence import Request, Sampling
-from services.inference.cpu_engine.factory import assemble
+from services.inference.cpu_engine.factory import make_app
 from services.inference.cpu_engine.model.policies import Policies, load_model
 from shared.errors import UnavailableError
 from tests.integration.engine_contract.serving import Served, serve
@@ -38,7 +38,7 @@ def engine(files: Path) -> Iterator[Served]:
 
     folder = files / "model"
     tokenizer = AutoTokenizer.from_pretrained(folder)
-    app = assemble(load_model(folder), tokenizer, str(folder), Limits(batch=4, waiting=64))
+    app = make_app(load_model(folder), tokenizer, str(folder), Limits(batch=4, waiting=64))
     with serve(app, files) as served:
         yield served
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from services.inference.cpu_engine.decoding.engine import Limits
-from services.inference.cpu_engine.factory import assemble
+from services.inference.cpu_engine.factory import make_app
 from services.inference.cpu_engine.model.policies import load_model
 from tests.integration.engine_contract.serving import Served, serve
 
@@ -26,7 +26,7 @@ def tokenizer(smollm2: Path) -> Any:
 @pytest.fixture(scope="module")
 def engine(smollm2: Path, tokenizer: Any) -> Iterator[Served]:
     """The embedded model behind the engine."""
-    app = assemble(load_model(smollm2), tokenizer, str(smollm2), Limits())
+    app = make_app(load_model(smollm2), tokenizer, str(smollm2), Limits())
     with serve(app, smollm2) as served:
         yield served
 

@@ -45,9 +45,9 @@ def _cpu_engine(files: Path) -> AbstractContextManager[Served]:
     from transformers import AutoTokenizer
 
     from services.inference.cpu_engine.decoding.engine import Limits
-    from services.inference.cpu_engine.factory import assemble
+    from services.inference.cpu_engine.factory import make_app
     from services.inference.cpu_engine.model.policies import load_model
 
     folder = files / "model"
-    app = assemble(load_model(folder), AutoTokenizer.from_pretrained(folder), str(folder), Limits(batch=16))
+    app = make_app(load_model(folder), AutoTokenizer.from_pretrained(folder), str(folder), Limits(batch=16))
     return serve(app, files)

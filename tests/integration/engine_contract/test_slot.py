@@ -14,7 +14,7 @@ from services.inference.engine_client import HttpEngine
 from services.inference.sampling.tokenizer import HfTokenizer
 from services.inference.syncer.clients import HttpEngineAdmin, HttpWeightAdmin
 from services.inference.syncer.forecasts import Forecaster
-from services.inference.syncer.loaded import Holdings
+from services.inference.syncer.loaded import LoadedPolicies
 from services.inference.syncer.reconciler import Pace, Syncer
 from services.inference.syncer.weight_slot import WeightSlot
 from shared.checkpoints import CheckpointStore
@@ -31,14 +31,14 @@ class World:
     """A syncer with a slot beside the engine, what it is told to want, and a store with checkpoints."""
 
     def __init__(self, engine: Served, store: CheckpointStore) -> None:
-        self.engine, self.coordinator, self.holdings, self.store = engine, FakeCoordinator(), Holdings(), store
-        self.slot = WeightSlot(HttpWeightAdmin(engine.http), self.holdings, engine.files / "model")
+        self.engine, self.coordinator, self.loaded, self.store = engine, FakeCoordinator(), LoadedPolicies(), store
+        self.slot = WeightSlot(HttpWeightAdmin(engine.http), self.loaded, engine.files / "model")
         admin = HttpEngineAdmin(engine.http)
         self.syncer = Syncer(
             self.coordinator,
             admin,
             store,
-            self.holdings,
+            self.loaded,
             engine.url,
             clocks(),
             slot=self.slot,
@@ -78,7 +78,7 @@ class World:
             async with HttpEngine.at(self.engine.url, 60, 4) as http:
                 tokenizer = HfTokenizer(str(self.engine.files / "model"))
                 url = self.engine.url
-                forecaster = Forecaster(http, lambda: tokenizer, self.holdings, url, 4, 0, slotted=True)
+                forecaster = Forecaster(http, lambda: tokenizer, self.loaded, url, 4, 0, slotted=True)
                 task = ForecastTask(
                     headline="Oil climbs", date=DAY, policy=PolicyRef(name=policy), max_tokens=16, retries=0
                 )
@@ -104,7 +104,7 @@ def test_served_weights_and_adapters_take_turns_and_every_answer_is_by_whom_it_s
     said = world.forecast(first.id)
     assert said.policy == first.id
     assert said.lines[0].text != base
-    with pytest.raises(UnavailableError, match="does not hold base"):
+    with pytest.raises(UnavailableError, match="has not loaded base"):
         world.forecast("base")
 
     assert world.serve(first, second, adapter, served=second.id).loaded == [second.id]
@@ -136,7 +136,7 @@ def test_an_engine_that_lost_its_weights_is_not_believed(world: World) -> None:
     full = world.full(1.25)
     world.serve(full, served=full.id)
     world.engine.http.post("/update_weight_version", json={"new_version": "default"})
-    with pytest.raises(UnavailableError, match="lost its weights"):
+    with pytest.raises(UnavailableError, match="lost the weights"):
         world.forecast(full.id)
     world.engine.http.post("/update_weight_version", json={"new_version": full.id})
     assert world.serve(served=None).loaded == ["base"]

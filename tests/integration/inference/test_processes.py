@@ -46,11 +46,11 @@ def test_a_syncer_outlives_a_coordinator_that_is_away_and_ends_when_told_to() ->
     with process(
         "services.inference.syncer.main", coordinator_url=NOBODY, sync_period="0.01", syncer_port="0"
     ) as child:
-        assert "WARNING" in line_with(child, "cannot learn what is wanted")
+        assert "WARNING" in line_with(child, "cannot fetch the desired checkpoints")
         child.send_signal(signal.SIGTERM)
         _, rest = child.communicate(timeout=30)
     assert child.returncode == 0
-    assert "cannot learn what is wanted" not in rest
+    assert "cannot fetch the desired checkpoints" not in rest
 
 
 class Refusing(BaseHTTPRequestHandler):
@@ -148,7 +148,7 @@ def test_no_worker_says_what_it_was_told_in_secret() -> None:
     }
     for module, text in (
         ("services.inference.worker.main", "onnection"),
-        ("services.inference.syncer.main", "cannot learn"),
+        ("services.inference.syncer.main", "cannot fetch"),
     ):
         with process(module, coordinator_url="http://me:hunter2@127.0.0.1:9", log_level="DEBUG", **secret) as child:
             told = line_with(child, text)

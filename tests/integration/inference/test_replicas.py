@@ -16,7 +16,7 @@ import httpx
 import pytest
 
 from services.inference.syncer.clients import HttpEngineAdmin, HttpWeightAdmin
-from services.inference.syncer.loaded import Holdings
+from services.inference.syncer.loaded import LoadedPolicies
 from services.inference.syncer.reconciler import Pace, Syncer
 from services.inference.syncer.weight_slot import WeightSlot
 from shared.checkpoints import CheckpointStore
@@ -106,8 +106,8 @@ def publish(
 def until_ready(syncer: Syncer) -> None:
     """Tick until the engine is ready; meanwhile it never says so without what is served."""
     deadline = time.monotonic() + 120
-    while not syncer.holdings.standing.ready:
-        assert time.monotonic() < deadline, syncer.holdings.standing.reason
+    while not syncer.loaded.readiness.ready:
+        assert time.monotonic() < deadline, syncer.loaded.readiness.reason
         time.sleep(0.1)
         syncer.tick()
         assert isinstance(syncer.coordinator, FakeCoordinator)
@@ -118,7 +118,7 @@ def until_ready(syncer: Syncer) -> None:
 def test_an_engine_killed_amid_a_swap_is_ready_again_only_with_what_is_served(
     engine: EngineProcess, tiny_model: Path, tmp_path: Path
 ) -> None:
-    store, coordinator, holdings = CheckpointStore(tmp_path / "store"), FakeCoordinator(), Holdings()
+    store, coordinator, loaded = CheckpointStore(tmp_path / "store"), FakeCoordinator(), LoadedPolicies()
     first, second, full = (
         publish(store, tiny_model, 1),
         publish(store, tiny_model, 2),
@@ -126,14 +126,14 @@ def test_an_engine_killed_amid_a_swap_is_ready_again_only_with_what_is_served(
     )
     with httpx.Client(base_url=engine.url, timeout=30) as client:
         admin, weights = KilledAmidALoad(client, engine), KilledAmidAReload(client, engine)
-        slot = WeightSlot(weights, holdings, tiny_model)
-        syncer = Syncer(coordinator, admin, store, holdings, engine.url, clocks(), slot=slot, pace=Pace(grace=60))
+        slot = WeightSlot(weights, loaded, tiny_model)
+        syncer = Syncer(coordinator, admin, store, loaded, engine.url, clocks(), slot=slot, pace=Pace(grace=60))
         coordinator.checkpoints, coordinator.served = [first], first.id
         until_ready(syncer)
 
         coordinator.checkpoints, coordinator.served, admin.deadly = [first, second], second.id, True
         syncer.tick()
-        assert not holdings.standing.ready
+        assert not loaded.readiness.ready
         admin.deadly = False
         engine.start()
         until_ready(syncer)
@@ -141,7 +141,7 @@ def test_an_engine_killed_amid_a_swap_is_ready_again_only_with_what_is_served(
 
         coordinator.checkpoints, coordinator.served, weights.deadly = [second, full], full.id, True
         syncer.tick()
-        assert (holdings.standing.ready, coordinator.reports[-1].loaded) == (False, [])
+        assert (loaded.readiness.ready, coordinator.reports[-1].loaded) == (False, [])
         weights.deadly = False
         engine.start()
         until_ready(syncer)
@@ -159,9 +159,9 @@ def test_a_replica_that_starts_after_three_promotions_begins_with_the_newest(
     coordinator.checkpoints, coordinator.served = promoted[1:], promoted[2].id
     with httpx.Client(base_url=engine_url, timeout=30) as client:
         syncer = Syncer(
-            coordinator, HttpEngineAdmin(client), store, Holdings(), engine_url, clocks(), pace=Pace(grace=0)
+            coordinator, HttpEngineAdmin(client), store, LoadedPolicies(), engine_url, clocks(), pace=Pace(grace=0)
         )
-        assert not syncer.holdings.standing.ready
+        assert not syncer.loaded.readiness.ready
         syncer.tick()
         report = coordinator.reports[-1]
         assert (report.ready, report.loaded) == (True, sorted(["base", promoted[2].id]))

@@ -9,7 +9,7 @@ import pytest
 
 from services.inference.settings import InferenceSettings
 from services.inference.syncer.clients import HttpEngineAdmin
-from services.inference.syncer.loaded import Holdings
+from services.inference.syncer.loaded import LoadedPolicies
 from services.inference.syncer.reconciler import Pace, Syncer
 from services.inference.worker.main import make_generate
 from shared.checkpoints import CheckpointStore
@@ -32,7 +32,7 @@ def settings(engine_url: str, tiny_model: Path, tmp_path: Path) -> InferenceSett
 
 def make_syncer(coordinator: FakeCoordinator, engine: httpx.Client, store: CheckpointStore, pace: Pace) -> Syncer:
     url = str(engine.base_url)
-    return Syncer(coordinator, HttpEngineAdmin(engine), store, Holdings(), url, clocks(), pace=pace)
+    return Syncer(coordinator, HttpEngineAdmin(engine), store, LoadedPolicies(), url, clocks(), pace=pace)
 
 
 def generated(settings: InferenceSettings, task: GenerateTask) -> GenerateResult:

@@ -185,7 +185,7 @@ class FakeCoordinator:
     down: bool = False
     reports: list[EngineReport] = field(default_factory=list)
 
-    def wanted(self) -> WantedCheckpoints:
+    def desired(self) -> WantedCheckpoints:
         """What engines should hold."""
         if self.down:
             raise UnavailableError("the coordinator does not answer")

@@ -24,8 +24,8 @@ from services.inference.cpu_engine.api.protocol import (
     TokenizeRequest,
     UnloadAdapter,
 )
-from services.inference.cpu_engine.api.requests import Intake
-from services.inference.cpu_engine.api.responses import Answerer
+from services.inference.cpu_engine.api.requests import RequestParser
+from services.inference.cpu_engine.api.responses import ResponseBuilder
 from services.inference.cpu_engine.api.weight_routes import install_weights
 from services.inference.cpu_engine.decoding.engine import Engine
 from services.inference.cpu_engine.decoding.sequence import Request as Work
@@ -33,7 +33,7 @@ from services.inference.cpu_engine.decoding.sequence import Sequence
 from shared.errors import UnavailableError
 
 
-def create_app(engine: Engine, intake: Intake, answerer: Answerer) -> FastAPI:
+def create_app(engine: Engine, parser: RequestParser, builder: ResponseBuilder) -> FastAPI:
     """The API over an engine, which starts and stops with it."""
 
     @asynccontextmanager
@@ -45,42 +45,42 @@ def create_app(engine: Engine, intake: Intake, answerer: Answerer) -> FastAPI:
     app = FastAPI(title="Morrow CPU engine", lifespan=lifespan)
     app.state.engine = engine
     install_errors(app)
-    _install_status(app, engine, intake)
-    _install_generation(app, engine, intake, answerer)
+    _install_status(app, engine, parser)
+    _install_generation(app, engine, parser, builder)
     _install_adapters(app, engine)
     install_weights(app, engine)
     return app
 
 
-def _install_generation(app: FastAPI, engine: Engine, intake: Intake, answerer: Answerer) -> None:
+def _install_generation(app: FastAPI, engine: Engine, parser: RequestParser, builder: ResponseBuilder) -> None:
     @app.post("/v1/completions")
-    async def completions(asked: CompletionRequest, http: Request) -> Completion:
+    async def completions(body: CompletionRequest, http: Request) -> Completion:
         """Sample answers to a prompt."""
-        work = await asyncio.to_thread(intake.completion, asked)
-        return answerer.completion(asked, work, await _answered(engine, work, http))
+        work = await asyncio.to_thread(parser.completion, body)
+        return builder.completion(body, work, await _answered(engine, work, http))
 
     @app.post("/v1/chat/completions")
-    async def chat_completions(asked: ChatRequest, http: Request) -> ChatCompletion:
+    async def chat_completions(body: ChatRequest, http: Request) -> ChatCompletion:
         """Sample the next turn of a conversation."""
-        work = await asyncio.to_thread(intake.chat, asked)
-        return answerer.chat(asked, work, await _answered(engine, work, http))
+        work = await asyncio.to_thread(parser.chat, body)
+        return builder.chat(body, work, await _answered(engine, work, http))
 
 
 def _install_adapters(app: FastAPI, engine: Engine) -> None:
     @app.post("/v1/load_lora_adapter")
-    async def load_lora_adapter(asked: LoadAdapter) -> PlainTextResponse:
+    async def load_lora_adapter(body: LoadAdapter) -> PlainTextResponse:
         """Offer an adapter, or full weights, under a fresh name."""
-        await asyncio.wrap_future(engine.load(asked.lora_name, asked.lora_path))
-        return PlainTextResponse(f"Success: LoRA adapter '{asked.lora_name}' added successfully.")
+        await asyncio.wrap_future(engine.load(body.lora_name, body.lora_path))
+        return PlainTextResponse(f"Success: LoRA adapter '{body.lora_name}' added successfully.")
 
     @app.post("/v1/unload_lora_adapter")
-    async def unload_lora_adapter(asked: UnloadAdapter) -> PlainTextResponse:
+    async def unload_lora_adapter(body: UnloadAdapter) -> PlainTextResponse:
         """Stop offering an adapter; what runs on it finishes."""
-        await asyncio.wrap_future(engine.unload(asked.lora_name))
-        return PlainTextResponse(f"Success: LoRA adapter '{asked.lora_name}' removed successfully.")
+        await asyncio.wrap_future(engine.unload(body.lora_name))
+        return PlainTextResponse(f"Success: LoRA adapter '{body.lora_name}' removed successfully.")
 
 
-def _install_status(app: FastAPI, engine: Engine, intake: Intake) -> None:
+def _install_status(app: FastAPI, engine: Engine, parser: RequestParser) -> None:
     started = int(time.time())
 
     @app.get("/health")
@@ -94,16 +94,16 @@ def _install_status(app: FastAPI, engine: Engine, intake: Intake) -> None:
         """The policies on offer."""
         return ModelList(
             data=[
-                ModelCard(id=p.name, created=started, root=p.root, parent=p.parent, max_model_len=intake.context)
+                ModelCard(id=p.name, created=started, root=p.root, parent=p.parent, max_model_len=parser.context)
                 for p in engine.policies.all()
             ]
         )
 
     @app.post("/tokenize")
-    def tokenize(asked: TokenizeRequest) -> Tokenized:
+    def tokenize(body: TokenizeRequest) -> Tokenized:
         """The tokens of a text, so that a client can see beforehand whether its prompt fits."""
-        tokens = intake.tokenize(asked.prompt)
-        return Tokenized(count=len(tokens), max_model_len=intake.context, tokens=tokens)
+        tokens = parser.tokenize(body.prompt)
+        return Tokenized(count=len(tokens), max_model_len=parser.context, tokens=tokens)
 
     @app.get("/metrics")
     async def metrics() -> Response:

@@ -1,4 +1,4 @@
-"""The subset of vLLM's OpenAI API that the engine speaks. What it does not know it refuses, and never ignores."""
+"""The subset of vLLM's OpenAI API that the engine implements. Unknown fields are refused, never ignored."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from services.inference.cpu_engine.decoding.sampling import MOST_LOGPROBS
+from services.inference.cpu_engine.decoding.sampling import MAX_LOGPROBS
 
 
 class _Body(BaseModel):
@@ -50,7 +50,7 @@ class CompletionRequest(GenerationRequest):
 
     prompt: str | list[int] = Field(min_length=1, description="Text, or token ids.")
     max_tokens: int | None = Field(16, ge=1, description="Longest answer; null means what the context leaves.")
-    logprobs: int | None = Field(None, ge=0, le=MOST_LOGPROBS, description="Likeliest tokens reported per position.")
+    logprobs: int | None = Field(None, ge=0, le=MAX_LOGPROBS, description="Likeliest tokens reported per position.")
 
 
 class ChatMessage(_Body):
@@ -67,7 +67,7 @@ class ChatRequest(GenerationRequest):
     max_tokens: int | None = Field(None, ge=1, description="Longest answer; null means what the context leaves.")
     max_completion_tokens: int | None = Field(None, ge=1, description="The newer name of max_tokens.")
     logprobs: bool = False
-    top_logprobs: int = Field(0, ge=0, le=MOST_LOGPROBS)
+    top_logprobs: int = Field(0, ge=0, le=MAX_LOGPROBS)
 
 
 class TokenizeRequest(_Body):

@@ -10,8 +10,8 @@ from services.inference.cpu_engine.decoding.sequence import Request, Sampling
 from shared.errors import InvalidInputError
 
 
-class Intake:
-    """Reads requests with one tokenizer; `context` is the most tokens of prompt and answer together."""
+class RequestParser:
+    """Parses requests with one tokenizer; `context` is the maximum of prompt and answer tokens together."""
 
     def __init__(self, tokenizer: Any, grammars: Grammars, vocabulary: int, context: int) -> None:
         self._tokenizer, self._grammars = tokenizer, grammars
@@ -21,26 +21,26 @@ class Intake:
         """The token ids of a prompt that is given as text."""
         return list(self._tokenizer(text).input_ids)
 
-    def completion(self, asked: CompletionRequest) -> Request:
+    def completion(self, body: CompletionRequest) -> Request:
         """The request of /v1/completions; raises InvalidInputError. May take a second: a grammar is compiled."""
-        if isinstance(asked.prompt, str):
-            ids = self.tokenize(asked.prompt)
+        if isinstance(body.prompt, str):
+            ids = self.tokenize(body.prompt)
         else:
-            ids = asked.prompt
+            ids = body.prompt
             if not all(0 <= token < self._vocabulary for token in ids):
                 raise InvalidInputError(f"prompt: token ids lie between 0 and {self._vocabulary - 1}")
-        return self._request(asked, ids, asked.max_tokens, asked.logprobs or 0)
+        return self._request(body, ids, body.max_tokens, body.logprobs or 0)
 
-    def chat(self, asked: ChatRequest) -> Request:
+    def chat(self, body: ChatRequest) -> Request:
         """The request of /v1/chat/completions, its messages written out by the model's chat template."""
-        messages = [message.model_dump() for message in asked.messages]
+        messages = [message.model_dump() for message in body.messages]
         text = self._tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
         ids = self._tokenizer(text, add_special_tokens=False).input_ids
-        return self._request(asked, ids, asked.max_completion_tokens or asked.max_tokens, asked.top_logprobs)
+        return self._request(body, ids, body.max_completion_tokens or body.max_tokens, body.top_logprobs)
 
-    def _request(self, asked: GenerationRequest, ids: list[int], max_tokens: int | None, logprobs: int) -> Request:
-        if asked.n > 1 and asked.temperature == 0:
-            raise InvalidInputError(f"n: it must be 1 with greedy sampling (temperature 0), got {asked.n}")
+    def _request(self, body: GenerationRequest, ids: list[int], max_tokens: int | None, logprobs: int) -> Request:
+        if body.n > 1 and body.temperature == 0:
+            raise InvalidInputError(f"n: it must be 1 with greedy sampling (temperature 0), got {body.n}")
         room = self.context - len(ids)
         if room < (max_tokens or 1):
             raise InvalidInputError(
@@ -49,14 +49,14 @@ class Intake:
             )
         sampling = Sampling(
             max_tokens=max_tokens or room,
-            temperature=asked.temperature,
-            top_p=asked.top_p,
-            top_k=max(asked.top_k, 0),
-            seed=asked.seed,
-            stop=asked.stop_strings,
-            stop_token_ids=tuple(asked.stop_token_ids),
-            ignore_eos=asked.ignore_eos,
+            temperature=body.temperature,
+            top_p=body.top_p,
+            top_k=max(body.top_k, 0),
+            seed=body.seed,
+            stop=body.stop_strings,
+            stop_token_ids=tuple(body.stop_token_ids),
+            ignore_eos=body.ignore_eos,
             logprobs=logprobs,
-            grammar=self._grammars.compile(asked.structured_outputs.regex) if asked.structured_outputs else None,
+            grammar=self._grammars.compile(body.structured_outputs.regex) if body.structured_outputs else None,
         )
-        return Request(asked.model, tuple(ids), sampling, asked.n)
+        return Request(body.model, tuple(ids), sampling, body.n)

@@ -25,23 +25,23 @@ from services.inference.cpu_engine.api.protocol import (
 from services.inference.cpu_engine.decoding.sequence import Request, Sequence
 
 
-class Answerer:
+class ResponseBuilder:
     """Writes answers with one tokenizer."""
 
     def __init__(self, tokenizer: Any) -> None:
         self._tokenizer = tokenizer
 
-    def completion(self, asked: CompletionRequest, request: Request, rows: list[Sequence]) -> Completion:
+    def completion(self, body: CompletionRequest, request: Request, rows: list[Sequence]) -> Completion:
         """The answer of /v1/completions."""
-        prompt = list(request.prompt_ids) if asked.return_token_ids else None
+        prompt = list(request.prompt_ids) if body.return_token_ids else None
         choices = [
             Choice(
                 index=row.index,
                 text=row.text,
                 finish_reason=row.finish_reason or "stop",
                 stop_reason=row.stop_reason,
-                logprobs=None if asked.logprobs is None else self._logprobs(row, asked),
-                token_ids=row.token_ids if asked.return_token_ids else None,
+                logprobs=None if body.logprobs is None else self._logprobs(row, body),
+                token_ids=row.token_ids if body.return_token_ids else None,
                 prompt_token_ids=prompt,
             )
             for row in rows
@@ -51,7 +51,7 @@ class Answerer:
             id=name, created=int(time.time()), model=request.model, usage=_usage(request, rows), choices=choices
         )
 
-    def chat(self, asked: ChatRequest, request: Request, rows: list[Sequence]) -> ChatCompletion:
+    def chat(self, body: ChatRequest, request: Request, rows: list[Sequence]) -> ChatCompletion:
         """The answer of /v1/chat/completions."""
         choices = [
             ChatChoice(
@@ -59,8 +59,8 @@ class Answerer:
                 message=AssistantMessage(content=row.text),
                 finish_reason=row.finish_reason or "stop",
                 stop_reason=row.stop_reason,
-                logprobs=self._chat_logprobs(row, asked) if asked.logprobs else None,
-                token_ids=row.token_ids if asked.return_token_ids else None,
+                logprobs=self._chat_logprobs(row, body) if body.logprobs else None,
+                token_ids=row.token_ids if body.return_token_ids else None,
             )
             for row in rows
         ]
@@ -70,28 +70,28 @@ class Answerer:
             model=request.model,
             usage=_usage(request, rows),
             choices=choices,
-            prompt_token_ids=list(request.prompt_ids) if asked.return_token_ids else None,
+            prompt_token_ids=list(request.prompt_ids) if body.return_token_ids else None,
         )
 
-    def _name(self, token: int, asked: GenerationRequest) -> str:
-        return f"token_id:{token}" if asked.return_tokens_as_token_ids else str(self._tokenizer.decode([token]))
+    def _name(self, token: int, body: GenerationRequest) -> str:
+        return f"token_id:{token}" if body.return_tokens_as_token_ids else str(self._tokenizer.decode([token]))
 
-    def _logprobs(self, row: Sequence, asked: CompletionRequest) -> Logprobs:
+    def _logprobs(self, row: Sequence, body: CompletionRequest) -> Logprobs:
         lengths = [len(self._tokenizer.decode([token.id])) for token in row.tokens]
         return Logprobs(
-            tokens=[self._name(token.id, asked) for token in row.tokens],
+            tokens=[self._name(token.id, body) for token in row.tokens],
             token_logprobs=[token.logprob for token in row.tokens],
             top_logprobs=[
-                {self._name(i, asked): value for i, value in [*token.top, (token.id, token.logprob)]}
+                {self._name(i, body): value for i, value in [*token.top, (token.id, token.logprob)]}
                 for token in row.tokens
             ],
             text_offset=list(accumulate(lengths[:-1], initial=0)),
         )
 
-    def _chat_logprobs(self, row: Sequence, asked: ChatRequest) -> ChatLogprobs:
+    def _chat_logprobs(self, row: Sequence, body: ChatRequest) -> ChatLogprobs:
         def entry(token: int, logprob: float) -> TopLogprob:
             text = str(self._tokenizer.decode([token]))
-            return TopLogprob(token=self._name(token, asked), logprob=logprob, bytes=list(text.encode()))
+            return TopLogprob(token=self._name(token, body), logprob=logprob, bytes=list(text.encode()))
 
         content = [
             TokenLogprob(**entry(token.id, token.logprob).model_dump(), top_logprobs=[entry(*top) for top in token.top])

@@ -1,4 +1,4 @@
-"""vLLM's routes for replacing an engine's own weights: pause, reload, name the version, look, resume."""
+"""vLLM's routes for replacing an engine's own weights: pause, reload, set the version, checksum, resume."""
 
 from __future__ import annotations
 
@@ -43,20 +43,20 @@ def install_weights(app: FastAPI, engine: Engine) -> None:
     _install_pausing(app, engine)
 
     @app.post("/collective_rpc")
-    async def collective_rpc(asked: CollectiveRpc) -> dict[str, list[None]]:
+    async def collective_rpc(body: CollectiveRpc) -> dict[str, list[None]]:
         """Replace the weights of `base` and of all that stands on it; the engine must be paused."""
-        await asyncio.wrap_future(await asyncio.to_thread(engine.reload, asked.kwargs.weights_path))
+        await asyncio.wrap_future(await asyncio.to_thread(engine.reload, body.kwargs.weights_path))
         return {"results": [None]}
 
     @app.post("/update_weight_version")
-    async def update_weight_version(asked: NewVersion) -> dict[str, bool | str]:
-        """Name what the weights are; `default` until it is called."""
-        engine.weight_version = asked.new_version
-        return {"success": True, "new_version": asked.new_version}
+    async def update_weight_version(body: NewVersion) -> dict[str, bool | str]:
+        """Set the weight version; `default` until then."""
+        engine.weight_version = body.new_version
+        return {"success": True, "new_version": body.new_version}
 
     @app.get("/weight_info")
     async def weight_info() -> dict[str, str]:
-        """What the weights were named."""
+        """The weight version."""
         return {"weight_version": engine.weight_version}
 
     @app.post("/weight_checker")
@@ -68,17 +68,17 @@ def install_weights(app: FastAPI, engine: Engine) -> None:
 def _install_pausing(app: FastAPI, engine: Engine) -> None:
     @app.post("/pause")
     async def pause(_: Annotated[Literal["wait"], Query(alias="mode")], clear_cache: bool = True) -> dict[str, str]:
-        """Answer what was asked so far and hold back what is asked from now on; returns once nothing runs."""
+        """Answer the requests so far and hold later ones; returns once nothing runs."""
         await asyncio.wrap_future(engine.pause(clear_cache))
         return {"status": "paused"}
 
     @app.post("/resume")
     async def resume() -> dict[str, str]:
-        """Go on with what was held back."""
+        """Continue with the held requests."""
         await asyncio.wrap_future(engine.resume())
         return {"status": "resumed"}
 
     @app.get("/is_paused")
     async def is_paused() -> dict[str, bool]:
-        """Whether requests are held back."""
+        """Whether the engine is paused."""
         return {"is_paused": engine.paused}

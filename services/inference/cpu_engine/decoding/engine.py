@@ -15,9 +15,9 @@ from typing import TypeVar
 
 from services.inference.cpu_engine.decoding.batch import Batch
 from services.inference.cpu_engine.decoding.metrics import EngineMetrics
-from services.inference.cpu_engine.decoding.pause import HoldingBack
+from services.inference.cpu_engine.decoding.pause import PauseGate
 from services.inference.cpu_engine.decoding.prompts import Prompts
-from services.inference.cpu_engine.decoding.queue import Waiting
+from services.inference.cpu_engine.decoding.queue import FairQueue
 from services.inference.cpu_engine.decoding.sequence import Decode, Request, Sequence
 from services.inference.cpu_engine.model.policies import Policies, Policy
 from services.inference.cpu_engine.model.weights import checksums, read_weights, replace_weights
@@ -46,12 +46,12 @@ class Engine:
         self.weight_version = "default"
         self._end_ids, self._decode, self._limits = end_ids, decode, limits
         self._inbox: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
-        self._waiting = Waiting()
+        self._waiting = FairQueue()
         self._prompts = Prompts(limits.prompt_tokens)
         self._policy = policies.base
         self._batch = self._new_batch()
         self._unloaded: list[Policy] = []
-        self._pause = HoldingBack()
+        self._pause = PauseGate()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
 
@@ -90,18 +90,18 @@ class Engine:
 
     @property
     def paused(self) -> bool:
-        """Whether new requests are held back."""
+        """Whether new requests are held until `resume`."""
         return self._pause.on
 
     def pause(self, clear_cache: bool) -> Future[None]:
-        """Hold back new requests; the future is done once all that was asked before is answered."""
+        """Hold new requests; the future is done once all earlier ones are answered."""
         self.check()
         still: Future[None] = Future()
         self._inbox.put(lambda: self._pause.begin(still, self._prompts.clear if clear_cache else lambda: None))
         return still
 
     def resume(self) -> Future[None]:
-        """Go on with what was held back."""
+        """Continue with the held requests."""
 
         def resume() -> None:
             for request in self._pause.end():
@@ -195,7 +195,7 @@ class Engine:
                 continue
             self._unloaded.remove(policy)
             self._policy = self.policies.base if policy is self._policy else self._policy
-            self._prompts.forget(policy)
+            self._prompts.drop(policy)
             self.policies.release(policy)
 
     def _enqueue(self, request: Request) -> None:

@@ -1,4 +1,4 @@
-"""An engine's pause: what was asked before it is answered, what is asked during it waits for its end."""
+"""The pause gate: requests from before a pause are answered, requests during it wait for its end."""
 
 from __future__ import annotations
 
@@ -11,34 +11,34 @@ from shared.errors import MorrowError
 
 
 @dataclass
-class HoldingBack:
-    """Whether the engine pauses, who waits for it to stand still, and what it holds back meanwhile."""
+class PauseGate:
+    """Whether the engine is paused, the callers waiting for it to be idle, and the requests held until it resumes."""
 
     on: bool = False
     held: list[Request] = field(default_factory=list)
     _waiting: list[tuple[Future[None], Callable[[], None]]] = field(default_factory=list)
 
     def begin(self, done: Future[None], then: Callable[[], None]) -> None:
-        """Pause; once nothing runs, `then` is called and `done` is told."""
+        """Pause; once nothing runs, call `then` and resolve `done`."""
         self.on = True
         if done.set_running_or_notify_cancel():
             self._waiting.append((done, then))
 
     def still(self) -> None:
-        """Nothing runs any more."""
+        """Nothing runs: resolve the waiting pauses."""
         for done, then in self._waiting:
             then()
             done.set_result(None)
         self._waiting.clear()
 
     def end(self) -> list[Request]:
-        """Pause no more; returns what was held back, in order."""
+        """End the pause and return the held requests, in order."""
         self.on = False
         held, self.held = self.held, []
         return held
 
     def give_up(self, error: MorrowError) -> None:
-        """Fail whoever waits."""
+        """Fail the waiting pauses and the held requests."""
         for done, _ in self._waiting:
             done.set_exception(error)
         for request in self.end():

@@ -20,13 +20,13 @@ def shared_length(left: tuple[int, ...], right: tuple[int, ...]) -> int:
 
 
 class Prompts:
-    """The prompts that were read last, per policy, at most `most_tokens` tokens of them.
+    """The prompts that were read last, per policy, at most `max_tokens` tokens of them.
 
     A policy is known by its identity and not by its name, which another may bear after it was unloaded.
     """
 
-    def __init__(self, most_tokens: int) -> None:
-        self.most_tokens = most_tokens
+    def __init__(self, max_tokens: int) -> None:
+        self.max_tokens = max_tokens
         self.tokens_asked = 0
         self.tokens_reused = 0
         self._kept: OrderedDict[tuple[Hashable, tuple[int, ...]], Prompt] = OrderedDict()
@@ -43,11 +43,11 @@ class Prompts:
         else:
             self.tokens_reused += len(ids)
         self._kept[(policy, ids)] = prompt
-        while sum(len(kept) for _, kept in self._kept) > self.most_tokens:
+        while sum(len(kept) for _, kept in self._kept) > self.max_tokens:
             self._kept.popitem(last=False)
         return prompt
 
-    def forget(self, policy: Hashable) -> None:
+    def drop(self, policy: Hashable) -> None:
         """Drop what was kept for a policy, to free its memory."""
         for known, ids in list(self._kept):
             if known == policy:

@@ -1,4 +1,4 @@
-"""Who waits: sequences in line per policy, and whose turn it is."""
+"""A fair queue: sequences in order per policy, and policies in turn."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from services.inference.cpu_engine.decoding.sequence import Sequence
 from services.inference.cpu_engine.model.policies import Policy
 
 
-class Waiting:
+class FairQueue:
     """First come, first served within a policy; the policies take turns."""
 
     def __init__(self) -> None:
@@ -18,7 +18,7 @@ class Waiting:
         return sum(len(line) for line in self._lines.values())
 
     def add(self, policy: Policy, rows: list[Sequence]) -> None:
-        """Put rows at the end of their policy's line."""
+        """Append rows to their policy's queue."""
         self._lines.setdefault(policy, deque()).extend(rows)
 
     def turn(self) -> Policy | None:
@@ -26,18 +26,18 @@ class Waiting:
         return next(iter(self._lines), None)
 
     def others(self, policy: Policy) -> bool:
-        """Whether a policy other than this one waits."""
+        """Whether another policy has waiting sequences."""
         return any(other is not policy for other in self._lines)
 
     def has(self, policy: Policy) -> bool:
-        """Whether anything waits for this policy."""
+        """Whether this policy has waiting sequences."""
         return policy in self._lines
 
-    def take(self, policy: Policy, most: int) -> list[Sequence]:
-        """The first rows of a policy's line that are still wanted; its next turn comes after everyone else's."""
+    def take(self, policy: Policy, limit: int) -> list[Sequence]:
+        """Up to `limit` waiting rows of a policy, without cancelled ones; its next turn comes after all others'."""
         line = self._lines.pop(policy, deque())
         rows: list[Sequence] = []
-        while line and len(rows) < most:
+        while line and len(rows) < limit:
             row = line.popleft()
             if not row.over:
                 rows.append(row)
@@ -46,7 +46,7 @@ class Waiting:
         return rows
 
     def clear(self) -> list[Sequence]:
-        """Send everyone away; returns who waited."""
+        """Empty the queue and return its sequences."""
         rows = [row for line in self._lines.values() for row in line]
         self._lines.clear()
         return rows

@@ -8,7 +8,7 @@ from torch import Tensor
 from services.inference.cpu_engine.decoding.sequence import Sampling, Sequence, Token
 from shared.errors import MorrowError
 
-MOST_LOGPROBS = 20
+MAX_LOGPROBS = 20
 """How many of the likeliest tokens can be reported."""
 
 
@@ -21,7 +21,7 @@ def candidates(logits: Tensor, settings: list[Sampling]) -> tuple[Tensor, Tensor
     """
     vocabulary = logits.shape[1]
     greedy = torch.tensor([s.temperature == 0 for s in settings])
-    depth = [MOST_LOGPROBS if s.temperature == 0 else s.top_k or vocabulary for s in settings]
+    depth = [MAX_LOGPROBS if s.temperature == 0 else s.top_k or vocabulary for s in settings]
     temperature = torch.tensor([s.temperature or 1.0 for s in settings])
     # A sum of probabilities can round to 1 before the last token, which top-p 1 must not lose.
     top_p = torch.tensor([s.top_p if s.top_p < 1 and s.temperature else torch.inf for s in settings])

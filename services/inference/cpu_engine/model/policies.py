@@ -1,4 +1,4 @@
-"""The weights the engine holds: the base model, LoRA adapters on it, and models of full weights."""
+"""The loaded policies: the base model, LoRA adapters on it, and models of full weights."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def load_model(source: str | Path, dtype: torch.dtype = torch.float32) -> Any:
 
 @dataclass(frozen=True, eq=False)
 class Policy:
-    """A name that requests may ask for; `adapter` is peft's name of the adapter on `model`, if it is one."""
+    """A policy that requests name; `adapter` is peft's name of the adapter on `model`, if it is one."""
 
     name: str
     root: str

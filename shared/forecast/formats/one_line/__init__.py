@@ -45,10 +45,10 @@ _EXAMPLES: Final = (
 """Chosen by how likely SmolLM2-135M is to keep the form after them: equal confidence makes it end the line there, a
 sentence as Rationale keeps it from skipping to Risk, and a company last is what most headlines are about."""
 
-LEAST_KEPT: Final = 2
+MIN_KEPT: Final = 2
 """Sound slots below which a line is sampled anew rather than repaired."""
 
-MOST_KEPT: Final = 160
+MAX_KEPT: Final = 160
 """Characters of a slot that may be kept: a longer one would leave the others no room."""
 
 
@@ -82,9 +82,9 @@ def _asked(run: list[str], horizon: Horizon) -> Asked:
 
 
 def repair(judgement: Judgement, horizon: Horizon) -> RepairPlan | None:
-    """Keep the sound slots, in canonical order, and ask for each run of slots between them; None below LEAST_KEPT."""
-    kept = {key: value for key, value in judgement.slots.items() if len(value) <= MOST_KEPT}
-    if len(kept) < LEAST_KEPT:
+    """Keep the sound slots, in canonical order, and ask for each run of slots between them; None below MIN_KEPT."""
+    kept = {key: value for key, value in judgement.slots.items() if len(value) <= MAX_KEPT}
+    if len(kept) < MIN_KEPT:
         return None
     plan: list[Kept | Asked] = []
     for sound, keys in groupby(KEYS, kept.__contains__):

@@ -14,7 +14,7 @@ from typing import Final
 from shared.forecast.slots import DOMAINS, HORIZONS, KEYS
 
 NAME: Final = r"[A-Za-z][A-Za-z0-9]{0,13}([.'&/-][A-Za-z0-9]{1,9}){0,2}"
-"""A word: letters, digits, at most two joints (`S&P`, `year-end`)."""
+"""A word: letters, digits, at max_words two joints (`S&P`, `year-end`)."""
 
 _NUMBER: Final = r"[$+-]?[0-9]{1,4}(,[0-9]{3}){0,2}([.][0-9]{1,4})?(%|[A-Za-z]{1,3}|-[a-z]{2,9})?"
 _LAST: Final = rf"({NAME}|{_NUMBER})"
@@ -23,9 +23,9 @@ _PROXY_FIRST: Final = r"([A-OQ-Z]|P[A-QS-Za-qs-z])[A-Za-z0-9]{0,12}([.'&/-][A-Za
 """A capital first, and not `Pr…`, which keeps the slot from repeating its key."""
 
 
-def phrase(least: int, most: int) -> str:
-    """A phrase of `least` to `most` words, at least two, with single spaces."""
-    return rf"{NAME}( {_WORD}){{{least - 2},{most - 2}}} {_LAST}"
+def phrase(min_words: int, max_words: int) -> str:
+    """A phrase of `min_words` to `max_words` words, at min_words two, with single spaces."""
+    return rf"{NAME}( {_WORD}){{{min_words - 2},{max_words - 2}}} {_LAST}"
 
 
 def slot_regex(key: str, horizon: str | None = None) -> str:

@@ -21,7 +21,7 @@ DOMAIN_SYNONYMS: Final = {
 """Beginnings of words, lower case. A domain outside the list becomes the first listed one, in the order of this table
 but with the more particular before the general MarketMove, that has a word of its text; MarketMove if none has."""
 
-MOST_DOMAIN_WORDS: Final = 4
+MAX_DOMAIN_WORDS: Final = 4
 _UNITS: Final = {"d": "1d", "day": "1d", "w": "1w", "week": "1w", "m": "1m", "month": "1m", "q": "1q", "quarter": "1q"}
 _HORIZON = re.compile(r"(?:1|one)[ \-‐‑–]?([a-z]+)")
 _PROB = re.compile(r"0*([0-9]{1,3}) ?(%|percent|per cent)?")
@@ -51,7 +51,7 @@ def nearest_domain(value: str) -> str:
 
 
 def _domain(value: str) -> Repaired:
-    if value in DOMAINS or placeholder("Domain", value) or not value or len(value.split()) > MOST_DOMAIN_WORDS:
+    if value in DOMAINS or placeholder("Domain", value) or not value or len(value.split()) > MAX_DOMAIN_WORDS:
         return value, []
     domain = nearest_domain(value)
     return domain, [f"Domain {value} became {domain}"]

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.inference.sampling.prompts import MOST_HEADLINE, messages, shown
+from services.inference.sampling.prompts import MAX_HEADLINE, messages, shown
 from shared.forecast import HORIZONS, format_named, judge
 from shared.run_config import Horizon
 
@@ -62,13 +62,13 @@ def test_an_ordinary_headline_is_shown_as_it_is(headline: str) -> None:
 def test_a_long_headline_is_cut_between_words() -> None:
     cut = shown("word " * 100)
     assert cut == " ".join(["word"] * 48)
-    assert len(shown("x" * 5000)) <= MOST_HEADLINE
+    assert len(shown("x" * 5000)) <= MAX_HEADLINE
 
 
 @given(st.text())
 def test_whatever_a_headline_holds_it_is_one_short_line(text: str) -> None:
     line = shown(text)
-    assert len(line) <= MOST_HEADLINE
+    assert len(line) <= MAX_HEADLINE
     assert line.isprintable()
     assert not set(line) & set('<>"')
     assert shown(line) == line

@@ -85,7 +85,7 @@ def test_the_coordinator_says_what_is_wanted_and_is_told_what_is_held() -> None:
         return httpx.Response(204)
 
     coordinator = CoordinatorClient(client(answer))
-    assert coordinator.wanted() == wanted
+    assert coordinator.desired() == wanted
     coordinator.report(EngineReport(url="http://engine", loaded=["base"]))
     body = EngineReport(url="http://engine", loaded=["base"]).model_dump(mode="json")
     assert seen == [("PUT", "/v1/engines", body)]
@@ -93,7 +93,7 @@ def test_the_coordinator_says_what_is_wanted_and_is_told_what_is_held() -> None:
 
 def test_a_coordinator_that_is_away_or_refuses_says_so() -> None:
     with pytest.raises(UnavailableError, match="the coordinator at http://there does not answer"):
-        CoordinatorClient(client(refuse)).wanted()
+        CoordinatorClient(client(refuse)).desired()
     problem = {"type": "urn:morrow:problem:invalid-input", "detail": "url: too long"}
     with pytest.raises(InvalidInputError, match="url: too long"):
         CoordinatorClient(client(lambda _: httpx.Response(422, json=problem))).report(EngineReport(url="u", loaded=[]))

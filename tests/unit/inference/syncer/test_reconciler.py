@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from services.inference.syncer.loaded import Holdings
+from services.inference.syncer.loaded import LoadedPolicies
 from services.inference.syncer.reconciler import Pace, Syncer
 from shared.wire import EngineReport
 from tests.unit.inference.fakes import FakeAdmin, FakeCoordinator, FakeStore, clocks, ref
@@ -27,12 +27,12 @@ class World:
     now: float = 100.0
 
     def __post_init__(self) -> None:
-        self.holdings = Holdings()
+        self.loaded = LoadedPolicies()
         self.syncer = Syncer(
             coordinator=self.coordinator,
             engine=self.engine,
             store=self.store,
-            holdings=self.holdings,
+            loaded=self.loaded,
             url="http://engine",
             clocks=clocks(lambda: self.now),
             syncer_url="http://syncer",
@@ -181,13 +181,13 @@ def test_trouble_is_logged_when_it_comes_and_when_it_goes(caplog: pytest.LogCapt
 
 def test_it_is_ready_with_the_served_checkpoint_and_not_before() -> None:
     world = World(FakeCoordinator([A, B], served=A.id), store=FakeStore({A.id}))
-    assert not world.holdings.standing.ready
+    assert not world.loaded.readiness.ready
     world.ticks()
     assert (world.last.ready, world.last.loaded) == (False, ["base", B.id])
-    assert "weights are changed" in world.holdings.standing.reason
+    assert "weights are changed" in world.loaded.readiness.reason
     world.store.corrupt.clear()
     world.ticks(10)
-    assert (world.last.ready, world.holdings.standing.ready) == (True, True)
+    assert (world.last.ready, world.loaded.readiness.ready) == (True, True)
 
 
 def test_the_served_checkpoint_is_loaded_first() -> None:
@@ -210,7 +210,7 @@ def test_nothing_is_ready_before_it_is_known_what_is_served() -> None:
     world = World()
     world.coordinator.down = True
     world.ticks()
-    assert "not known yet what is served" in world.holdings.standing.reason
+    assert "served checkpoint is unknown" in world.loaded.readiness.reason
 
 
 def test_while_the_coordinator_is_away_a_restarted_engine_is_given_what_was_wanted_last() -> None:
@@ -220,7 +220,7 @@ def test_while_the_coordinator_is_away_a_restarted_engine_is_given_what_was_want
     world.engine.served = ["base"]
     world.ticks()
     assert A.id in world.engine.served
-    assert world.holdings.standing.ready
+    assert world.loaded.readiness.ready
 
 
 def test_an_engine_that_comes_back_is_served_at_once_whatever_failed_before() -> None:
@@ -238,7 +238,7 @@ def test_a_policy_in_use_is_not_unloaded() -> None:
     world.ticks()
 
     async def use() -> None:
-        async with world.holdings.reading(A.id, 0):
+        async with world.loaded.reading(A.id, 0):
             world.coordinator.checkpoints = []
             world.ticks(40)
             assert A.id in world.engine.served
@@ -251,6 +251,6 @@ def test_a_policy_in_use_is_not_unloaded() -> None:
 def test_a_syncer_that_leaves_says_so() -> None:
     world = World(FakeCoordinator([A]))
     world.ticks()
-    world.syncer.leave()
+    world.syncer.deregister()
     assert (world.last.leaving, world.last.ready, world.last.loaded) == (True, False, [])
-    assert not world.holdings.standing.ready
+    assert not world.loaded.readiness.ready

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from services.inference.syncer.loaded import Holdings
+from services.inference.syncer.loaded import LoadedPolicies
 from services.inference.syncer.reconciler import Pace, Syncer
 from services.inference.syncer.weight_files import read_files
 from services.inference.syncer.weight_slot import WeightSlot
@@ -105,13 +105,13 @@ class World:
         self.engine = FakeAdmin()
         self.coordinator = FakeCoordinator()
         self.store = FolderStore(root)
-        self.holdings = Holdings()
-        self.slot = WeightSlot(self.weights, self.holdings, base)
+        self.loaded = LoadedPolicies()
+        self.slot = WeightSlot(self.weights, self.loaded, base)
         self.syncer = Syncer(
             coordinator=self.coordinator,
             engine=self.engine,
             store=self.store,
-            holdings=self.holdings,
+            loaded=self.loaded,
             url="http://engine",
             clocks=clocks(lambda: self.now),
             slot=self.slot,
@@ -141,7 +141,7 @@ def test_a_served_full_checkpoint_takes_the_slot_and_is_named_before_anyone_is_a
     report = world.serve(A, served=A.id)
     assert (report.loaded, report.ready) == ([A.id], True)
     assert world.weights.calls == ["pause", "name unverified", f"reload {A.id}", f"name {A.id}", "resume"]
-    assert world.holdings.slot == A.id
+    assert world.loaded.slot == A.id
 
 
 def test_the_base_gets_its_slot_back_when_no_full_checkpoint_is_served(world: World) -> None:
@@ -171,7 +171,7 @@ def test_an_engine_that_did_not_take_the_weights_stays_paused_and_says_why(world
     assert (report.loaded, report.ready) == ([], False)
     assert "norm in the engine is not that of the checkpoint" in (report.error or "")
     assert world.weights.on_hold
-    assert "norm in the engine" in world.holdings.standing.reason
+    assert "norm in the engine" in world.loaded.readiness.reason
     world.weights.deaf = False
     assert world.tick(11).loaded == [A.id]
     assert not world.weights.on_hold
@@ -222,15 +222,15 @@ def test_nobody_reads_while_weights_are_replaced(world: World) -> None:
     world.tick()
 
     async def read() -> None:
-        async with world.holdings.reading("base", 0):
+        async with world.loaded.reading("base", 0):
             swap = asyncio.create_task(asyncio.to_thread(world.serve, A, served=A.id))
             await asyncio.sleep(0.05)
             assert not any("reload" in call for call in world.weights.calls)
         await swap
-        async with world.holdings.reading(A.id, 0):
+        async with world.loaded.reading(A.id, 0):
             pass
-        with pytest.raises(UnavailableError, match=f"does not hold base, it holds {A.id}"):
-            async with world.holdings.reading("base", 5):
+        with pytest.raises(UnavailableError, match=f"has not loaded base, only {A.id}"):
+            async with world.loaded.reading("base", 5):
                 pass
 
     asyncio.run(read())

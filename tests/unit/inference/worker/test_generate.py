@@ -159,7 +159,7 @@ def test_engine_and_policy_may_appear_late(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_another_base_model_is_refused_and_both_are_named() -> None:
-    with pytest.raises(InvalidInputError, match=r"config.base_model: the run wants other/model, .* serves Hugging"):
+    with pytest.raises(InvalidInputError, match=r"config.base_model: the run needs other/model, .* serves Hugging"):
         generated(FakeEngine(lambda _: LINE), generate_task(base_model="other/model"))
 
 

@@ -28,7 +28,7 @@ def client(seen: list[int]) -> TestClient:
         assert isinstance(scope, dict)
         return MOST * 10 if scope["path"] == "/large" else MOST
 
-    app.add_middleware(BodyLimit, most=most, cure="send less")
+    app.add_middleware(BodyLimit, limit=most, cure="send less")
 
     @app.post("/{where}")
     async def take(where: str, request: Request) -> int:

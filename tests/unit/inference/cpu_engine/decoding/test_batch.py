@@ -59,7 +59,7 @@ def test_what_was_read_is_kept_by_policy_up_to_a_limit(model: Any) -> None:
     prompts.read(model, "base", LONG)
     assert prompts.read(model, "base", SHORT) is not first
     kept = prompts.read(model, "base", SHORT)
-    prompts.forget("base")
+    prompts.drop("base")
     assert prompts.read(model, "base", SHORT) is not kept
 
 

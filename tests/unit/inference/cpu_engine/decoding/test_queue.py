@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from services.inference.cpu_engine.decoding.prompts import shared_length
-from services.inference.cpu_engine.decoding.queue import Waiting
+from services.inference.cpu_engine.decoding.queue import FairQueue
 from services.inference.cpu_engine.decoding.sequence import Request, Sampling, Sequence
 from services.inference.cpu_engine.model.policies import Policy
 
@@ -13,7 +13,7 @@ def rows(count: int) -> list[Sequence]:
 
 
 def test_a_line_is_served_in_order() -> None:
-    waiting, line = Waiting(), rows(5)
+    waiting, line = FairQueue(), rows(5)
     waiting.add(BASE, line)
     assert waiting.take(BASE, 3) == line[:3]
     assert len(waiting) == 2
@@ -22,7 +22,7 @@ def test_a_line_is_served_in_order() -> None:
 
 
 def test_policies_take_turns() -> None:
-    waiting = Waiting()
+    waiting = FairQueue()
     waiting.add(BASE, rows(4))
     waiting.add(TUNED, rows(2))
     turns = []
@@ -33,7 +33,7 @@ def test_policies_take_turns() -> None:
 
 
 def test_nobody_else_waits_behind_a_policy_alone() -> None:
-    waiting = Waiting()
+    waiting = FairQueue()
     waiting.add(BASE, rows(1))
     assert not waiting.others(BASE)
     waiting.add(TUNED, rows(1))
@@ -42,14 +42,14 @@ def test_nobody_else_waits_behind_a_policy_alone() -> None:
 
 
 def test_rows_that_were_given_up_do_not_take_a_place() -> None:
-    waiting, gone, kept = Waiting(), rows(3), rows(2)
+    waiting, gone, kept = FairQueue(), rows(3), rows(2)
     gone[0].request.cancelled = True
     waiting.add(BASE, gone + kept)
     assert waiting.take(BASE, 2) == kept
 
 
 def test_clearing_returns_who_waited() -> None:
-    waiting, line = Waiting(), rows(2)
+    waiting, line = FairQueue(), rows(2)
     waiting.add(BASE, line)
     assert waiting.clear() == line
     assert len(waiting) == 0
