@@ -54,6 +54,19 @@ class EmbeddingScores:
     grounding: Sequence[float] | None = None
 
 
+def _scores(
+    normalized: float, trade: float, brier: float | None, semantic: float | None, grounding: float | None
+) -> dict[str, float]:
+    """The scores that a reward can be computed from, by their names in `reward_base`; all in [0, 1]."""
+    return {
+        "composite": scoring.composite(normalized, trade),
+        "normalized_score": normalized,
+        "resolved": scoring.resolved_score(brier),
+        "trade_thinking": trade,
+        "grounding": 0.0 if grounding is None else grounding,
+    } | ({SEMANTIC: semantic} if semantic is not None else {})
+
+
 def _record(
     i: int, pool: Pool, ranking: Ranking, embedding: EmbeddingScores, inputs: ScoringInputs
 ) -> EvaluationRecord:
@@ -62,13 +75,7 @@ def _record(
     parsed, config = pool.texts[i], inputs.config
     judgement, trade, normalized = parsed.judgement, trade_of(parsed, config), ranking.normalized[i]
     stems = leaked_stems(parsed.text, leak_list(config.preset))
-    scores = {
-        "composite": scoring.composite(normalized, trade.total),
-        "normalized_score": normalized,
-        "resolved": scoring.resolved_score(parsed.brier),
-        "trade_thinking": trade.total,
-        "grounding": 0.0 if grounding is None else grounding,
-    } | ({SEMANTIC: semantic} if semantic is not None else {})
+    scores = _scores(normalized, trade.total, parsed.brier, semantic, grounding)
     # only earlier texts: the first of two equal ones is no duplicate
     signs = degeneration_signs(parsed.text, parsed.statement, pool.group.headline, [r.text for r in pool.texts[:i]])
     base = base_of(scores, parsed, config)
