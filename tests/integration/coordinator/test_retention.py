@@ -46,4 +46,4 @@ def test_one_call_deletes_at_most_its_limit(sessions: Sessions, sql: Sql) -> Non
         "insert into idempotency_keys (key, body_hash, created_at)"
         " select i::text, 'x', now() - interval '8 days' from generate_series(1, 5) as i"
     )
-    assert [prune(sessions, event_days=90, most=3) for _ in range(3)] == [3, 2, 0]
+    assert [prune(sessions, event_days=90, limit=3) for _ in range(3)] == [3, 2, 0]
