@@ -108,7 +108,7 @@ def test_a_step_of_the_b_arm_is_refused_under_the_days_own_profile(
     task = worker.take(worker.queued("RUN")[0])
     assert isinstance(task, GenerateTask)
     answer = worker.post(task, generated(task, profile="tight"))
-    assert (answer.status_code, "loose was asked for" in answer.json()["detail"]) == (422, True)
+    assert (answer.status_code, "expected loose, got tight" in answer.json()["detail"]) == (422, True)
 
 
 def test_bonus_falls_with_the_days_own_raw_validity(
