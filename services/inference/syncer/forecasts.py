@@ -9,11 +9,11 @@ from dataclasses import dataclass, replace
 
 from services.inference.engine_client import FRESH_WEIGHTS, Completion, HttpEngine, SamplingRequest
 from services.inference.sampling.answers import Attempt
+from services.inference.sampling.concurrency import gathered
 from services.inference.sampling.ladder import ClimbSettings, Ladder
 from services.inference.sampling.prompts import messages
 from services.inference.sampling.tokenizer import Tokenizer
 from services.inference.syncer.loaded import LoadedPolicies
-from services.inference.worker.service import gathered
 from shared.errors import UnavailableError
 from shared.forecast import format_named
 from shared.run_config import RunConfig

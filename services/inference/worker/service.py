@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 from services.inference.engine_client import Engine
 from services.inference.sampling.answers import Attempt
+from services.inference.sampling.concurrency import gathered
 from services.inference.sampling.forced_tokens import Forcing
 from services.inference.sampling.ladder import ClimbSettings, Ladder
 from services.inference.sampling.prompts import messages
@@ -142,17 +143,6 @@ def _rollout(task: GenerateTask, index: int, tried: list[Attempt]) -> RolloutRec
         temperature=PROFILES[task.profile].temperature,
         seed=answer.seed,
     )
-
-
-async def gathered(work: list[Coroutine[Any, Any, T]]) -> list[T]:
-    """The results in order. The first failure cancels the rest and is raised as it is."""
-    tasks = [asyncio.ensure_future(one) for one in work]
-    try:
-        return list(await asyncio.gather(*tasks))
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def stoppable(work: Coroutine[Any, Any, T], lease: Lease) -> T:
