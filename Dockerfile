@@ -12,7 +12,7 @@ RUN groupadd --gid 10001 morrow \
 WORKDIR /tmp
 
 # What is installed is built here and copied; pip's caches and everything that only building needs stay behind. What is copied keeps
-# its modes, and whoever runs it is another user than root: hence chmod.
+# its modes, and the process runs as another user than root: hence chmod.
 FROM python AS build
 WORKDIR /src
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_CONSTRAINT=/src/constraints.txt

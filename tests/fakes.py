@@ -84,11 +84,11 @@ class FakeWorker:
         assert answer.status_code == 200, answer.text
         return task
 
-    def do_all(self, run: str, most: int = 1000) -> int:
-        """Do steps of a run until none is queued, or `most` are done; answers how many."""
+    def do_all(self, run: str, limit: int = 1000) -> int:
+        """Do steps of a run until none is queued, or `limit` are done; answers how many."""
         done = 0
-        while done < most and (queued := self.queued(run)):
-            for step_id in queued[: most - done]:
+        while done < limit and (queued := self.queued(run)):
+            for step_id in queued[: limit - done]:
                 self.do(step_id)
                 done += 1
         return done

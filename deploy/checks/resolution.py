@@ -101,11 +101,11 @@ def compile_pins(case: Case, root: Path, uv: str, constraints: Path) -> subproce
 def outcome(case: Case, root: Path, uv: str) -> tuple[int, str]:
     """Exit status and one line for a case: 0 it resolves, 1 it does not, 2 no index answered."""
     done = compile_pins(case, root, uv, root / case.pins)
-    said = [line.strip() for line in done.stderr.splitlines() if line.strip()]
+    lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
     if done.returncode and CONFLICT in done.stderr:
-        return 1, f"{case.name}: does not resolve: {'; '.join(said[1:])}"
+        return 1, f"{case.name}: does not resolve: {'; '.join(lines[1:])}"
     if done.returncode:
-        return NOT_CHECKED, f"{case.name}: not checked: {'; '.join(said)}"
+        return NOT_CHECKED, f"{case.name}: not checked: {'; '.join(lines)}"
     known, found = pins((root / case.pins).read_text("utf8")), pins(done.stdout)
     lacking = [
         f"{package}=={version}"

@@ -72,7 +72,9 @@ def parse(arguments: Sequence[str] | None) -> tuple[VllmServer, bool]:
     parser.add_argument("--model", required=True, help="folder of the base model")
     parser.add_argument("--python", default=default.python, help="an interpreter that has vLLM")
     parser.add_argument(
-        "--host", default=default.host, help="address to listen on; whoever reaches it rules the engine"
+        "--host",
+        default=default.host,
+        help="address to listen on; a client that reaches it can change the engine's weights",
     )
     for name, text in (
         ("port", "port to listen on"),

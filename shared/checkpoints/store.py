@@ -103,7 +103,7 @@ class CheckpointStore:
         """Get a checkpoint under a passing name, verify it and put it into place; one process at a time."""
         folder.parent.mkdir(parents=True, exist_ok=True)
         fetched = folder.with_name(f".fetching-{uuid.uuid4().hex}")
-        # The kernel releases the lock with whoever dies; it is per run, so two checkpoints of a run do not race.
+        # The kernel releases the lock when its process dies; it is per run, so two checkpoints of a run do not race.
         with FileLock(folder.parent / ".lock"):
             if _is_sound(folder, ref):
                 return

@@ -80,13 +80,15 @@ def test_constraints_pin_everything_that_an_installation_pulls_in() -> None:
 
 def test_the_inference_extra_has_all_that_xgrammar_asks_for_but_triton() -> None:
     every = map(Requirement, importlib.metadata.requires("xgrammar") or [])
-    asked = {canonicalize_name(one.name) for one in every if not one.marker or one.marker.evaluate({"extra": ""})}
-    assert asked - _closure(["morrow[inference]"]) == {"triton"}
+    requirements = {
+        canonicalize_name(one.name) for one in every if not one.marker or one.marker.evaluate({"extra": ""})
+    }
+    assert requirements - _closure(["morrow[inference]"]) == {"triton"}
 
 
 def test_triton_is_there_only_if_torch_itself_asks_for_it() -> None:
-    asked = [one for one in map(Requirement, importlib.metadata.requires("torch") or []) if one.name == "triton"]
-    wanted = any(one.marker is None or one.marker.evaluate() for one in asked)
+    requirements = [one for one in map(Requirement, importlib.metadata.requires("torch") or []) if one.name == "triton"]
+    wanted = any(one.marker is None or one.marker.evaluate() for one in requirements)
     assert (importlib.util.find_spec("triton") is not None) == wanted
 
 

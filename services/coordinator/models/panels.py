@@ -24,6 +24,6 @@ class Panel(Base):
     first: Mapped[dt.date]
     last: Mapped[dt.date]
     seed: Mapped[int]
-    asked: Mapped[Json] = mapped_column(server_default=sql("'{}'::jsonb"))
+    request: Mapped[Json] = mapped_column(server_default=sql("'{}'::jsonb"))
     """The original request: an open end of its range stays open when the corpus grows."""
     created_at: Mapped[dt.datetime] = mapped_column(server_default=func.now())

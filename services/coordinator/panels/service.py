@@ -33,7 +33,7 @@ def create_panel(session: Session, corpus: Corpus, request: PanelRequest) -> tup
         "first": request.first or min(candidate.date for candidate in candidates),
         "last": request.last or max(candidate.date for candidate in candidates),
         "seed": request.seed,
-        "asked": _request_fields(request),
+        "request": _request_fields(request),
     }
     inserted = session.scalar(insert(Panel).values(values).on_conflict_do_nothing().returning(Panel.id))
     # Read again: a request at the same time may have inserted the panel, then this one must equal it.
@@ -49,7 +49,7 @@ def _request_fields(request: PanelRequest) -> dict[str, object]:
 def _refuse_another(corpus: Corpus, panel: Panel, request: PanelRequest) -> None:
     requested = _request_fields(request)
     # Panels from before requests were stored are compared by what they became.
-    stored = panel.asked or {
+    stored = panel.request or {
         "from": str(panel.first),
         "to": str(panel.last),
         "headlines": len(panel.headline_ids),

@@ -48,7 +48,7 @@ def run_id_of_step(session: Session, step_id: int) -> int:
 
 def share_locked_state(session: Session, run_id: int) -> RunState:
     """The run's state, which cannot change until this transaction ends."""
-    # FOR SHARE: claims of one run do not wait for one another, only for whoever changes the run.
+    # FOR SHARE: claims of one run do not wait for one another, only for a transaction that changes the run.
     return session.scalars(select(Run.state).where(Run.id == run_id).with_for_update(read=True)).one()
 
 

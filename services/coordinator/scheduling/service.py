@@ -92,8 +92,8 @@ def _steps_of_stage(session: Session, config: RunConfig, day: Day) -> list[Json]
 
 
 def _headline_chunks(_: Session, config: RunConfig, day: Day) -> list[list[int]]:
-    b_arm = day.decisions.get("ab", {}).get("headlines", [])
-    return arm_chunks(day.headline_ids, b_arm, config.generate_chunk)
+    profile_b = day.decisions.get("ab", {}).get("headlines", [])
+    return arm_chunks(day.headline_ids, profile_b, config.generate_chunk)
 
 
 def _group_chunks(session: Session, config: RunConfig, day: Day) -> list[list[int]]:

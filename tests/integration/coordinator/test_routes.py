@@ -203,7 +203,7 @@ def test_metrics_count_expired_leases_and_the_newest_policy_lag(
     sql("update steps set lease_until = now() - interval '1 s' where state = 'leased'")
     expire_leases(sessions, Backoff(0.0))
     worker.do(lost.step_id)
-    worker.do_all("RUN", most=8)
+    worker.do_all("RUN", limit=8)
     text = client.get("/metrics").text
     assert 'morrow_expired_attempts{kind="generate"} 1.0' in text
     assert 'morrow_run_policy_lag_days{run="RUN"} 1.0' in text

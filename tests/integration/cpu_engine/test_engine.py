@@ -74,9 +74,9 @@ def test_a_prompt_is_read_once_for_all_its_answers_and_again_not_at_all(engine: 
     prompt = list(range(60, 90))
     before = engine.metric("vllm:prefix_cache_queries_total"), engine.metric("vllm:prefix_cache_hits_total")
     engine.complete(prompt=prompt, n=4, max_tokens=2)
-    asked = engine.metric("vllm:prefix_cache_queries_total") - before[0]
+    queries = engine.metric("vllm:prefix_cache_queries_total") - before[0]
     hits = engine.metric("vllm:prefix_cache_hits_total") - before[1]
-    assert (asked, hits) == (30, 0)
+    assert (queries, hits) == (30, 0)
     engine.complete(prompt=[*prompt, 7], n=4, max_tokens=2)
     assert engine.metric("vllm:prefix_cache_hits_total") - before[1] == 30
 

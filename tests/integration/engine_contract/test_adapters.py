@@ -49,10 +49,10 @@ def test_an_adapter_answers_under_its_own_name_and_unlike_the_base(engine: Serve
 
 
 def test_adapters_and_base_are_asked_at_once_and_answer_as_alone(engine: Served, adapter: str) -> None:
-    asked = [BODY | {"model": model, "seed": i} for i in range(4) for model in ("base", adapter)]
-    alone = [engine.choice(**body)["token_ids"] for body in asked]
+    bodies = [BODY | {"model": model, "seed": i} for i in range(4) for model in ("base", adapter)]
+    alone = [engine.choice(**body)["token_ids"] for body in bodies]
     with ThreadPoolExecutor(8) as pool:
-        assert list(pool.map(lambda body: engine.choice(**body)["token_ids"], asked)) == alone
+        assert list(pool.map(lambda body: engine.choice(**body)["token_ids"], bodies)) == alone
 
 
 def test_a_name_is_given_once(engine: Served, adapter: str) -> None:

@@ -47,13 +47,13 @@ def test_without_a_seed_answers_differ(engine: Served) -> None:
 
 def test_company_does_not_change_an_answer(engine: Served) -> None:
     prompts = ["Oil falls", "The central bank holds rates and the market", "up", "Oil falls as supply"]
-    asked: list[dict[str, Any]] = [
+    bodies: list[dict[str, Any]] = [
         {"prompt": prompts[i % 4], "seed": i, **FREE, "max_tokens": 6 + i, "top_k": 10 + i, "temperature": 0.5 + i / 20}
         for i in range(12)
     ]
-    alone = [engine.choice(**body) for body in asked]
+    alone = [engine.choice(**body) for body in bodies]
     with ThreadPoolExecutor(12) as pool:
-        together = list(pool.map(lambda body: engine.choice(**body), asked))
+        together = list(pool.map(lambda body: engine.choice(**body), bodies))
     for one, other in zip(alone, together, strict=True):
         assert one["token_ids"] == other["token_ids"]
         assert one["logprobs"]["token_logprobs"] == pytest.approx(other["logprobs"]["token_logprobs"], abs=1e-4)

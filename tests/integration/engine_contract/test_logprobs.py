@@ -19,7 +19,7 @@ def plain_logits(engine: Served, prompt: list[int], answer: list[int]) -> Tensor
 def test_free_sampling_is_scaled_then_cut_by_top_k_then_by_top_p(engine: Served) -> None:
     choice = engine.choice(temperature=0.7, top_k=20, top_p=0.8, max_tokens=16, ignore_eos=True, seed=12)
     ids = choice["token_ids"]
-    for logits, token, said in zip(
+    for logits, token, reported in zip(
         plain_logits(engine, choice["prompt_token_ids"], ids), ids, choice["logprobs"]["token_logprobs"], strict=True
     ):
         values, order = (logits / 0.7).topk(20)
@@ -30,15 +30,17 @@ def test_free_sampling_is_scaled_then_cut_by_top_k_then_by_top_p(engine: Served)
                 kept.append((candidate, share))
             mass += share
         by_hand = dict(kept)
-        assert said == pytest.approx(float(torch.log(torch.tensor(by_hand[token] / sum(by_hand.values())))), abs=1e-4)
+        assert reported == pytest.approx(
+            float(torch.log(torch.tensor(by_hand[token] / sum(by_hand.values())))), abs=1e-4
+        )
 
 
 def test_sampling_from_everything_reports_the_plain_distribution(engine: Served) -> None:
     choice = engine.choice(temperature=1.3, max_tokens=12, ignore_eos=True, seed=3)
     ids = torch.tensor(choice["token_ids"])
     by_hand = (plain_logits(engine, choice["prompt_token_ids"], ids.tolist()) / 1.3).log_softmax(-1)
-    said = choice["logprobs"]["token_logprobs"]
-    assert said == pytest.approx(by_hand.gather(1, ids[:, None])[:, 0].tolist(), abs=1e-4)
+    reported = choice["logprobs"]["token_logprobs"]
+    assert reported == pytest.approx(by_hand.gather(1, ids[:, None])[:, 0].tolist(), abs=1e-4)
 
 
 def test_greedy_takes_the_likeliest_of_the_plain_distribution(engine: Served) -> None:
@@ -49,8 +51,8 @@ def test_greedy_takes_the_likeliest_of_the_plain_distribution(engine: Served) ->
     best, ids = by_hand.topk(3)
     assert choice["token_ids"] == ids[:, 0].tolist()
     assert choice["logprobs"]["token_logprobs"] == pytest.approx(best[:, 0].tolist(), abs=1e-4)
-    for said, values in zip(choice["logprobs"]["top_logprobs"], best.tolist(), strict=True):
-        assert sorted(said.values(), reverse=True)[:3] == pytest.approx(values, abs=1e-4)
+    for reported, values in zip(choice["logprobs"]["top_logprobs"], best.tolist(), strict=True):
+        assert sorted(reported.values(), reverse=True)[:3] == pytest.approx(values, abs=1e-4)
 
 
 def test_guided_sampling_is_renormalised_over_what_the_grammar_admits(engine: Served) -> None:

@@ -101,14 +101,14 @@ def test_served_weights_and_adapters_take_turns_and_every_answer_is_by_whom_it_s
 
     report = world.serve(first, adapter, served=first.id)
     assert (report.loaded, report.ready, report.error) == ([first.id], True, None)
-    said = world.forecast(first.id)
-    assert said.policy == first.id
-    assert said.lines[0].text != base
+    forecast = world.forecast(first.id)
+    assert forecast.policy == first.id
+    assert forecast.lines[0].text != base
     with pytest.raises(UnavailableError, match="has not loaded base"):
         world.forecast("base")
 
     assert world.serve(first, second, adapter, served=second.id).loaded == [second.id]
-    assert world.forecast(second.id).lines[0].text != said.lines[0].text
+    assert world.forecast(second.id).lines[0].text != forecast.lines[0].text
 
     report = world.serve(adapter, second, served=adapter.id)
     assert (report.loaded, report.ready) == ([adapter.id, "base"], True)

@@ -17,8 +17,8 @@ BODY: dict[str, Any] = {"prompt": "The market", "max_tokens": 12, "temperature":
 def post(engine: Served, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
     answer = engine.http.post(path, json=body)
     assert answer.status_code == 200, answer.text
-    said: dict[str, Any] = answer.json()
-    return said
+    found: dict[str, Any] = answer.json()
+    return found
 
 
 def swap(engine: Served, folder: Path, version: str) -> None:
@@ -30,8 +30,8 @@ def swap(engine: Served, folder: Path, version: str) -> None:
 
 def sums(engine: Served) -> dict[str, str]:
     """Checksums by the names that files have."""
-    said = post(engine, "/weight_checker", {"action": "checksum"})["checksums"]
-    return {name.rpartition(":")[2].replace(".base_layer.", "."): digest for name, digest in said.items()}
+    body = post(engine, "/weight_checker", {"action": "checksum"})["checksums"]
+    return {name.rpartition(":")[2].replace(".base_layer.", "."): digest for name, digest in body.items()}
 
 
 @pytest.fixture(scope="module")

@@ -23,8 +23,8 @@ def turns(horizon: Horizon, form: str = "one_line") -> list[str]:
 
 
 def prompt(horizon: Horizon, form: str = "one_line") -> str:
-    asked = messages(HEADLINE, horizon, format_named(form))
-    return "".join(f"<|im_start|>{turn['role']}\n{turn['content']}<|im_end|>\n" for turn in asked)
+    conversation = messages(HEADLINE, horizon, format_named(form))
+    return "".join(f"<|im_start|>{turn['role']}\n{turn['content']}<|im_end|>\n" for turn in conversation)
 
 
 def test_all_horizons_are_tried() -> None:
@@ -34,11 +34,11 @@ def test_all_horizons_are_tried() -> None:
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("horizon", HORIZONS)
 def test_copied_prompt_turn_earns_no_trade_thinking_and_has_no_claim(horizon: Horizon, form: str) -> None:
-    asked = prompt(horizon, form)
-    said = turns(horizon, form)
-    texts = [*said, asked, " ".join(said).upper(), format_named(form).template]
-    assert [trade_thinking(text, HEADLINE, asked).total for text in texts[:-1]] == [0.0] * len(texts[:-1])
-    group = GroupToScore(group_id=1, headline=HEADLINE, prompt_text=asked, rollouts=[])
+    shown = prompt(horizon, form)
+    spoken_turns = turns(horizon, form)
+    texts = [*spoken_turns, shown, " ".join(spoken_turns).upper(), format_named(form).template]
+    assert [trade_thinking(text, HEADLINE, shown).total for text in texts[:-1]] == [0.0] * len(texts[:-1])
+    group = GroupToScore(group_id=1, headline=HEADLINE, prompt_text=shown, rollouts=[])
     parser = TextParser(group, ScoringInputs(RunConfig.model_validate({"format": form}), [], bonus=0.1))
     parsed = parser.parse(texts)
     assert {one.claim for one in parsed} == {""}

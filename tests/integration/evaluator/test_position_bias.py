@@ -27,11 +27,11 @@ OUTCOMES = ["Stocks rally as the key rate is lowered", "Copper falls to a three-
 
 
 def made_groups() -> list[GroupToScore]:
-    drawn = random.Random(11)  # noqa: S311
+    generator = random.Random(11)  # noqa: S311
     claims = [f"{subject} {move}" for subject, move in product(SUBJECTS, MOVES)]
     groups = []
     for number in range(GROUPS):
-        texts, headline = drawn.sample(claims, 8), drawn.choice(HEADLINES)
+        texts, headline = generator.sample(claims, 8), generator.choice(HEADLINES)
         for order in (texts, texts[::-1]):
             rollouts = [RolloutToScore(rollout_id=i, text=text) for i, text in enumerate(order)]
             groups.append(GroupToScore(group_id=number, headline=headline, prompt_text="", rollouts=rollouts))

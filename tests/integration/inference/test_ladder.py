@@ -28,7 +28,7 @@ class Replaced:
 
     def __init__(self, engine: HttpEngine, tokenizer: HfTokenizer, text: str, *, guided: bool) -> None:
         self._engine, self._tokenizer, self._text, self._guided = engine, tokenizer, text, guided
-        self.asked: list[SamplingRequest] = []
+        self.requests: list[SamplingRequest] = []
 
     async def policies(self) -> list[str]:
         """What is served."""
@@ -36,7 +36,7 @@ class Replaced:
 
     async def complete(self, request: SamplingRequest) -> list[Completion]:
         """The engine's answers, or the text."""
-        self.asked.append(request)
+        self.requests.append(request)
         if request.n > 1 or (request.regex and not self._guided):
             return await self._engine.complete(request)
         ids = self._tokenizer.encode(self._text)
@@ -49,7 +49,7 @@ def tokenizer(tiny_model: Path) -> HfTokenizer:
 
 
 def climbed(url: str, tokenizer: HfTokenizer, text: str, *, guided: bool) -> tuple[RolloutRecord, list[Completion]]:
-    """A rollout of the ladder arm, and the answer to its last request, asked for once more with the rollout's seed."""
+    """A rollout of the ladder arm, and the answer to its last request, requested again with the rollout's seed."""
 
     async def run() -> tuple[RolloutRecord, list[Completion]]:
         async with HttpEngine.at(url, 120, 4) as http:
@@ -57,7 +57,7 @@ def climbed(url: str, tokenizer: HfTokenizer, text: str, *, guided: bool) -> tup
             generator = Generator(engine, tokenizer, XgrammarForcing(tokenizer.hf), BASE, 4, 0)
             task = generate_task(rollouts=2, max_tokens=900)
             rollout = (await generator.generate(task, Lease(7, 1))).groups[0].rollouts[1]
-            return rollout, await http.complete(replace(engine.asked[-1], n=1, seed=rollout.seed))
+            return rollout, await http.complete(replace(engine.requests[-1], n=1, seed=rollout.seed))
 
     return asyncio.run(run())
 

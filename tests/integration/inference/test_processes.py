@@ -151,8 +151,8 @@ def test_no_worker_says_what_it_was_told_in_secret() -> None:
         ("services.inference.syncer.main", "cannot fetch"),
     ):
         with process(module, coordinator_url="http://me:hunter2@127.0.0.1:9", log_level="DEBUG", **secret) as child:
-            told = line_with(child, text)
+            line = line_with(child, text)
             child.kill()
             _, rest = child.communicate(timeout=30)
-        assert "hunter2" not in told + rest
-        assert "ssss" not in told + rest
+        assert "hunter2" not in line + rest
+        assert "ssss" not in line + rest

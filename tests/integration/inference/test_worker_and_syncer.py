@@ -89,15 +89,15 @@ def test_a_published_checkpoint_is_made_to_speak_and_then_taken_away(
         syncer.tick()
         assert coordinator.reports[-1].loaded == ["base", ref.id]
         assert coordinator.reports[-1].load_seconds[ref.id] > 0
-        asked = generate_task(policy=ref.id, max_tokens=16, retries=0)
-        spoken, base = generated(settings, asked), generated(settings, task)
-        assert {r.policy for r in spoken.groups[0].rollouts} == {ref.id}
-        assert [r.logprobs for r in spoken.groups[0].rollouts] != [r.logprobs for r in base.groups[0].rollouts]
+        with_checkpoint = generate_task(policy=ref.id, max_tokens=16, retries=0)
+        of_checkpoint, base = generated(settings, with_checkpoint), generated(settings, task)
+        assert {r.policy for r in of_checkpoint.groups[0].rollouts} == {ref.id}
+        assert [r.logprobs for r in of_checkpoint.groups[0].rollouts] != [r.logprobs for r in base.groups[0].rollouts]
         coordinator.checkpoints = []
         syncer.tick()
         assert coordinator.reports[-1].loaded == ["base"]
     with pytest.raises(UnavailableError, match=f"has not loaded the policy {ref.id}"):
-        generated(settings, asked)
+        generated(settings, with_checkpoint)
 
 
 def test_a_checkpoint_that_was_tampered_with_never_reaches_the_engine(

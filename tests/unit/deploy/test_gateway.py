@@ -19,7 +19,7 @@ CONFIGURATION = (ROOT / "deploy" / "gateway" / "gateway.conf").read_text("utf8")
 LOCATIONS = dict(re.findall(r"location = (\S+) \{(.*?)\}\n(?=    location|  \})", CONFIGURATION, re.DOTALL))
 
 
-def asked_by(client: ModuleType) -> set[tuple[str, str]]:
+def requests_of(client: ModuleType) -> set[tuple[str, str]]:
     """Method and path of each request that a client makes."""
     calls = [node for node in ast.walk(ast.parse(inspect.getsource(client))) if isinstance(node, ast.Call)]
     written = [
@@ -38,21 +38,21 @@ def lets_through(method: str, path: str) -> bool:
 
 
 def test_the_clients_are_read_as_they_are() -> None:
-    assert {("GET", "/weight_info"), ("GET", "/v1/models"), ("POST", "/v1/completions")} == asked_by(sampling_client)
-    assert ("POST", "/tokenize") in asked_by(judge_client)
-    assert ("POST", "/v1/load_lora_adapter") in asked_by(admin_client)
+    assert {("GET", "/weight_info"), ("GET", "/v1/models"), ("POST", "/v1/completions")} == requests_of(sampling_client)
+    assert ("POST", "/tokenize") in requests_of(judge_client)
+    assert ("POST", "/v1/load_lora_adapter") in requests_of(admin_client)
 
 
 @pytest.mark.parametrize("client", [sampling_client, judge_client], ids=["sampling", "judging"])
 def test_whatever_a_worker_asks_an_engine_for_passes(client: ModuleType) -> None:
-    assert [asked for asked in sorted(asked_by(client)) if not lets_through(*asked)] == []
+    assert [request for request in sorted(requests_of(client)) if not lets_through(*request)] == []
 
 
 def test_nothing_that_changes_an_engine_passes() -> None:
-    samples = asked_by(sampling_client) | asked_by(judge_client)
-    changes = {(method, path) for method, path in asked_by(admin_client) - samples if method != "GET"}
+    samples = requests_of(sampling_client) | requests_of(judge_client)
+    changes = {(method, path) for method, path in requests_of(admin_client) - samples if method != "GET"}
     assert {path for _, path in changes} >= {"/pause", "/collective_rpc", "/update_weight_version"}
-    assert [asked for asked in sorted(changes) if lets_through(*asked)] == []
+    assert [request for request in sorted(changes) if lets_through(*request)] == []
     assert not lets_through("POST", "/weight_info")
 
 

@@ -86,10 +86,10 @@ def test_a_long_question_is_counted_by_the_engine_and_sent_whole_if_it_fits() ->
     assert server.bodies[0]["prompt"] == "a" * 200
 
 
-@pytest.mark.parametrize(("count", "said"), [(100, "has 101 tokens"), (None, "up to 202 tokens")])
-def test_a_question_that_does_not_fit_is_never_cut_but_refused_with_the_cure(count: int | None, said: str) -> None:
+@pytest.mark.parametrize(("count", "reason"), [(100, "has 101 tokens"), (None, "up to 202 tokens")])
+def test_a_question_that_does_not_fit_is_never_cut_but_refused_with_the_cure(count: int | None, reason: str) -> None:
     server = FakeServer(context=100, count=count)
-    with pytest.raises(InvalidInputError, match=rf"outcomes: .*{said}.*holds 100.*--max-model-len"):
+    with pytest.raises(InvalidInputError, match=rf"outcomes: .*{reason}.*holds 100.*--max-model-len"):
         ask(server, "a" * 200)
     assert server.bodies == []
 

@@ -69,22 +69,22 @@ class FakeTokenizer:
 class FakeForcing:
     """Says that the first token was forced."""
 
-    asked: list[str] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
 
     def forced(self, regex: str, token_ids: Sequence[int]) -> list[bool]:
         """True, then False."""
-        self.asked.append(regex)
+        self.requests.append(regex)
         return [True] + [False] * (len(token_ids) - 1)
 
 
 @dataclass
 class FakeEngine:
-    """Answers what `says` makes of a request; counts what is asked and how much of it at once."""
+    """Answers what `says` makes of a request; counts what is requests and how much of it at once."""
 
     says: Callable[[SamplingRequest], str]
     served: list[str] = field(default_factory=lambda: ["base"])
     echoes: str | None = None
-    asked: list[SamplingRequest] = field(default_factory=list)
+    requests: list[SamplingRequest] = field(default_factory=list)
     most_at_once: int = 0
     cancelled: int = 0
     hold: asyncio.Event | None = None
@@ -96,7 +96,7 @@ class FakeEngine:
 
     async def complete(self, request: SamplingRequest) -> list[Completion]:
         """Its answers after one turn of the loop, or once `hold` is set."""
-        self.asked.append(request)
+        self.requests.append(request)
         self._now += 1
         self.most_at_once = max(self.most_at_once, self._now)
         try:

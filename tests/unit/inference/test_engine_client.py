@@ -98,15 +98,15 @@ def test_an_answer_that_is_missing_is_not_overlooked(n: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("changed", "said"),
+    ("changed", "reason"),
     [
         ({"token_ids": None}, "one log-probability per token id"),
         ({"token_ids": [5, 6]}, "one log-probability per token id"),
         ({"logprobs": None}, "one log-probability per token id"),
     ],
 )
-def test_an_answer_that_cannot_be_learned_from_is_refused(changed: dict[str, Any], said: str) -> None:
-    with pytest.raises(MorrowError, match=said) as caught:
+def test_an_answer_that_cannot_be_learned_from_is_refused(changed: dict[str, Any], reason: str) -> None:
+    with pytest.raises(MorrowError, match=reason) as caught:
         completed(answering(200, good(**changed)))
     assert not caught.value.retryable
 
@@ -117,7 +117,7 @@ def test_another_policys_answer_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "body", "retryable", "said"),
+    ("status", "body", "retryable", "reason"),
     [
         (404, {"error": {"message": "The model does not exist."}}, True, "The model does not exist."),
         (503, {"detail": "too much waits"}, True, "too much waits"),
@@ -126,8 +126,10 @@ def test_another_policys_answer_is_refused() -> None:
         (422, ["odd"], False, "odd"),
     ],
 )
-def test_an_engines_refusal_is_told_apart_from_its_absence(status: int, body: Any, retryable: bool, said: str) -> None:
-    with pytest.raises(MorrowError, match=said) as caught:
+def test_an_engines_refusal_is_told_apart_from_its_absence(
+    status: int, body: Any, retryable: bool, reason: str
+) -> None:
+    with pytest.raises(MorrowError, match=reason) as caught:
         completed(answering(status, body))
     assert caught.value.retryable is retryable
 

@@ -30,9 +30,9 @@ def test_what_the_engine_client_relies_on_is_asked_for() -> None:
 
 def test_the_command_can_be_read_before_it_is_run(capsys: pytest.CaptureFixture[str]) -> None:
     main(["--model", "a folder", "--port", "9", "--python", "/there/python", "--gpu", "--print"])
-    said = capsys.readouterr().out
-    assert "VLLM_SERVER_DEV_MODE=1" in said
-    assert "/there/python -m vllm.entrypoints.openai.api_server" in said
-    assert "--model 'a folder'" in said
-    assert "--port 9" in said
-    assert "VLLM_CPU" not in said
+    output = capsys.readouterr().out
+    assert "VLLM_SERVER_DEV_MODE=1" in output
+    assert "/there/python -m vllm.entrypoints.openai.api_server" in output
+    assert "--model 'a folder'" in output
+    assert "--port 9" in output
+    assert "VLLM_CPU" not in output

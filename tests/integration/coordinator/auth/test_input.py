@@ -110,7 +110,7 @@ def test_the_body_is_read_only_after_authentication(server: httpx.Client, sessio
 def _train_task(worker: FakeWorker, start: Start) -> TrainTask:
     make_corpus(worker.sessions, dates=2, per_day=1)
     start(last=day(0))
-    worker.do_all("RUN", most=2)
+    worker.do_all("RUN", limit=2)
     [step_id] = worker.queued("RUN")
     task = worker.take(step_id)
     assert isinstance(task, TrainTask)

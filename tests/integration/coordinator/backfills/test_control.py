@@ -52,7 +52,7 @@ def test_a_paused_run_whose_last_step_ends_is_completed(
 ) -> None:
     make_corpus(sessions, dates=2, per_day=1)
     start(last=day(0))
-    worker.do_all("RUN", most=2)
+    worker.do_all("RUN", limit=2)
     last = worker.take(worker.queued("RUN")[0])
     do(client, "pause")
     worker.post(last)

@@ -53,7 +53,7 @@ def test_a_warm_start_imitates_no_line_that_restates_its_headline(
 ) -> None:
     make_corpus(sessions, dates=4)
     start(first=day(2), last=day(2), warm_start=3)
-    worker.do_all("RUN", most=1)
+    worker.do_all("RUN", limit=1)
     task = worker.take(worker.queued("RUN")[0])
     assert isinstance(task, EvaluateTask)
     sound, *_, restated = evaluated(task, verdict="strict", valid=True, validity=1.0).evaluations

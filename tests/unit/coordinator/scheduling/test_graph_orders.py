@@ -74,7 +74,7 @@ class Simulation:
             self.end_one()
             self.settle()
 
-    def mature(self) -> None:
+    def let_outcomes_come(self) -> None:
         self.days = {day.id: replace(day, waits_for=None) for day in self.days.values()}
 
     def could_move(self, day: DayView) -> bool:
@@ -128,6 +128,6 @@ def test_run_waits_for_maturing_days_and_then_completes(days: int, config: RunCo
     run.run()
     state = run_state(list(run.days.values()), "running")
     assert state == ("waiting" if late else "completed")
-    run.mature()
+    run.let_outcomes_come()
     run.run()
     assert run_state(list(run.days.values()), state) == "completed"

@@ -19,11 +19,11 @@ WORDS = ["rivals", "profit", "shares", "weather", "fall", "climb", "miss", "beat
 
 def made_groups(seed: int, size: int) -> list[list[str]]:
     """Groups of forecasts of four words each; one in ten repeats another of its group."""
-    drawn = random.Random(seed)  # noqa: S311
+    generator = random.Random(seed)  # noqa: S311
     groups = []
     for _ in range(GROUPS):
-        texts = [" ".join(drawn.sample(WORDS, 4)) for _ in range(size)]
-        if drawn.random() < 0.1:
+        texts = [" ".join(generator.sample(WORDS, 4)) for _ in range(size)]
+        if generator.random() < 0.1:
             texts[-1] = texts[0]
         groups += [texts, texts[::-1]]
     return groups

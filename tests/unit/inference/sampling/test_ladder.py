@@ -1,4 +1,4 @@
-"""The upper rungs: what is kept, what is asked for, what is chosen, and what it costs."""
+"""The upper rungs: what is kept, what is request_ for, what is chosen, and what it costs."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ FILLS = ("MarketMove;", "60%;", "2", "Brent crude; Horizon=1d; Prob=60%;", "Weak
 
 
 def repairing(free: str) -> FakeEngine:
-    """An engine that says `free` freely, the slots of LINE where those are asked for, and nonsense otherwise."""
+    """An engine that says `free` freely, the slots of LINE where those are request_ for, and nonsense otherwise."""
 
     def says(request: SamplingRequest) -> str:
         if request.regex is None:
@@ -42,20 +42,20 @@ def climbed(engine: FakeEngine, task: GenerateTask | None = None) -> RolloutReco
 
 
 def upper(engine: FakeEngine) -> list[SamplingRequest]:
-    """What was asked for beyond the free attempts."""
-    return [request for request in engine.asked if request.regex]
+    """What was request_ for beyond the free attempts."""
+    return [request for request in engine.requests if request.regex]
 
 
 def test_only_the_missing_slot_is_asked_for_after_the_text_that_was_kept() -> None:
     engine = repairing(BROKEN)
     rollout = climbed(engine)
     assert (rollout.rung, rollout.text, rollout.attempts) == ("repair", LINE, 2)
-    (asked,) = upper(engine)
-    free = engine.asked[0]
-    begun = FakeTokenizer().decode(asked.prompt_token_ids[len(free.prompt_token_ids) :])
+    (repair,) = upper(engine)
+    free = engine.requests[0]
+    begun = FakeTokenizer().decode(repair.prompt_token_ids[len(free.prompt_token_ids) :])
     assert begun == LINE[: LINE.index("60%")]
-    assert asked.prompt_token_ids[: len(free.prompt_token_ids)] == free.prompt_token_ids
-    assert asked.regex == "(100|[1-9]?[0-9])%;"
+    assert repair.prompt_token_ids[: len(free.prompt_token_ids)] == free.prompt_token_ids
+    assert repair.regex == "(100|[1-9]?[0-9])%;"
     assert rollout.raw_text == BROKEN
 
 
@@ -76,7 +76,7 @@ def test_each_run_of_missing_slots_is_one_call_on_what_the_last_one_left() -> No
     engine = repairing(NO_ENDS)
     rollout = climbed(engine)
     assert (rollout.rung, rollout.text, rollout.attempts) == ("repair", LINE, 4)
-    prompt = len(engine.asked[0].prompt_token_ids)
+    prompt = len(engine.requests[0].prompt_token_ids)
     begun = [FakeTokenizer().decode(request.prompt_token_ids[prompt:]) for request in upper(engine)]
     assert begun == ["Domain=", LINE[: LINE.index("60%")], LINE[:-1]]
     assert [request.max_tokens for request in upper(engine)] == [
@@ -100,9 +100,9 @@ def test_an_end_that_was_sampled_last_is_kept_with_its_log_probability() -> None
 def test_neighbouring_slots_are_asked_for_together() -> None:
     engine = repairing(LINE.replace("Proxy=Brent crude; Horizon=1d; Prob=60%; ", ""))
     assert climbed(engine).text == LINE
-    (asked,) = upper(engine)
-    assert asked.regex is not None
-    assert re.fullmatch(asked.regex, "Brent crude; Horizon=1d; Prob=60%;")
+    (repair,) = upper(engine)
+    assert repair.regex is not None
+    assert re.fullmatch(repair.regex, "Brent crude; Horizon=1d; Prob=60%;")
 
 
 def test_slots_that_only_stood_in_the_wrong_order_are_put_in_order_without_a_call() -> None:
@@ -172,7 +172,7 @@ def test_the_best_of_several_is_kept_with_the_seed_it_was_sampled_with(engine: F
     assert (rollout.rung, rollout.attempts) == ("best_of_n", 3)
     assert rollout.text == (LINE, LINE.replace("68", "69"))[chosen - 2]
     assert rollout.seed == sampling_seed(task.config.seed, task.date, "Oil climbs", 1, 2) + chosen
-    assert [request.n for request in engine.asked[-3:]] == [1, 1, 4]
+    assert [request.n for request in engine.requests[-3:]] == [1, 1, 4]
 
 
 def test_all_answers_of_the_last_rung_are_counted_as_sampled() -> None:
@@ -195,4 +195,4 @@ def test_a_format_without_repair_goes_on_to_the_guided_rung() -> None:
     engine = FakeEngine(lambda request: paragraph if request.regex else "Brent futures should rise by about 2%.")
     rollout = climbed(engine, generate_task(rollouts=2, format="paragraph"))
     assert (rollout.rung, rollout.text) == ("guided", paragraph)
-    assert {request.stop for request in engine.asked} == {("\n\n",)}
+    assert {request.stop for request in engine.requests} == {("\n\n",)}

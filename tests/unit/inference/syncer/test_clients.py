@@ -46,15 +46,15 @@ def test_a_checkpoint_is_loaded_under_a_fresh_name_and_unloaded_by_it() -> None:
 
 
 def test_a_probe_asks_the_policy_greedily_and_checks_who_answered() -> None:
-    asked: list[dict[str, object]] = []
+    bodies: list[dict[str, object]] = []
 
     def answer(request: httpx.Request) -> httpx.Response:
-        asked.append(json.loads(request.content))
+        bodies.append(json.loads(request.content))
         return httpx.Response(200, json={"model": "x", "choices": [{"text": "a"}]})
 
     admin = HttpEngineAdmin(client(answer))
     admin.probe("x")
-    assert (asked[0]["model"], asked[0]["temperature"], asked[0]["max_tokens"]) == ("x", 0.0, 1)
+    assert (bodies[0]["model"], bodies[0]["temperature"], bodies[0]["max_tokens"]) == ("x", 0.0, 1)
     with pytest.raises(MorrowError, match="probed for y and answered with x"):
         admin.probe("y")
 

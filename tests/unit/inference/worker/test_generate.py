@@ -82,9 +82,9 @@ def test_each_attempt_is_asked_for_with_its_own_seed_and_the_days_sampler() -> N
         for index in range(8)
         for attempt in range(2 if index >= 4 else 1)
     }
-    assert {r.seed for r in engine.asked} == seeds
-    assert {(r.temperature, r.top_p, r.top_k, r.max_tokens) for r in engine.asked} == {(0.5, 0.85, 50, 399)}
-    assert {r.regex for r in engine.asked} == {None, line_regex("1d")}
+    assert {r.seed for r in engine.requests} == seeds
+    assert {(r.temperature, r.top_p, r.top_k, r.max_tokens) for r in engine.requests} == {(0.5, 0.85, 50, 399)}
+    assert {r.regex for r in engine.requests} == {None, line_regex("1d")}
     rollout = result.groups[1].rollouts[5]
     assert rollout.seed == sampling_seed(task.config.seed, task.date, "Gold falls", 5, 1)
     assert (rollout.temperature, rollout.profile) == (0.5, "tight")
@@ -94,15 +94,15 @@ def test_the_same_step_asks_for_the_same_answers() -> None:
     first, second = FakeEngine(nonsense_unless_guided), FakeEngine(nonsense_unless_guided)
     task = generate_task(["Oil climbs", "Gold falls"])
     assert generated(first, task).groups == generated(second, task, concurrency=1).groups
-    assert sorted(first.asked, key=repr) == sorted(second.asked, key=repr)
+    assert sorted(first.requests, key=repr) == sorted(second.requests, key=repr)
 
 
 def test_a_group_keeps_the_prompt_that_the_engine_was_given() -> None:
     engine = FakeEngine(lambda _: LINE)
     result = generated(engine, generate_task(["Oil climbs", "Gold falls"]))
     assert [group.headline_id for group in result.groups] == [1, 2]
-    asked = {tuple(request.prompt_token_ids) for request in engine.asked}
-    assert asked == {tuple(group.prompt_token_ids) for group in result.groups}
+    prompts = {tuple(request.prompt_token_ids) for request in engine.requests}
+    assert prompts == {tuple(group.prompt_token_ids) for group in result.groups}
     assert result.groups[1].prompt_text.endswith('Headline: "Gold falls"')
 
 
@@ -118,7 +118,7 @@ def test_every_rollout_names_the_policy_that_spoke() -> None:
     engine = FakeEngine(lambda _: LINE, served=["base", "checkpoint"])
     rollouts = generated(engine, generate_task(policy="checkpoint")).groups[0].rollouts
     assert {r.policy for r in rollouts} == {"checkpoint"}
-    assert {request.policy for request in engine.asked} == {"checkpoint"}
+    assert {request.policy for request in engine.requests} == {"checkpoint"}
 
 
 def test_a_group_that_another_policy_answered_is_refused() -> None:
@@ -168,7 +168,7 @@ def test_a_lease_that_is_taken_back_cancels_what_is_in_flight() -> None:
         engine = FakeEngine(lambda _: LINE, hold=asyncio.Event())
         lease = Lease(7, 1)
         work = asyncio.ensure_future(generator(engine).generate(generate_task(), lease))
-        while len(engine.asked) < 8:
+        while len(engine.requests) < 8:
             await asyncio.sleep(0)
         lease.revoke("the run was cancelled")
         with pytest.raises(StoppedError, match="the run was cancelled"):

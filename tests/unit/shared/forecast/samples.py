@@ -51,19 +51,21 @@ def _part(kind: str, argument: Any) -> Sampler:
 
 
 def _characters(kind: str, chosen: Any) -> str:
-    least, most = (chosen, chosen) if kind == "LITERAL" else chosen
-    return "".join(map(chr, range(least, most + 1)))
+    minimum, maximum = (chosen, chosen) if kind == "LITERAL" else chosen
+    return "".join(map(chr, range(minimum, maximum + 1)))
 
 
-def _repeated(least: int, most: int, nodes: Any) -> Sampler:
+def _repeated(minimum: int, maximum: int, nodes: Any) -> Sampler:
     """The bounds come as often as all that lies between them: that is where mistakes are."""
-    body, counts = _sequence(nodes), range(least, most + 1)
-    return lambda random: "".join([body(random) for _ in range(random.choice((least, most, random.choice(counts))))])
+    body, counts = _sequence(nodes), range(minimum, maximum + 1)
+    return lambda random: "".join(
+        [body(random) for _ in range(random.choice((minimum, maximum, random.choice(counts))))]
+    )
 
 
-def name(random: Random, most: int = 14) -> str:
-    """A word that begins with a letter, of at most `most` letters and digits before at most two joints."""
-    head = random.choice(string.ascii_letters) + "".join(random.choices(ALPHANUMERIC, k=random.randrange(most)))
+def name(random: Random, maximum: int = 14) -> str:
+    """A word that begins with a letter, of at maximum `maximum` letters and digits before at maximum two joints."""
+    head = random.choice(string.ascii_letters) + "".join(random.choices(ALPHANUMERIC, k=random.randrange(maximum)))
     tails = ["".join(random.choices(ALPHANUMERIC, k=random.randint(1, 9))) for _ in range(random.choice((0, 0, 1, 2)))]
     return head + "".join(random.choice(JOINTS) + tail for tail in tails)
 
@@ -76,9 +78,11 @@ def number(random: Random) -> str:
     return f"{random.choice(('', '$', '+', '-'))}{random.randrange(10_000)}{thousands}{decimals}{unit}"
 
 
-def phrase(random: Random, least: int, most: int) -> str:
-    """A phrase of `least` to `most` words within the bounds of the expression."""
-    words = [name(random) if random.random() < 0.8 else number(random) for _ in range(random.randint(least, most) - 1)]
+def phrase(random: Random, minimum: int, maximum: int) -> str:
+    """A phrase of `minimum` to `maximum` words within the bounds of the expression."""
+    words = [
+        name(random) if random.random() < 0.8 else number(random) for _ in range(random.randint(minimum, maximum) - 1)
+    ]
     commas = [word + random.choice(("", "", ",")) for word in words[:-1]] + words[-1:]
     return " ".join([name(random), *commas])
 

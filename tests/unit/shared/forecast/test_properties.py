@@ -10,8 +10,8 @@ from shared.forecast import DOMAINS, HORIZONS, KEYS, judge, render
 words = st.from_regex(r"[A-Za-z0-9$&%.,'()–-]{1,12}", fullmatch=True).filter(lambda word: "..." not in word)
 
 
-def phrases(most: int) -> st.SearchStrategy[str]:
-    tails = st.lists(words, max_size=most - 1)
+def phrases(maximum: int) -> st.SearchStrategy[str]:
+    tails = st.lists(words, max_size=maximum - 1)
     return tails.map(lambda rest: " ".join(["Zinc", *rest]))
 
 

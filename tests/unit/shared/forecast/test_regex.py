@@ -23,8 +23,8 @@ PATTERN = re.compile(line_regex())
 seeds = st.integers(0, 2**32).map(Random)
 
 
-def plain(text: str, least: int, most: int, characters: str = ALPHANUMERIC) -> bool:
-    return least <= len(text) <= most and set(text) <= set(characters)
+def plain(text: str, minimum: int, maximum: int, characters: str = ALPHANUMERIC) -> bool:
+    return minimum <= len(text) <= maximum and set(text) <= set(characters)
 
 
 def is_name(word: str, head_most: int = 14) -> bool:
@@ -47,10 +47,10 @@ def is_number(word: str) -> bool:
     return fits and numeric and len(thousands) <= 2 and (not point or plain(decimals, 1, 4, string.digits))
 
 
-def is_phrase(text: str, least: int, most: int) -> bool:
+def is_phrase(text: str, minimum: int, maximum: int) -> bool:
     first, *rest = text.split(" ")
     words = [word.removesuffix(",") for word in rest[:-1]] + rest[-1:]
-    return is_name(first) and least <= len(words) + 1 <= most and all(is_name(w) or is_number(w) for w in words)
+    return is_name(first) and minimum <= len(words) + 1 <= maximum and all(is_name(w) or is_number(w) for w in words)
 
 
 def within_bounds(slots: Slots) -> bool:

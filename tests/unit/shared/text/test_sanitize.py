@@ -90,10 +90,10 @@ def test_no_log_and_no_last_word_of_a_process_has_a_secret(
         error = ValueError(text)
         logging.getLogger("x").error("failed", exc_info=error)
         sys.excepthook(ValueError, error, None)
-    said = capsys.readouterr().err
-    assert said.count("ValueError") == 4
-    assert "hunter2" not in said
-    assert fresh.secret not in said
+    output = capsys.readouterr().err
+    assert output.count("ValueError") == 4
+    assert "hunter2" not in output
+    assert fresh.secret not in output
 
 
 def test_a_traceback_is_indented_below_its_message() -> None:

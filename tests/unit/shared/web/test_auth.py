@@ -10,7 +10,7 @@ from shared.web.auth import OneToken, is_local
 from tests.local import local_client
 
 
-def asked(peer: str | None, **headers: str) -> bool:
+def counts_as_local(peer: str | None, **headers: str) -> bool:
     named = {"host": "127.0.0.1:8700"} | {name.replace("_", "-"): value for name, value in headers.items()}
     raw = [(name.encode(), value.encode()) for name, value in named.items()]
     return is_local({"type": "http", "client": (peer, 1) if peer else None, "headers": raw})
@@ -18,14 +18,14 @@ def asked(peer: str | None, **headers: str) -> bool:
 
 @pytest.mark.parametrize("peer", ["127.0.0.1", "127.8.9.1", "::1", "::ffff:127.0.0.1"])
 def test_a_loopback_address_is_this_machine(peer: str) -> None:
-    assert asked(peer)
-    assert asked(peer, host="localhost:8700", origin="http://localhost:8700")
+    assert counts_as_local(peer)
+    assert counts_as_local(peer, host="localhost:8700", origin="http://localhost:8700")
 
 
 @pytest.mark.parametrize("peer", [None, "192.0.2.7", "10.0.0.1", "::ffff:10.0.0.1", "testclient"])
 def test_any_other_peer_is_not(peer: str | None) -> None:
-    assert not asked(peer)
-    assert not asked(peer, x_forwarded_for="127.0.0.1", x_real_ip="127.0.0.1")
+    assert not counts_as_local(peer)
+    assert not counts_as_local(peer, x_forwarded_for="127.0.0.1", x_real_ip="127.0.0.1")
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ def test_any_other_peer_is_not(peer: str | None) -> None:
     ids=str,
 )
 def test_a_proxy_or_a_web_page_on_this_machine_is_not_this_machine(headers: dict[str, str]) -> None:
-    assert not asked("127.0.0.1", **headers)
+    assert not counts_as_local("127.0.0.1", **headers)
 
 
 def guarded(token: str) -> FastAPI:

@@ -24,11 +24,11 @@ def client(seen: list[int]) -> TestClient:
     """A client of an application that takes MOST bytes, ten times that at /large."""
     app = FastAPI()
 
-    def most(scope: object) -> int:
+    def limit_of(scope: object) -> int:
         assert isinstance(scope, dict)
         return MOST * 10 if scope["path"] == "/large" else MOST
 
-    app.add_middleware(BodyLimit, limit=most, cure="send less")
+    app.add_middleware(BodyLimit, limit=limit_of, cure="send less")
 
     @app.post("/{where}")
     async def take(where: str, request: Request) -> int:

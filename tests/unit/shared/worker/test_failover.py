@@ -15,10 +15,10 @@ class Hosts:
 
     def __init__(self, **down: type[httpx.TransportError]) -> None:
         self.down = down
-        self.asked: list[str] = []
+        self.tried: list[str] = []
 
     def answer(self, request: httpx.Request) -> httpx.Response:
-        self.asked.append(request.url.host)
+        self.tried.append(request.url.host)
         if error := self.down.get(request.url.host):
             raise error("down", request=request)
         return httpx.Response(200, text=f"{request.headers['host']} {request.read().decode()}")
@@ -41,7 +41,7 @@ def test_where_nobody_listens_the_next_is_asked_the_same_and_first_from_then_on(
     hosts = Hosts(a=error)
     client = hosts.client()
     assert [client.post("/x", content=b"body").text for _ in range(2)] == ["b:8701 body"] * 2
-    assert hosts.asked == ["a", "b", "b"]
+    assert hosts.tried == ["a", "b", "b"]
 
 
 def test_a_request_that_broke_off_is_not_sent_twice_but_the_next_goes_elsewhere() -> None:
@@ -50,7 +50,7 @@ def test_a_request_that_broke_off_is_not_sent_twice_but_the_next_goes_elsewhere(
     with pytest.raises(httpx.ReadError):
         client.post("/x")
     assert client.post("/x").is_success
-    assert hosts.asked == ["a", "b"]
+    assert hosts.tried == ["a", "b"]
 
 
 def test_without_any_that_answers_it_fails_and_begins_anew_later() -> None:
@@ -60,7 +60,7 @@ def test_without_any_that_answers_it_fails_and_begins_anew_later() -> None:
         client.get("/x")
     hosts.down.clear()
     assert client.get("/x").is_success
-    assert hosts.asked == ["a", "b", "a"]
+    assert hosts.tried == ["a", "b", "a"]
 
 
 @pytest.mark.parametrize("urls", [A, f"{A}, {B}", f"{A},"])

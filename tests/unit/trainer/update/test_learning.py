@@ -61,7 +61,7 @@ def test_a_stored_reward_reaches_the_loss_to_the_bit(tiny_base: Path, tmp_path: 
 
 @torch.no_grad()
 def sampled_day(request: UpdateRequest, groups: int, seed: int) -> list[TrainGroup]:
-    """Groups of 8 answers of 5 tokens, drawn at temperature 1 by plain torch; reward: the share of the target."""
+    """Groups of 8 answers of 5 tokens, sampled at temperature 1 by plain torch; reward: the share of the target."""
     model = load_policy(request, CPU)
     generator = torch.Generator().manual_seed(seed)
     day = []
@@ -70,8 +70,8 @@ def sampled_day(request: UpdateRequest, groups: int, seed: int) -> list[TrainGro
         rows, logps = prompt.expand(8, -1), torch.zeros(8, 0)
         for _ in range(5):
             every = torch.log_softmax(model(rows).logits[:, -1], -1)
-            drawn = torch.multinomial(every.exp(), 1, generator=generator)
-            rows, logps = torch.cat([rows, drawn], 1), torch.cat([logps, every.gather(1, drawn)], 1)
+            sampled = torch.multinomial(every.exp(), 1, generator=generator)
+            rows, logps = torch.cat([rows, sampled], 1), torch.cat([logps, every.gather(1, sampled)], 1)
         answers = rows[:, 3:]
         rollouts = [
             TrainRollout(
