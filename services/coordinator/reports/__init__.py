@@ -1,1 +1,1 @@
-"""What a run came to: figures (pure), the queries behind them, their rendering, and the legacy files."""
+"""The report of a run: figures (pure), queries, rendering (pure)."""

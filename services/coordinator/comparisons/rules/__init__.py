@@ -1,0 +1,1 @@
+"""Pure rules of comparisons: figures and notes."""

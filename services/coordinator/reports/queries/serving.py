@@ -1,4 +1,4 @@
-"""Reads what a report says of serving."""
+"""Reads the figures of serving: swaps, rollouts by policy, promotion decisions."""
 
 from __future__ import annotations
 
@@ -9,12 +9,18 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from services.coordinator.models import Checkpoint, Day, Group, Rollout, Run, Swap
-from services.coordinator.reports.figures.serving import Decision, PolicyFigures, Serving, SwapFigures, serving_of
+from services.coordinator.reports.figures.serving import (
+    PolicyFigures,
+    PromotionDecision,
+    ServingFigures,
+    SwapFigures,
+    serving_of,
+)
 from shared.wire import BASE_POLICY
 
 
-def read_serving(session: Session, run: Run) -> Serving:
-    """Swaps of a run's checkpoints, its rollouts by policy, and what its panel decided."""
+def read_serving(session: Session, run: Run) -> ServingFigures:
+    """Swaps of a run's checkpoints, its rollouts by policy, and the decisions of promote=panel."""
     return serving_of(_swaps(session, run), _policies(session, run), _decisions(session, run))
 
 
@@ -24,16 +30,16 @@ def _swaps(session: Session, run: Run) -> list[SwapFigures]:
     rows = session.execute(query.order_by(Day.date, Swap.wanted_at, Swap.engine))
     return [
         SwapFigures(
-            checkpoint=found.checkpoint_id,
+            checkpoint=swap.checkpoint_id,
             date=date,
-            engine=found.engine,
-            promoted=found.promoted,
-            wanted_at=found.wanted_at.astimezone(dt.UTC),
-            verified_at=found.verified_at.astimezone(dt.UTC),
-            load_seconds=found.load_seconds,
-            seconds=found.seconds,
+            engine=swap.engine,
+            promoted=swap.promoted,
+            wanted_at=swap.wanted_at.astimezone(dt.UTC),
+            verified_at=swap.verified_at.astimezone(dt.UTC),
+            load_seconds=swap.load_seconds,
+            seconds=swap.seconds,
         )
-        for found, date in rows
+        for swap, date in rows
     ]
 
 
@@ -55,16 +61,17 @@ def _policies(session: Session, run: Run) -> list[PolicyFigures]:
 
 
 def _policy(run: Run, day: Day, checkpoint: str | None, counts: dict[str, int]) -> PolicyFigures:
+    # The files of an import do not name the policy of a day.
     own = None if run.kind == "import" else checkpoint or BASE_POLICY
     strays = None if own is None else sum(count for policy, count in counts.items() if policy != own)
     return PolicyFigures(day.date, day.role, own, counts, strays)
 
 
-def _decisions(session: Session, run: Run) -> list[Decision]:
+def _decisions(session: Session, run: Run) -> list[PromotionDecision]:
     query = select(Day, Checkpoint.id).outerjoin(Checkpoint, Checkpoint.day_id == Day.policy_day_id)
     decided = query.where(Day.run_id == run.id, Day.decisions.has_key("promote")).order_by(Day.date, Day.id)
     return [
-        Decision(day.date, checkpoint, bool(said["value"]), str(said["reason"]))
+        PromotionDecision(day.date, checkpoint, bool(decision["value"]), str(decision["reason"]))
         for day, checkpoint in session.execute(decided)
-        for said in [day.decisions["promote"]]
+        for decision in [day.decisions["promote"]]
     ]

@@ -1,0 +1,1 @@
+"""A report as JSON, CSV or Markdown. Pure."""
