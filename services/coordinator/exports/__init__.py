@@ -1,0 +1,1 @@
+"""The days of a run in the legacy file layout."""
