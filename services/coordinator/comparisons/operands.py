@@ -38,8 +38,8 @@ class Operand:
     @property
     def panel(self) -> str | None:
         """The panel that the run is scored on."""
-        found: str | None = self.run.config.get("panel")
-        return found
+        panel: str | None = self.run.config.get("panel")
+        return panel
 
 
 @dataclass(frozen=True)

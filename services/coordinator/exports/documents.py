@@ -118,6 +118,7 @@ def headlines_document(rows: DayRows) -> Json:
 
 
 def _rollout(rows: DayRows, rollout: Rollout, evaluation: Evaluation | None) -> Json:
+    # An import's horizons are those of its groups; its configuration has only the default.
     horizon = rollout.recorded.get("horizon") or rows.run.config["horizon"]
     offset = HORIZON_DAYS.get(horizon, 1)
     return {
@@ -134,6 +135,7 @@ def _rollout(rows: DayRows, rollout: Rollout, evaluation: Evaluation | None) -> 
 
 
 def _prediction(rows: DayRows, group: Group, headlines: Mapping[int, Headline]) -> Json:
+    # An imported group has no headline row: its text and time are all there is.
     headline = headlines.get(group.headline_id or -1)
     data = headline_item(headline) if headline else {"text": group.headline, "timestamp": _time(group.published_at)}
     rollouts: list[Json] = [

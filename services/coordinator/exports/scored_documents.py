@@ -29,6 +29,7 @@ SCORE_BANDS = {"0-3": 4, "4-6": 7, "7-8": 9, "9-10": 11}
 def _evaluation(rows: DayRows, group: Group, rollout: Rollout, scored: Evaluation) -> Json:
     return outcome_row(rows, group, rollout, scored) | {
         "prediction": rollout.text,
+        # Whole ranks are integers in the predecessor's files; shared ones stay halves.
         "ranking": int(scored.rank) if scored.rank == int(scored.rank) else scored.rank,
         "reward": scored.reward,
         "composite_reward": scored.composite,
@@ -114,4 +115,5 @@ def training_document(rows: DayRows, checkpoint: str | None, stats: Json | None)
 
 
 def _by_group(scored: Sequence[Scored]) -> Iterator[list[Scored]]:
+    # The rows are in the order of their groups' positions, as groupby needs them.
     return (list(of_group) for _, of_group in groupby(scored, key=lambda row: row[0].position))

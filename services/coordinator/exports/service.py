@@ -55,6 +55,7 @@ def _rows(session: Session, run: Run, day: Day) -> DayRows:
     if run.config["dates"] == "enforce":
         outcomes = [headline for headline in outcomes if headline.flag is None]
     query = select(Group).where(Group.day_id == day.id).order_by(Group.position)
+    # Two further queries for all rollouts and evaluations, not one per group.
     loaded = query.options(selectinload(Group.rollouts).selectinload(Rollout.evaluation))
     return DayRows(
         run=run,

@@ -92,6 +92,7 @@ def rollout_rows(group_id: int, group: RecordedGroup, profile: str, policy: str)
             "rung": "recorded",
             "attempts": 1,
             "raw_text": rollout.text,
+            # The files do not record it; the text that was scored stands in for the raw attempt.
             "raw_strict": judge(rollout.text, group.headline).verdict == "strict",
             "text": rollout.text,
             "token_ids": [],

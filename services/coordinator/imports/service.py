@@ -102,6 +102,7 @@ def _store_day(
 
 
 def _store_groups(session: Session, day: Day, recorded: list[RecordedGroup]) -> list[tuple[int, RecordedGroup]]:
+    # Some files record no publication time; warnings_of counts the groups that this stands in for.
     start_of_day = dt.datetime.combine(day.date, dt.time.min, dt.UTC)
     rows = [
         {

@@ -130,6 +130,7 @@ def _day(
     return DayReport(
         date=day.date,
         state=day.state,
+        # An import's days have groups, but no headlines of a corpus.
         headlines=groups if day.state == "skipped" else len(day.headline_ids) or groups,
         sampler="+".join(sorted(sources.profiles)) or day.profile,
         checkpoint=checkpoint.id if checkpoint else None,
@@ -162,6 +163,7 @@ def _panel(rows: Days, aggregates: _RolloutAggregates) -> tuple[list[PanelFigure
     for day in days:
         trained, checkpoint = by_id[day.policy_day_id] if day.policy_day_id is not None else (None, None)
         policy = BASE_POLICY if trained is None else checkpoint.id if checkpoint else None
+        # Positions count from 0, and a warm start, at position −1, is an update of its own.
         updates = (trained.position or 0) + 1 + warm if trained else 0
         table.append(panel_figures(day.date, policy, day.state, updates, aggregates.panel[day.id]))
     scored = [(day, figures) for day, figures in zip(days, table, strict=True) if day.state == "scored"]

@@ -10,6 +10,7 @@ from services.coordinator.comparisons.schemas import Figure, SideView
 
 FEW_HEADLINES: Final = 10
 """Headlines below which the notes warn that the intervals are too narrow."""
+# Settings that change a figure; others, such as chunk sizes or lease times, cannot explain a difference.
 _BOTH: Final = ("preset", "base_model", "format", "horizon", "max_tokens", "ranker", "dates")
 _ON_PANEL: Final = (*_BOTH, "panel_profile", "panel_rollouts")
 _OFF_PANEL: Final = (
@@ -28,14 +29,14 @@ Config = Mapping[str, Any]
 
 def notes(sides: Sequence[SideView], configs: Sequence[Config], matched: Matched, on_panel: bool) -> list[str]:
     """The notes in order of weight: look-ahead, differences between the sides, trust in the intervals."""
-    written = [_look_ahead(name, side) for name, side in zip("AB", sides, strict=True)]
-    written.append(_settings(configs, _ON_PANEL if on_panel else _OFF_PANEL))
-    written.append(_ranks(sides, on_panel))
-    written.append(_matching(sides, matched))
+    candidates = [_look_ahead(name, side) for name, side in zip("AB", sides, strict=True)]
+    candidates.append(_settings(configs, _ON_PANEL if on_panel else _OFF_PANEL))
+    candidates.append(_ranks(sides, on_panel))
+    candidates.append(_matching(sides, matched))
     fewest = min(len(matched.a), len(matched.b))
     if fewest < FEW_HEADLINES:
-        written.append(f"Headlines compared: {fewest}. Intervals from so few are rather too narrow.")
-    return [note for note in written if note]
+        candidates.append(f"Headlines compared: {fewest}. Intervals from so few are rather too narrow.")
+    return [note for note in candidates if note]
 
 
 def _look_ahead(name: str, side: SideView) -> str:

@@ -74,7 +74,7 @@ class Threshold:
             return f"{'>' if self.above else '≥'} {self.low:g}"
         return f"≤ {self.high:g}"
 
-    def holds(self, figure: float) -> bool:
+    def passes(self, figure: float) -> bool:
         """Whether a figure lies within the bounds."""
         above_low = self.low is None or figure > self.low or (figure == self.low and not self.above)
         return above_low and (self.high is None or figure <= self.high)
@@ -86,6 +86,7 @@ def _extreme(choose: Callable[..., DayReport], figure: DayFigure) -> Reader:
         if not days:
             return None
         day = choose(days, key=figure)
+        # `or` for the type checker only: a day without the figure is not among `days`.
         return Reading(figure(day) or 0.0, f"{day.date:%Y%m%d}")
 
     return read
@@ -139,6 +140,7 @@ def _gain(name: str, *, low: bool) -> Reader:
 def _collapses(sign: str) -> Reader:
     def read(run: AssessedFigures) -> Reading | None:
         if all(getattr(day.signs, sign) is None for day in run.days):
+            # Not applicable, rather than passed with no collapse.
             return None
         dates = [f"{collapse.date:%Y%m%d}" for collapse in run.collapses if collapse.sign == sign]
         return Reading(len(dates), ", ".join(dates))
@@ -185,5 +187,5 @@ def assess(run: AssessedFigures) -> list[Check]:
 def _check(threshold: Threshold, reading: Reading | None) -> Check:
     if reading is None:
         return Check(threshold.name, None, threshold.bounds, "not_applicable", "")
-    outcome: Outcome = "pass" if threshold.holds(reading.figure) else "fail"
+    outcome: Outcome = "pass" if threshold.passes(reading.figure) else "fail"
     return Check(threshold.name, reading.figure, threshold.bounds, outcome, reading.where)

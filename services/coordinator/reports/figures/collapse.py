@@ -40,6 +40,7 @@ def collapses_of(days: Sequence[DayReport]) -> list[Collapse]:
 
 def _beginnings(sign: str, days: Sequence[DayReport]) -> list[Collapse]:
     shares = [(day.date, share) for day in days if (share := getattr(day.signs, sign)) is not None]
+    # Days without scored rollouts are not in `shares`: they neither end an episode nor begin one.
     collapses, lasting = [], False
     for place, (date, share) in enumerate(shares):
         earlier = [share for _, share in shares[max(place - WINDOW, 0) : place]]

@@ -38,7 +38,7 @@ class Seconds:
 class DayReport:
     """One day. `raw_validity` is the share of rollouts whose free attempt was strict, `final_validity` the share of
     the `delivered` ones whose text is valid, `abstained` the share of those that abstain. Delivered is the ladder arm,
-    or all rollouts where there is no ladder arm. `reward` is the mean training reward; `training` holds the statistics
+    or all rollouts where there is no ladder arm. `reward` is the mean training reward; `training` are the statistics
     of the update.
 
     `policies` and `final_sources` count the rollouts by policy and by the rung of the ladder that they came from;
@@ -86,5 +86,6 @@ class DayReport:
 
     def trained(self, name: str) -> float | None:
         """A figure of the day's update by the name that shared.wire.TrainStats gives it."""
+        # Stored JSON: an update may lack a statistic, or have it as null.
         value = (self.training or {}).get(name)
         return float(value) if isinstance(value, int | float) else None

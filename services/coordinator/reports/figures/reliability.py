@@ -61,6 +61,7 @@ def reliability_table(claims: Sequence[tuple[float, bool]]) -> list[Bin]:
     """Ten bins of equal width over claims of (probability, whether it happened)."""
     bins: list[list[tuple[float, bool]]] = [[] for _ in range(BINS)]
     for prob, happened in claims:
+        # A probability of 1 belongs to the last bin, not to an eleventh.
         bins[min(int(prob * BINS), BINS - 1)].append((prob, happened))
     return [_bin(number, of_bin) for number, of_bin in enumerate(bins)]
 

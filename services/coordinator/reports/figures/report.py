@@ -17,6 +17,8 @@ from services.coordinator.reports.figures.serving import NO_SERVING, ServingFigu
 from services.coordinator.reports.figures.totals import Averages, Totals, averages_of, look_ahead_of, totals_of
 from services.coordinator.reports.figures.trends import Trend, trends_of
 
+UNKNOWN_REASON = "no reason was given"
+
 
 @dataclass(frozen=True)
 class Flag:
@@ -60,7 +62,7 @@ class RunFacts:
 
 @dataclass(frozen=True)
 class RunFigures:
-    """The figures of a run as a whole. `ranker` holds the statistics that the ranker of the evaluate steps reported;
+    """The figures of a run as a whole. `ranker` contains the statistics that the ranker of the evaluate steps reported;
     `reliability` is None unless the run settles claims; `warm_start` is no day of the chain."""
 
     position_bias: PositionBias = UNKNOWN
@@ -103,6 +105,7 @@ def warnings_of(facts: RunFacts, stored: Sequence[str], days: Sequence[DayReport
     if ahead is None:
         first = ["Look-ahead is unknown: an imported run's files do not say what its policies had learned from."]
     elif facts.config.get("lag") == 0:
+        # Even without a single such rollout: the day's own headlines are its training data.
         first = [
             f"This run looked ahead: under lag 0 a day's policy has learned from that day's own headlines. {counted}."
         ]

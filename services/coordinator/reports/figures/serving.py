@@ -61,5 +61,6 @@ def serving_of(
     swaps: Sequence[SwapFigures], policies: Sequence[PolicyFigures], decisions: Sequence[PromotionDecision]
 ) -> ServingFigures:
     """The figures of serving, with the strays of all days added up."""
-    known = [day.strays for day in policies if day.strays is not None]
-    return ServingFigures(swaps, policies, decisions, sum(known) if len(known) == len(policies) else None)
+    strays = [day.strays for day in policies if day.strays is not None]
+    # A sum over the known days alone would pass for the whole run's.
+    return ServingFigures(swaps, policies, decisions, sum(strays) if len(strays) == len(policies) else None)

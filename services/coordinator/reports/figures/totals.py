@@ -78,5 +78,6 @@ def _weight(day: DayReport, name: str) -> int:
 
 def look_ahead_of(days: Sequence[DayReport]) -> int | None:
     """The number of rollouts that looked ahead; None if it is unknown of any day."""
+    # A sum over the known days alone would pass for the whole run's.
     counts = [day.look_ahead for day in days if day.look_ahead is not None]
     return sum(counts) if len(counts) == len(days) else None

@@ -73,7 +73,7 @@ OF_PANEL: dict[str, Callable[[PanelFigures], float | None]] = {
     "panel_duplicates": lambda scored: scored.valid_lines.duplicates,
     "panel_restated": lambda scored: scored.valid_lines.restated,
 }
-"""The figures of the panel whose trends a report gives, against the updates behind each checkpoint."""
+"""The figures of the panel whose trends a report gives, against the number of updates behind each checkpoint."""
 
 
 def trends_of(days: Sequence[DayReport], panel: Sequence[PanelFigures]) -> list[Trend]:

@@ -27,6 +27,7 @@ Work = dict[str, tuple[float | None, int]]
 
 
 def _share(flag: InstrumentedAttribute[bool]) -> ColumnElement[float]:
+    # Postgres averages no booleans, and casts them to integers only.
     return func.avg(cast(cast(flag, Integer), Float))
 
 
@@ -35,6 +36,7 @@ def scores_by_day(session: Session, run: Run) -> dict[int, dict[str, Any]]:
     query = (
         select(
             Group.day_id,
+            # Distinct, since the join with rollouts repeats each group.
             func.count(Group.id.distinct()).label("groups"),
             func.count(Rollout.id).label("rollouts"),
             _share(Rollout.raw_strict).label("raw_validity"),
@@ -45,6 +47,7 @@ def scores_by_day(session: Session, run: Run) -> dict[int, dict[str, Any]]:
             func.avg(Evaluation.outcome_score).label("outcome_score"),
             func.avg(Evaluation.normalized_score).label("normalized_score"),
             func.avg(Evaluation.reward).label("reward"),
+            # The base has no checkpoint row, so the comparison is null and its rollouts are not counted.
             func.count().filter(Checkpoint.trained_until > Group.published_at).label("look_ahead"),
         )
         .join(Rollout, Rollout.group_id == Group.id)

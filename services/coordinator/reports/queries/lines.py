@@ -52,6 +52,7 @@ def lines_by_day(session: Session, run: Run) -> Iterator[tuple[int, list[Line]]]
         .where(Day.run_id == run.id)
         .order_by(Day.date, Day.id, Group.position, Rollout.index)
     )
+    # groupby needs the rows of a day in succession, which the order above guarantees.
     rows = session.execute(query.execution_options(yield_per=ROWS_PER_FETCH))
     for day, of_day in groupby(rows, key=lambda row: row.day):
         yield day, [_line(row) for row in of_day]

@@ -8,16 +8,15 @@ from sqlalchemy import Integer, Text, and_, any_, cast, func, or_, select
 from sqlalchemy.orm import Session
 
 from services.coordinator.models import Day, Headline, Run, Step
-from services.coordinator.reports.figures.report import Failure, Flag
+from services.coordinator.reports.figures.report import UNKNOWN_REASON, Failure, Flag
 
 PANEL = "panel"
 """The reason of headlines that are left out although their date is sound: they are held out of training."""
 
-UNKNOWN_REASON = "no reason was given"
-
 
 def flags_of(session: Session, run: Run) -> list[Flag]:
     """The headlines of the run's days that were left out, and the flagged ones that were used."""
+    # left_out is JSON, whose keys are text.
     key = cast(Headline.id, Text)
     used = cast(Headline.id, Integer) == any_(Day.headline_ids)
     left_out = and_(Day.left_out.has_key(key), Day.left_out[key].astext != PANEL)

@@ -55,6 +55,7 @@ def _policies(session: Session, run: Run) -> list[PolicyFigures]:
     counts: dict[int, dict[str, int]] = defaultdict(dict)
     for day_id, policy, count in session.execute(query):
         counts[day_id][policy] = count
+    # Outer, since days of the base have no checkpoint.
     days = select(Day, Checkpoint.id).outerjoin(Checkpoint, Checkpoint.day_id == Day.policy_day_id)
     rows = session.execute(days.where(Day.run_id == run.id).order_by(Day.date, Day.id))
     return [_policy(run, day, checkpoint, counts[day.id]) for day, checkpoint in rows if counts[day.id]]

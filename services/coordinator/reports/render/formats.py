@@ -69,6 +69,7 @@ Column = Callable[[DayReport], object]
 
 def _columns() -> dict[str, Column]:
     columns: dict[str, Column] = {name: _field(name) for name in PLAIN}
+    # From the wire message, so that a new statistic is a column without a change here.
     columns |= {f"training_{name}": _trained(name) for name in TrainStats.model_fields}
     columns |= {f"seconds_{stage}": _field("seconds", stage) for stage in STAGES}
     columns |= {name: _field(name) for name in LATER}

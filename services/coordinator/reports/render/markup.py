@@ -13,6 +13,7 @@ _MARKUP = re.compile(r"([\\`*_\[\]|~#])")
 
 def escaped(text: str) -> str:
     """Untrusted text as one line that is neither Markdown nor HTML."""
+    # Quotes stay: they are markup within attributes only, and headlines are full of them.
     return _MARKUP.sub(r"\\\1", html.escape(on_one_line(text), quote=False))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from services.coordinator.reports.figures.report import Failure, Flag, Report
+from services.coordinator.reports.figures.report import UNKNOWN_REASON, Failure, Flag, Report
 from services.coordinator.reports.render.markup import escaped
 
 MAX_FLAGS = 20
@@ -43,7 +43,7 @@ def failures(report: Report) -> Iterator[str]:
     if idle:
         yield "## Days without forecasts"
         yield ""
-        yield from (f"- {day.date:%Y%m%d} {day.state}: {escaped(day.reason or 'no reason was given')}" for day in idle)
+        yield from (f"- {day.date:%Y%m%d} {day.state}: {escaped(day.reason or UNKNOWN_REASON)}" for day in idle)
 
 
 def _failure(failure: Failure) -> str:

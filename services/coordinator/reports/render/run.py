@@ -61,6 +61,7 @@ def trends(report: Report) -> Iterator[str]:
             between(trend.low, trend.high),
         ]
         for trend in report.trends
+        # One day has no slope.
         if trend.days > 1
     ]
     if not rows:
