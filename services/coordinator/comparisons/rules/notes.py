@@ -10,7 +10,7 @@ from services.coordinator.comparisons.schemas import Figure, SideView
 
 FEW_HEADLINES: Final = 10
 """Headlines below which the notes warn that the intervals are too narrow."""
-# Settings that change a figure; others, such as chunk sizes or lease times, cannot explain a difference.
+# Settings of sampling and scoring, which change a figure whatever was learned; the training is what is compared.
 _BOTH: Final = ("preset", "base_model", "format", "horizon", "max_tokens", "ranker", "dates")
 _ON_PANEL: Final = (*_BOTH, "panel_profile", "panel_rollouts")
 _OFF_PANEL: Final = (

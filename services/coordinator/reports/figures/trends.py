@@ -102,8 +102,8 @@ def slope(points: Sequence[Point]) -> float | None:
     """The least-squares slope through points of (x, y); None unless two differ in x."""
     if len({x for x, _ in points}) < 2:
         return None
-    # Not statistics.linear_regression: it sums in another order, which changes the last bit of every second slope, and
-    # reports of a run are compared to the digit.
+    # Not statistics.linear_regression: it rounds its sums otherwise, which changes the last bit of every second slope,
+    # and the reports of a run are compared to the digit.
     middle_x, middle_y = fmean(x for x, _ in points), fmean(y for _, y in points)
     return sum((x - middle_x) * (y - middle_y) for x, y in points) / _spread(points)
 

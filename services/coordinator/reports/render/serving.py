@@ -49,9 +49,10 @@ def _hundredths(value: float | None) -> str:
 
 def _strays(figures: ServingFigures) -> str:
     total = sum(sum(day.rollouts.values()) for day in figures.policies)
-    if figures.strays is None:
+    strays = figures.strays
+    if strays is None:
         return f"Each of {total} rollouts names exactly one policy; of an import the policy of the day is unknown."
-    strays, warning = figures.strays, "" if figures.strays == 0 else " **This must be 0.**"
+    warning = "" if strays == 0 else " **This must be 0.**"
     return f"Each of {total} rollouts names exactly one policy; {strays} name another than their day's.{warning}"
 
 

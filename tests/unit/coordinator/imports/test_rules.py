@@ -6,8 +6,8 @@ import datetime as dt
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from services.coordinator.imports.rules import ranks, warnings_of
-from services.coordinator.imports.schemas import RecordedDay, RecordedGroup, RecordedRollout
+from services.coordinator.imports.rules import import_config, ranks, warnings_of
+from services.coordinator.imports.schemas import RecordedDay, RecordedGroup, RecordedRollout, RunImport
 
 PACIFIC = ZoneInfo("America/Los_Angeles")
 DAY = dt.date(2025, 8, 2)
@@ -97,3 +97,9 @@ def test_ranks_outside_the_group_size_and_missing_ranks_and_times_are_counted() 
 def test_missing_ranks_are_the_average_ranks_of_the_rewards() -> None:
     rewarded = [RecordedRollout(rollout_id=i, text="t", reward=r) for i, r in enumerate((0.5, 1.0, 0.5, 0.0))]
     assert ranks(RecordedGroup(headline="h", rollouts=rewarded)) == [2.5, 1.0, 2.5, 4.0]
+
+
+def test_configuration_takes_the_most_frequent_group_size_and_trains_nothing() -> None:
+    groups = [group((1, 2), "ab"), group((1, 2, 3)), group((3, 2, 1))]
+    config = import_config(RunImport(name="OLD", days=[RecordedDay(date=DAY, groups=groups)]))
+    assert (config.preset, config.ranker, config.rollouts, config.train) == ("legacy", "recorded", 3, False)

@@ -30,18 +30,12 @@ def outcome(name: str, **overrides: Any) -> tuple[float | None, str, str]:
 
 
 def test_threshold_writes_its_bounds_and_applies_them() -> None:
-    threshold = Threshold("x", lambda _: None, low=0, high=0.9)
-    assert (threshold.bounds, *map(threshold.passes, (0, 0.9, -0.1, 0.91))) == (
-        *("0 to 0.9", True, True, False, False),
-    )
-    assert (
-        Threshold("x", lambda _: None, low=0, above=True).bounds,
-        Threshold("x", lambda _: None, high=1).bounds,
-    ) == (
-        "> 0",
-        "≤ 1",
-    )
-    assert not Threshold("x", lambda _: None, low=0, above=True).passes(0)
+    both = Threshold("x", lambda _: None, low=0, high=0.9)
+    above = Threshold("x", lambda _: None, low=0, above=True)
+    upper = Threshold("x", lambda _: None, high=1)
+    assert [threshold.bounds for threshold in (both, above, upper)] == ["0 to 0.9", "> 0", "≤ 1"]
+    assert [both.passes(figure) for figure in (0, 0.9, -0.1, 0.91)] == [True, True, False, False]
+    assert [above.passes(figure) for figure in (0, 0.1)] == [False, True]
 
 
 def test_every_threshold_is_one_check_and_a_sound_run_fails_none() -> None:
