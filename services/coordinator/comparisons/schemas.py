@@ -1,4 +1,4 @@
-"""What a comparison answers."""
+"""Wire messages of a comparison."""
 
 from __future__ import annotations
 
@@ -10,15 +10,16 @@ from pydantic import Field
 from shared.wire import Message
 
 Among = Literal["all", "valid", "delivered", "groups"]
-"""Which lines a figure is of: all, the valid ones, those delivered (the ladder arm; all where there is none), or the
+"""The lines that a figure is of: all, the valid ones, those delivered (the ladder arm; all where there is none), or the
 pairs of valid lines within each group."""
 
 
 class Figure(Message):
     """One figure of both sides. `difference` is B less A; `low` to `high` its 95 % bootstrap interval over headlines.
 
-    Shares and scores are in [0, 1], tokens are counts. None where there is nothing to average; no interval where fewer
-    than two headlines, or fewer than half of the resamples, can tell it. `left_out` resamples had nothing to count.
+    Shares and scores are in [0, 1], tokens are counts. None where there is nothing to average; no interval with fewer
+    than two headlines, or if fewer than half of the resamples count a line on both sides. The other resamples are
+    `left_out` of the interval.
     """
 
     name: str
@@ -33,8 +34,9 @@ class Figure(Message):
 
 
 class SideView(Message):
-    """A side: `policy` is `base`, a checkpoint's id, or None where several spoke. `look_ahead` counts the lines whose
-    policy had learned from headlines published after their own (None if unknown)."""
+    """A side; `asked` is the operand as the request named it. `policy` is `base`, a checkpoint's id, or None if the
+    lines are by several policies. `look_ahead` counts the lines whose policy had learned from headlines published
+    after their own (None if unknown)."""
 
     asked: str
     run: str

@@ -1,7 +1,7 @@
-"""A day as the documents of the legacy layout. Pure: stored rows in, JSON documents out.
+"""A day as the documents of the legacy layout: stored rows in, JSON documents out.
 
-The names are the predecessor's. The next day's headlines stand in the first row
-of a document and are empty in the others: repeated in every row they would outgrow everything else.
+The key names are the predecessor's. The next day's headlines stand in the first row
+of a document and are empty in the others: repeated in every row they would be most of the file.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class CheckpointFiles(Message):
 
 
 class DayDocuments(Message):
-    """What the legacy layout holds for a day; `training` is null for a run that does not train. `logs` are by stage."""
+    """The legacy files of a day in one answer; `training` is null if the run does not train. `logs` are by stage."""
 
     run: str
     date: dt.date
@@ -46,7 +46,7 @@ class DayDocuments(Message):
 
 @dataclass(frozen=True)
 class DayRows:
-    """The stored rows of a day. `used` are the ids of the headlines that were forecast from."""
+    """The stored rows of a day. `outcomes` are the headlines of its outcome date, those that the evaluator may use."""
 
     run: Run
     day: Day
@@ -58,11 +58,11 @@ class DayRows:
 
     @property
     def stamp(self) -> str:
-        """The date as the legacy files write it."""
+        """The date in the legacy form, YYYYMMDD."""
         return f"{self.day.date:%Y%m%d}"
 
     def head(self, data_type: str) -> Json:
-        """What every document begins with."""
+        """The first keys of every document."""
         saved = (self.day.finished_at or self.collected_at).astimezone(dt.UTC).isoformat()
         return {"date": self.stamp, "data_type": data_type, "saved_at": saved}
 
@@ -76,7 +76,7 @@ def _time(moment: dt.datetime) -> str:
 
 
 def headline_item(headline: Headline) -> Json:
-    """A headline as the documents hold it."""
+    """A headline as an item of a document."""
     return {
         "text": headline.text,
         "link": headline.link,
@@ -88,23 +88,23 @@ def headline_item(headline: Headline) -> Json:
 
 
 def range_of(values: Iterable[float | None]) -> Json:
-    """The least and the greatest of what is there."""
-    known = [value for value in values if value is not None]
-    return {"min": min(known, default=None), "max": max(known, default=None)}
+    """The minimum and the maximum of the values that are not None."""
+    numbers = [value for value in values if value is not None]
+    return {"min": min(numbers, default=None), "max": max(numbers, default=None)}
 
 
 def method_of(rollout: Rollout) -> str:
-    """How a rollout came about: what its file says of an imported one, else the rung of the ladder."""
+    """The method of a rollout: the recorded one of an imported rollout, else the rung of the ladder."""
     return str(rollout.recorded.get("method") or rollout.rung)
 
 
 def methods_of(rows: Sequence[Mapping[str, Any]]) -> Json:
-    """Rows by method."""
+    """Numbers of rows by method."""
     return dict(Counter(row["method"] for row in rows))
 
 
 def headlines_document(rows: DayRows) -> Json:
-    """`_headlines.json`: the corpus' headlines of the day, each with its flag; of an import, those of its groups."""
+    """`_headlines.json`: the corpus' headlines of the day, each with its flag; for an import, those of its groups."""
     items = [headline_item(headline) | {"flag": headline.flag} for headline in rows.headlines]
     if not rows.headlines:
         items = [{"text": group.headline, "timestamp": _time(group.published_at)} for group in rows.groups]
@@ -118,6 +118,7 @@ def headlines_document(rows: DayRows) -> Json:
 
 
 def _rollout(rows: DayRows, rollout: Rollout, evaluation: Evaluation | None) -> Json:
+    # An import's horizons are those of its groups; its configuration has only the default.
     horizon = rollout.recorded.get("horizon") or rows.run.config.horizon
     offset = HORIZON_DAYS.get(horizon, 1)
     return {
@@ -133,8 +134,9 @@ def _rollout(rows: DayRows, rollout: Rollout, evaluation: Evaluation | None) -> 
     }
 
 
-def _prediction(rows: DayRows, group: Group, known: Mapping[int, Headline]) -> Json:
-    headline = known.get(group.headline_id or -1)
+def _prediction(rows: DayRows, group: Group, headlines: Mapping[int, Headline]) -> Json:
+    # An imported group has no headline row: its text and time are all there is.
+    headline = headlines.get(group.headline_id or -1)
     data = headline_item(headline) if headline else {"text": group.headline, "timestamp": _time(group.published_at)}
     rollouts: list[Json] = [
         {"prediction": r.text, "raw_prediction": r.raw_text, "uses_think": False, "arm": r.arm, "seed": r.seed}
@@ -157,8 +159,8 @@ def _prediction(rows: DayRows, group: Group, known: Mapping[int, Headline]) -> J
 
 def predictions_document(rows: DayRows) -> Json:
     """`_predictions.json`: the rollouts by headline."""
-    known = {headline.id: headline for headline in rows.headlines}
-    predictions = [_prediction(rows, group, known) for group in rows.groups]
+    headlines = {headline.id: headline for headline in rows.headlines}
+    predictions = [_prediction(rows, group, headlines) for group in rows.groups]
     rollouts = [rollout for prediction in predictions for rollout in prediction["rollouts"]]
     summary = {
         "total_headlines": len(predictions),
@@ -173,7 +175,7 @@ def predictions_document(rows: DayRows) -> Json:
 
 
 def outcome_row(rows: DayRows, group: Group, rollout: Rollout, evaluation: Evaluation | None) -> Json:
-    """A rollout with what it awaits."""
+    """A rollout with the outcome that it awaits."""
     return {
         "prediction_id": f"{rows.stamp}_{group.position:04d}_{rollout.index}",
         "headline": group.headline,
@@ -188,7 +190,7 @@ def outcome_row(rows: DayRows, group: Group, rollout: Rollout, evaluation: Evalu
 
 
 def outcome_document(rows: DayRows) -> Json:
-    """`_outcome_tracking.json`: every rollout with what it awaits."""
+    """`_outcome_tracking.json`: every rollout with the outcome that it awaits."""
     outcomes = [outcome_row(rows, *row) for row in rows.rollouts()]
     if outcomes:
         outcomes[0]["next_day_headlines"] = [headline_item(headline) for headline in rows.outcomes]

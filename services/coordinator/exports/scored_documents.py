@@ -1,4 +1,4 @@
-"""The documents of a day's scores: evaluations and training data. Pure: stored rows in, JSON documents out.
+"""The documents of a day's scores, evaluations and training data: stored rows in, JSON documents out.
 
 `reward` is the training reward; `normalized_score` (0 to 1) and `outcome_score` (0 to 10) are the rank's.
 """
@@ -23,12 +23,13 @@ from services.coordinator.stats.means import mean_or_none
 
 Scored = tuple[Group, Rollout, Evaluation]
 SCORE_BANDS = {"0-3": 4, "4-6": 7, "7-8": 9, "9-10": 11}
-"""Names of the bands of outcome_score, each with the score that it ends before."""
+"""Bands of outcome_score by name, each with its exclusive upper bound."""
 
 
 def _evaluation(rows: DayRows, group: Group, rollout: Rollout, scored: Evaluation) -> Json:
     return outcome_row(rows, group, rollout, scored) | {
         "prediction": rollout.text,
+        # Whole ranks are integers in the predecessor's files; shared ones stay halves.
         "ranking": int(scored.rank) if scored.rank == int(scored.rank) else scored.rank,
         "reward": scored.reward,
         "composite_reward": scored.composite,
@@ -47,8 +48,9 @@ def _evaluation(rows: DayRows, group: Group, rollout: Rollout, scored: Evaluatio
 
 
 def evaluations_document(rows: DayRows) -> Json:
-    """`_evaluations.json`: everything scored; the summary's averages are those of the rows."""
-    scored = [_evaluation(rows, group, rollout, found) for group, rollout, found in rows.rollouts() if found]
+    """`_evaluations.json`: all scored rollouts; the summary's averages are those of the rows."""
+    triples = rows.rollouts()
+    scored = [_evaluation(rows, group, rollout, score) for group, rollout, score in triples if score]
     if scored:
         awaited = [headline_item(headline) for headline in rows.outcomes]
         scored[0] |= {"next_day_headlines": awaited, "headlines": awaited}
@@ -70,38 +72,38 @@ def evaluations_document(rows: DayRows) -> Json:
 
 
 def _averages(rows: Sequence[Json]) -> Json:
-    """Means over rows, None (never 0) where no row has the score."""
+    """Means over rows, None where no row has the score."""
     scores = ("immediate_reward", "outcome_score", "normalized_score", "composite_reward", "trade_thinking_score")
     return {f"avg_{name}": mean_or_none(row[name] for row in rows) for name in (*scores, "reward")}
 
 
 def training_document(rows: DayRows, checkpoint: str | None, stats: Json | None) -> Json | None:
-    """`gspo_training_YYYYMMDD.json`: what the update was made of; None for a run that does not train."""
-    scored: list[Scored] = [(group, rollout, found) for group, rollout, found in rows.rollouts() if found]
+    """`gspo_training_YYYYMMDD.json`: the rollouts and statistics of the update; None for a run that does not train."""
+    scored: list[Scored] = [(group, rollout, score) for group, rollout, score in rows.rollouts() if score]
     if not rows.run.config.train or not scored:
         return None
     data: list[Json] = [
         {
             "prompt": group.prompt_text,
             "response": rollout.text,
-            "reward": found.reward,
+            "reward": score.reward,
             "headline": group.headline,
             "rollout_id": rollout.index,
             "method": method_of(rollout),
             "date": rows.stamp,
-            "immediate_reward": found.validity,
-            "outcome_score": found.outcome_score,
-            "normalized_score": found.normalized_score,
-            "composite_reward": found.composite,
-            "trade_thinking_score": found.trade_thinking,
+            "immediate_reward": score.validity,
+            "outcome_score": score.outcome_score,
+            "normalized_score": score.normalized_score,
+            "composite_reward": score.composite,
+            "trade_thinking_score": score.trade_thinking,
         }
-        for group, rollout, found in scored
+        for group, rollout, score in scored
     ]
-    rewards = [{found.reward for _, _, found in of_group} for of_group in _by_group(scored)]
+    rewards = [{score.reward for _, _, score in of_group} for of_group in _by_group(scored)]
     summary = {
         **_averages(data),
         "reward_range": range_of(row["reward"] for row in data),
-        "valid_examples": sum(found.valid for _, _, found in scored),
+        "valid_examples": sum(score.valid for _, _, score in scored),
         "groups": len(rewards),
         "groups_of_equal_rewards": sum(len(different) == 1 for different in rewards),
         "bonus": rows.day.bonus,
@@ -113,4 +115,5 @@ def training_document(rows: DayRows, checkpoint: str | None, stats: Json | None)
 
 
 def _by_group(scored: Sequence[Scored]) -> Iterator[list[Scored]]:
+    # The rows are in the order of their groups' positions, as groupby needs them.
     return (list(of_group) for _, of_group in groupby(scored, key=lambda row: row[0].position))

@@ -1,4 +1,4 @@
-"""Reads what the legacy layout needs of a day."""
+"""Reads the rows of a day for the legacy layout."""
 
 from __future__ import annotations
 
@@ -24,7 +24,11 @@ from services.coordinator.runs.queries import find_run
 
 
 def export_day(session: Session, name: str, date: dt.date) -> DayDocuments:
-    """The documents of a day, all of one moment; raises NotFoundError. To be called first in its transaction."""
+    """The documents of a day, from one snapshot; must be the first read of its transaction.
+
+    Raises NotFoundError if there is no such run, or no such day of it.
+    """
+    # One snapshot for all queries: documents of one day must agree while workers commit results.
     session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
     run = find_run(session, name)
     day = find_day(session, run, date)
@@ -48,9 +52,11 @@ def export_day(session: Session, name: str, date: dt.date) -> DayDocuments:
 def _rows(session: Session, run: Run, day: Day) -> DayRows:
     corpus = session.get(Corpus, run.corpus_id) if run.corpus_id is not None else None
     outcomes = _headlines(session, run, day.outcome_date)
+    # As for the evaluator: under dates=enforce flagged headlines are no outcomes.
     if run.config.dates == "enforce":
         outcomes = [headline for headline in outcomes if headline.flag is None]
     query = select(Group).where(Group.day_id == day.id).order_by(Group.position)
+    # Two further queries for all rollouts and evaluations, not one per group.
     loaded = query.options(selectinload(Group.rollouts).selectinload(Rollout.evaluation))
     return DayRows(
         run=run,
@@ -76,8 +82,8 @@ def _logs(session: Session, day: Day) -> dict[str, str]:
     logs: dict[str, list[str]] = defaultdict(list)
     for step, attempt in session.execute(query.order_by(Step.kind, Step.chunk, Attempt.attempt)):
         head = attempt_header(step.kind, step.chunk, attempt)
-        said = [line for line in (attempt.log.rstrip("\n"), (attempt.error or "").rstrip("\n")) if line]
-        logs[step.kind].append("\n".join([head, *said]))
+        lines = [line for line in (attempt.log.rstrip("\n"), (attempt.error or "").rstrip("\n")) if line]
+        logs[step.kind].append("\n".join([head, *lines]))
     return {kind: "\n".join(parts) + "\n" for kind, parts in logs.items()}
 
 

@@ -1,1 +1,1 @@
-"""A recorded run read from the legacy file layout."""
+"""Runs recorded in the legacy file layout, stored so that their scores can be recomputed."""

@@ -1,4 +1,4 @@
-"""Runs that were made elsewhere."""
+"""Imports of recorded runs."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""What is suspicious about a recorded run, in sentences with counts. Pure.
+"""Rules of a recorded run: its configuration, its rows, its ranks, and warnings on suspicious records. Pure.
 
-The list is that of predecessor.md: each of these was found in files that looked sound.
+Each warning stands for a fault that files of the predecessor had, although they looked sound.
 """
 
 from __future__ import annotations
@@ -9,21 +9,44 @@ import datetime as dt
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import combinations
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from services.coordinator.corpora.rules.headlines import flag_of
-from services.coordinator.imports.schemas import RecordedDay, RecordedGroup, RecordedRollout
+from services.coordinator.imports.schemas import RecordedDay, RecordedGroup, RecordedRollout, RunImport
 from services.coordinator.stats.ranks import average_ranks
+from shared.forecast import judge
+from shared.run_config import RunConfig
 
 STALE_AFTER = dt.timedelta(days=3)
+"""Age of a headline at its day beyond which its publication time counts as false."""
 CONSTANT_SHARE = 0.5
-"""A rank vector that this share of groups has in common is called constant."""
+"""Share of groups from which a common rank vector is reported as constant."""
+TEMPERATURES = {"tight": 0.5, "default": 0.7, "loose": 0.9}
+"""Temperatures by sampler profile: the files name the profile only."""
+
+
+def import_config(request: RunImport) -> RunConfig:
+    """The configuration of an imported run: preset legacy, recorded ranks, no training."""
+    sizes = Counter(len(group.rollouts) for day in request.days for group in day.groups)
+    return RunConfig(
+        preset="legacy",
+        base_model=request.base_model,
+        ranker="recorded",
+        # Kept and reported: to drop a headline would drop recorded scores with it.
+        dates="warn",
+        # The most frequent group size, within the bounds of a configuration.
+        rollouts=min(max(sizes.most_common(1)[0][0], 2), 64),
+        free_share=1.0,
+        retries=0,
+        train=False,
+    )
 
 
 def warnings_of(days: Sequence[RecordedDay], zone: ZoneInfo) -> list[str]:
-    """One sentence for each thing that is wrong, none if all is sound."""
+    """One sentence per kind of fault, with counts; an empty list for a sound run."""
     groups = [group for day in days for group in day.groups]
-    found = (
+    sentences = (
         _constant_ranks(groups),
         _odd_ranks(groups),
         _unlike_rewards(groups),
@@ -33,7 +56,7 @@ def warnings_of(days: Sequence[RecordedDay], zone: ZoneInfo) -> list[str]:
         _without_times(groups),
         _unscored(groups),
     )
-    return [sentence for sentence in found if sentence]
+    return [sentence for sentence in sentences if sentence]
 
 
 def scorable(group: RecordedGroup) -> bool:
@@ -41,17 +64,50 @@ def scorable(group: RecordedGroup) -> bool:
     return all(rollout.rank is not None or rollout.reward is not None for rollout in group.rollouts)
 
 
+def has_scores(day: RecordedDay) -> bool:
+    """Whether the day has a scorable group."""
+    return any(scorable(group) for group in day.groups)
+
+
 def ranks(group: RecordedGroup) -> list[float]:
-    """The group's ranks by position; where one is missing, all are taken from the rewards, ties sharing their places.
+    """The group's ranks by position, 1 the best; if one is missing, all are the average ranks of the rewards.
 
     The group must be scorable.
     """
-    given = [rollout.rank for rollout in group.rollouts]
-    known = [rank for rank in given if rank is not None]
-    if len(known) == len(given):
-        return known
+    recorded = [rollout.rank for rollout in group.rollouts if rollout.rank is not None]
+    if len(recorded) == len(group.rollouts):
+        return recorded
+    # Never a mixture: recorded ranks and ranks by reward need not be on one scale.
     rewards = [-1.0 if rollout.reward is None else rollout.reward for rollout in group.rollouts]
     return average_ranks([-reward for reward in rewards])
+
+
+def rollout_rows(group_id: int, group: RecordedGroup, profile: str, policy: str) -> list[dict[str, Any]]:
+    """The columns of the rollouts of a scorable group; the record itself is kept beside its text."""
+    return [
+        {
+            "group_id": group_id,
+            "index": rollout.rollout_id,
+            "arm": "free",
+            "rung": "recorded",
+            "attempts": 1,
+            "raw_text": rollout.text,
+            # The files do not record it; the text that was scored stands in for the raw attempt.
+            "raw_strict": judge(rollout.text, group.headline).verdict == "strict",
+            "text": rollout.text,
+            "token_ids": [],
+            "logprobs": [],
+            "forced": [],
+            "finish_reason": "stop",
+            "policy": policy,
+            "profile": profile,
+            "temperature": TEMPERATURES.get(profile, 0.0),
+            "seed": 0,
+            "recorded": rollout.model_dump(mode="json", exclude_none=True, exclude={"text"})
+            | {"rank": rank, "horizon": group.horizon},
+        }
+        for rollout, rank in zip(group.rollouts, ranks(group), strict=True)
+    ]
 
 
 def _rollouts(groups: Iterable[RecordedGroup]) -> Iterator[RecordedRollout]:
@@ -65,9 +121,9 @@ def _constant_ranks(groups: Sequence[RecordedGroup]) -> str | None:
     (vector, count), total = vectors.most_common(1)[0], vectors.total()
     if count < 2 or count / total < CONSTANT_SHARE:
         return None
-    who = f"All {total} groups have" if count == total else f"{count} of {total} groups have"
+    groups_have = f"All {total} groups have" if count == total else f"{count} of {total} groups have"
     written = ", ".join(f"{rank:g}" for rank in vector)
-    return f"{who} the same ranks by position ({written}): such a ranking says nothing about the texts."
+    return f"{groups_have} the same ranks by position ({written}): such a ranking says nothing about the texts."
 
 
 def _odd_ranks(groups: Sequence[RecordedGroup]) -> str | None:

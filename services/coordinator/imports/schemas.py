@@ -1,4 +1,4 @@
-"""What the import of a finished run takes and answers."""
+"""Wire messages of the import of a recorded run."""
 
 from __future__ import annotations
 
@@ -12,16 +12,17 @@ from shared.wire import NAME_PATTERN, Message
 
 def _storable(text: str) -> str:
     if "\x00" in text:
-        raise ValueError("it holds a NUL character: remove it")
+        # Postgres cannot store NUL in text.
+        raise ValueError("it contains a NUL character: remove it")
     return text
 
 
 Text = Annotated[str, AfterValidator(_storable)]
-Score = Annotated[float, Field(ge=0, le=1)]
+UnitScore = Annotated[float, Field(ge=0, le=1)]
 
 
 class RecordedRollout(Message):
-    """A rollout as files record it. `text` was ranked and rewarded; `prediction` is what the predictions file says."""
+    """A rollout as files record it. `text` was ranked and rewarded; `prediction` is that of the predictions file."""
 
     rollout_id: int = Field(ge=0, le=100_000)
     text: Text
@@ -30,7 +31,7 @@ class RecordedRollout(Message):
     method: Text | None = None
     timestamp: Text | None = None
     rank: float | None = Field(None, allow_inf_nan=False, description="Place within the group, 1 is best.")
-    reward: Score | None = Field(None, description="Reward of the rank, in [0, 1].")
+    reward: UnitScore | None = Field(None, description="Reward of the rank, in [0, 1].")
     immediate_reward: float | None = Field(None, allow_inf_nan=False)
     trade_thinking: float | None = Field(None, allow_inf_nan=False)
     composite: float | None = Field(None, allow_inf_nan=False)
@@ -56,27 +57,25 @@ class RecordedDay(Message):
 
 
 class RunImport(Message):
-    """A run that was made elsewhere. `notes` are the reader's warnings; they become the run's."""
+    """A run recorded by another system. `notes` are warnings of the reader of its files; they become the run's."""
 
     name: str = Field(pattern=NAME_PATTERN)
     timezone: str = Field("America/Los_Angeles", description="Zone of the files' days; the predecessor's by default.")
-    policy: Text = Field(
-        "imported", min_length=1, max_length=200, description="What every rollout names as its policy."
-    )
+    policy: Text = Field("imported", min_length=1, max_length=200, description="Policy of every rollout.")
     base_model: Text = Field("unknown", min_length=1, max_length=200)
     notes: list[Text] = Field(default_factory=list, max_length=1_000)
     days: list[RecordedDay] = Field(min_length=1, max_length=10_000)
 
 
 class SkippedDay(Message):
-    """A day that cannot be scored, and why."""
+    """A day that cannot be scored, with the reason."""
 
     date: dt.date
     reason: str
 
 
 class RunImported(Message):
-    """What was stored; the evaluator recomputes the scores from here."""
+    """The stored run; the evaluator recomputes its scores next."""
 
     name: str
     kind: str

@@ -28,5 +28,6 @@ def show_report(run: RunName, deps: DepsDep, format: Format = "json") -> Respons
     """The figures of a run: assessment, days, totals, averages, look-ahead, trends, panel, flags and failures."""
     with deps.sessions.begin() as session:
         report = read_report(session, run)
+    # Rendered here for all three formats; response_model only describes the JSON in the API docs.
     media_type, render = RENDERERS[format]
     return Response(render(report), media_type=media_type)

@@ -12,6 +12,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
 from random import Random
+from typing import TypeVar
 
 LEVEL = 0.95
 RESAMPLES = 2_000
@@ -23,6 +24,7 @@ MIN_HEADLINES = 2
 Unit = tuple[float, int]
 """What one headline adds to a figure: the sum over its lines, and the number of lines in that sum."""
 NO_LINES: Unit = (0.0, 0)
+Key = TypeVar("Key", bound=Hashable)
 
 
 @dataclass(frozen=True)
@@ -122,7 +124,7 @@ def quantile(ascending: Sequence[float], share: float) -> float:
     return ascending[lower] + (place - lower) * (ascending[upper] - ascending[lower])
 
 
-def paired(first: Mapping[Hashable, Unit], second: Mapping[Hashable, Unit]) -> list[tuple[Unit, Unit]]:
+def paired(first: Mapping[Key, Unit], second: Mapping[Key, Unit]) -> list[tuple[Unit, Unit]]:
     """Both sides' units by headline, in the order of the headlines' names; a side without a headline has no lines."""
     # Sorted, so that a seed draws the same headlines whatever the order of the rows.
     keys = sorted(first.keys() | second.keys(), key=str)

@@ -1,4 +1,4 @@
-"""Runs with scored panel days and chain days, written into the database as the scheduler would leave them."""
+"""Runs with scored panel days and chain days, stored directly in the database."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from shared.run_config import RunConfig
 
 
 def make_run(session: Session, name: str, corpus: str | None = "sample", **config: Any) -> Run:
-    """A completed run over a corpus; an imported one without."""
+    """A completed run over a corpus; without a corpus an imported run."""
     corpus_id = session.scalar(select(Corpus.id).where(Corpus.name == corpus))
     run = Run(
         name=name,
@@ -30,7 +30,7 @@ def make_run(session: Session, name: str, corpus: str | None = "sample", **confi
 
 
 def add_day(session: Session, run: Run, date: dt.date, role: str = "chain", **values: Any) -> Day:
-    """A day of a run; published or scored if nothing else is said."""
+    """A day of a run; by default published, a panel's scored."""
     state = {"panel": "scored"}.get(role, "published")
     day = Day(
         **{"run_id": run.id, "date": date, "role": role, "headline_ids": [], "profile": "default", "state": state}
@@ -42,7 +42,7 @@ def add_day(session: Session, run: Run, date: dt.date, role: str = "chain", **va
 
 
 def publish(session: Session, run: Run, day: Day, trained_until: dt.datetime | None = None) -> Checkpoint:
-    """The checkpoint of a day, by the id RUN-YYYYMMDD-abc."""
+    """The checkpoint of a day, with the id RUN-YYYYMMDD-abc."""
     checkpoint = Checkpoint(
         id=f"{run.name}-{day.date:%Y%m%d}-abc",
         run_id=run.id,
@@ -72,7 +72,7 @@ def add_lines(
 ) -> None:
     """For each headline a group of these lines: fields of Rollout and Evaluation by name.
 
-    An imported group is not linked to a headline: it only has its text.
+    An imported group is not `linked` to a headline: it only has its text.
     """
     step = Step(day_id=day.id, kind="evaluate", chunk=0, items=[], state="done")
     session.add(step)

@@ -1,1 +1,1 @@
-"""Pure rules of comparisons: figures with intervals, and notes on what makes two sides unlike."""
+"""Pure rules of comparisons: figures and notes."""

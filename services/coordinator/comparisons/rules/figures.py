@@ -13,7 +13,7 @@ from services.coordinator.stats.diversity import distinct
 
 
 @dataclass(frozen=True)
-class Line:
+class ScoredLine:
     """A scored rollout. `headline` names its headline the same way on both sides, `tokens` counts those of its text;
     the rest is as in shared.wire.EvaluationRecord."""
 
@@ -37,25 +37,25 @@ class Line:
 
 @dataclass(frozen=True)
 class Measure:
-    """A figure: its name, which lines it is of, and what a headline's lines add to it."""
+    """A figure: its name, the lines that it is of, and the sum and count that a headline's lines add to it."""
 
     name: str
     among: Among
-    unit: Callable[[Sequence[Line]], Unit]
+    unit: Callable[[Sequence[ScoredLine]], Unit]
 
 
-_KEEP: Final[Mapping[Among, Callable[[Line], bool]]] = {
+_KEEP: Final[Mapping[Among, Callable[[ScoredLine], bool]]] = {
     "all": lambda _: True,
     "valid": lambda line: line.valid,
     "delivered": lambda line: line.delivered,
 }
 
 
-def _mean(name: str, among: Among, value: Callable[[Line], float | None]) -> Measure:
-    def unit(lines: Sequence[Line]) -> Unit:
-        values = [value(line) for line in lines if _KEEP[among](line)]
-        known = [float(one) for one in values if one is not None]
-        return sum(known), len(known)
+def _mean(name: str, among: Among, read: Callable[[ScoredLine], float | None]) -> Measure:
+    def unit(lines: Sequence[ScoredLine]) -> Unit:
+        values = [read(line) for line in lines if _KEEP[among](line)]
+        numbers = [float(value) for value in values if value is not None]
+        return sum(numbers), len(numbers)
 
     return Measure(name, among, unit)
 
@@ -65,20 +65,20 @@ def _sign(name: str, among: Among = "all") -> Measure:
 
 
 def _distinct(n: int) -> Measure:
-    """Distinct-n of the pairs of valid lines; a group without two of them says nothing."""
+    """Distinct-n of the pairs of valid lines; a group with fewer than two of them is not counted."""
 
-    def unit(lines: Sequence[Line]) -> Unit:
+    def unit(lines: Sequence[ScoredLine]) -> Unit:
         groups: dict[int, list[str]] = defaultdict(list)
         for line in lines:
             if line.valid:
                 groups[line.group].append(line.text)
-        known = [share for texts in groups.values() if (share := distinct(texts, n)) is not None]
-        return sum(known), len(known)
+        shares = [share for texts in groups.values() if (share := distinct(texts, n)) is not None]
+        return sum(shares), len(shares)
 
     return Measure(f"distinct_{n}", "groups", unit)
 
 
-_SCORES: Final[Mapping[str, Callable[[Line], float | None]]] = {
+_SCORES: Final[Mapping[str, Callable[[ScoredLine], float | None]]] = {
     "composite": lambda line: line.composite,
     "trade_thinking": lambda line: line.trade_thinking,
     "normalized_score": lambda line: line.normalized_score,
@@ -90,8 +90,8 @@ MEASURES: Final[tuple[Measure, ...]] = (
     _mean("validity", "all", lambda line: line.valid),
     _mean("final_validity", "delivered", lambda line: line.valid),
     _mean("abstained", "delivered", lambda line: line.verdict == "abstained"),
-    *(_mean(name, "valid", value) for name, value in _SCORES.items()),
-    *(_mean(name, "all", value) for name, value in _SCORES.items()),
+    *(_mean(name, "valid", read) for name, read in _SCORES.items()),
+    *(_mean(name, "all", read) for name, read in _SCORES.items()),
     _mean("leak", "all", lambda line: line.leak),
     _mean("form_score", "all", lambda line: line.form_score),
     *(_sign(name) for name in ("empty", "placeholder", "restated", "duplicate")),
@@ -100,29 +100,29 @@ MEASURES: Final[tuple[Measure, ...]] = (
     _distinct(2),
     _mean("tokens", "all", lambda line: line.tokens),
 )
-"""What is compared, in the order in which it is shown."""
+"""The figures of a comparison, in the order in which they are shown."""
 ONLY_OFF_PANEL: Final = frozenset({"final_validity"})
-"""What a panel cannot tell: nothing on it climbs the ladder."""
+"""Figures that a panel does not have: its rollouts are all of the free arm, and none climbs the ladder."""
 
 
-def by_headline(lines: Sequence[Line]) -> dict[str, list[Line]]:
+def by_headline(lines: Sequence[ScoredLine]) -> dict[str, list[ScoredLine]]:
     """Lines by headline, in order of its name, so that a seed means the same draws in every database."""
-    found: dict[str, list[Line]] = defaultdict(list)
+    headlines: dict[str, list[ScoredLine]] = defaultdict(list)
     for line in lines:
-        found[line.headline].append(line)
-    return dict(sorted(found.items()))
+        headlines[line.headline].append(line)
+    return dict(sorted(headlines.items()))
 
 
 @dataclass(frozen=True)
 class Matched:
-    """What is compared: each side's lines by headline; the same headlines if `paired`."""
+    """Each side's lines by headline; the same headlines on both if `paired`."""
 
-    a: Mapping[str, Sequence[Line]]
-    b: Mapping[str, Sequence[Line]]
+    a: Mapping[str, Sequence[ScoredLine]]
+    b: Mapping[str, Sequence[ScoredLine]]
     paired: bool
 
 
-def match(a: Sequence[Line], b: Sequence[Line]) -> Matched:
+def match(a: Sequence[ScoredLine], b: Sequence[ScoredLine]) -> Matched:
     """The headlines that both sides have; all of each side's if they have none in common."""
     left, right = by_headline(a), by_headline(b)
     common = left.keys() & right.keys()
@@ -144,6 +144,7 @@ def figures(matched: Matched, *, seed: int, resamples: int, on_panel: bool) -> l
 
 def _resamples(matched: Matched, seed: int, number: int) -> tuple[Resamples, Resamples]:
     of_a = Resamples.drawn(seed, len(matched.a), number)
+    # Without common headlines the sides are independent: a seed of its own keeps B from being drawn in step with A.
     return of_a, of_a if matched.paired else Resamples.drawn(seed + 1, len(matched.b), number)
 
 
@@ -163,5 +164,5 @@ def _figure(measure: Measure, matched: Matched, of_a: Resamples, of_b: Resamples
     )
 
 
-def _ratio(measure: Measure, side: Mapping[str, Sequence[Line]]) -> Ratio:
+def _ratio(measure: Measure, side: Mapping[str, Sequence[ScoredLine]]) -> Ratio:
     return Ratio.of([measure.unit(lines) for lines in side.values()])

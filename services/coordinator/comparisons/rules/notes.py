@@ -1,4 +1,4 @@
-"""What a reader must know before the figures of a comparison. Pure."""
+"""Notes of a comparison: look-ahead, differing settings, and how far the intervals can be trusted. Pure."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from services.coordinator.comparisons.rules.figures import Matched
 from services.coordinator.comparisons.schemas import Figure, SideView
 
 FEW_HEADLINES: Final = 10
+"""Headlines below which the notes warn that the intervals are too narrow."""
+# Settings of sampling and scoring, which change a figure whatever was learned; the training is what is compared.
 _BOTH: Final = ("preset", "base_model", "format", "horizon", "max_tokens", "ranker", "dates")
 _ON_PANEL: Final = (*_BOTH, "panel_profile", "panel_rollouts")
 _OFF_PANEL: Final = (
@@ -26,15 +28,15 @@ Config = Mapping[str, Any]
 
 
 def notes(sides: Sequence[SideView], configs: Sequence[Config], matched: Matched, on_panel: bool) -> list[str]:
-    """Look-ahead first, then what makes the sides unlike one another, then how far the intervals can be trusted."""
-    found = [_look_ahead(name, side) for name, side in zip("AB", sides, strict=True)]
-    found.append(_settings(configs, _ON_PANEL if on_panel else _OFF_PANEL))
-    found.append(_ranks(sides, on_panel))
-    found.append(_matching(sides, matched))
+    """The notes in order of weight: look-ahead, differences between the sides, trust in the intervals."""
+    candidates = [_look_ahead(name, side) for name, side in zip("AB", sides, strict=True)]
+    candidates.append(_settings(configs, _ON_PANEL if on_panel else _OFF_PANEL))
+    candidates.append(_ranks(sides, on_panel))
+    candidates.append(_matching(sides, matched))
     fewest = min(len(matched.a), len(matched.b))
     if fewest < FEW_HEADLINES:
-        found.append(f"Headlines compared: {fewest}. Intervals from so few are rather too narrow.")
-    return [note for note in found if note]
+        candidates.append(f"Headlines compared: {fewest}. Intervals from so few are rather too narrow.")
+    return [note for note in candidates if note]
 
 
 def _look_ahead(name: str, side: SideView) -> str:
@@ -51,26 +53,26 @@ def _look_ahead(name: str, side: SideView) -> str:
 def _settings(configs: Sequence[Config], names: Sequence[str]) -> str:
     a, b = configs
     differing = [f"{name} ({a.get(name)}, {b.get(name)})" for name in names if a.get(name) != b.get(name)]
-    return f"The runs differ in {', '.join(differing)}: a difference may be theirs." if differing else ""
+    return f"The runs differ in {', '.join(differing)}: they may be the cause of a difference." if differing else ""
 
 
 def _ranks(sides: Sequence[SideView], on_panel: bool) -> str:
     if not on_panel:
         return (
-            "Ranks average to .5 within each group: here normalized_score, and composite as far as it is made of it, "
-            "cannot show that one run beats the other. A panel can."
+            "Ranks average to .5 within each group: here normalized_score, and the part of composite that comes from "
+            "it, cannot show that one run beats the other. A panel can."
         )
     if sides[0].run != sides[1].run:
         return (
-            "normalized_score and composite place each line among the lines of its own run's base model; the two runs "
-            "sampled their bases apart."
+            "normalized_score and composite rank each line among the lines of its own run's base model; each run "
+            "sampled its base model separately."
         )
     return ""
 
 
 def _matching(sides: Sequence[SideView], matched: Matched) -> str:
     if not matched.paired:
-        return "The sides have no headline in common: each is resampled by itself, and intervals are wider for it."
+        return "The sides have no headline in common: each is resampled by itself, which makes the intervals wider."
     left_out = [side.headlines - len(matched.a) for side in sides]
     if any(left_out):
         return f"Headlines that only one side has are left out: {left_out[0]} of A, {left_out[1]} of B."
@@ -78,7 +80,7 @@ def _matching(sides: Sequence[SideView], matched: Matched) -> str:
 
 
 def left_out_notes(figures: Sequence[Figure], resamples: int) -> list[str]:
-    """Which intervals rest on fewer resamples, because some of these had nothing to count."""
+    """One note for each interval that rests on fewer resamples, because some of these count no line."""
     return [
         f"{figure.name} ({figure.among}): {figure.left_out} of {resamples} resamples had no such line on one side and "
         "are left out of its interval."

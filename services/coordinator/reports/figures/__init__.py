@@ -1,1 +1,1 @@
-"""Figures of a report, computed from rows. Pure."""
+"""Figures of a report, from rows to dataclasses. Pure."""

@@ -1,4 +1,4 @@
-"""A day's figures, as a report holds them. Pure.
+"""The figures of a day in a report. Pure.
 
 Scores are means in [0, 1] (outcome_score in [0, 10]) and unrounded; None where there is nothing to average.
 """
@@ -27,7 +27,7 @@ SCORES = (
 
 @dataclass(frozen=True)
 class Seconds:
-    """Seconds of work per stage, summed over its steps, which may have run side by side; None where none is done."""
+    """Seconds of work per stage, summed over its steps, which may have run in parallel; None if no step is done."""
 
     generate: float | None = None
     evaluate: float | None = None
@@ -35,14 +35,14 @@ class Seconds:
 
 
 @dataclass(frozen=True)
-class DayFigures:
+class DayReport:
     """One day. `raw_validity` is the share of rollouts whose free attempt was strict, `final_validity` the share of
-    the `delivered` ones whose text is valid, `abstained` that of those that decline; delivered is the ladder arm, or
-    everything where there is none, of an import the mean validity of all. `reward` is the mean training reward;
-    `training` holds the statistics of the update.
+    the `delivered` ones whose text is valid, `abstained` the share of those that abstain. Delivered is the ladder arm,
+    or all rollouts where there is no ladder arm. `reward` is the mean training reward; `training` are the statistics
+    of the update.
 
-    `policies` and `final_sources` count the rollouts by policy and by the rung of the ladder that they came from,
-    `look_ahead` those whose policy had learned from headlines published after their own (None if unknown).
+    `policies` and `final_sources` count the rollouts by policy and by the rung of the ladder that they came from;
+    `look_ahead` counts those whose policy had learned from headlines published after their own (None if unknown).
     `profile`, `bonus` and `learning_rate` are the day's own, `decisions` the stored figures that decided them.
     """
 
@@ -86,5 +86,6 @@ class DayFigures:
 
     def trained(self, name: str) -> float | None:
         """A figure of the day's update by the name that shared.wire.TrainStats gives it."""
+        # Stored JSON: an update may lack a statistic, or have it as null.
         value = (self.training or {}).get(name)
         return float(value) if isinstance(value, int | float) else None

@@ -1,4 +1,4 @@
-"""A day's figures from its rollouts, one by one: what is delivered, what it cost, and what the texts are like. Pure.
+"""A day's figures from its single rollouts: validity, decoding cost, degeneration and diversity. Pure.
 
 Shares and means are in [0, 1] and None where there is nothing to count.
 """
@@ -14,12 +14,12 @@ from services.coordinator.stats.diversity import duplicate_share, mean_distinct
 from services.coordinator.stats.means import mean_or_none
 
 SIGNS = ("empty", "placeholder", "restated", "duplicate")
-"""What a degenerate text shows, as shared.wire.Sign names it."""
+"""The signs of a degenerate text, as shared.wire.Sign names them."""
 
 
 @dataclass(frozen=True)
 class Score:
-    """What the evaluator said of a rollout; the names are those of shared.wire.EvaluationRecord."""
+    """The evaluation of a rollout; the names are those of shared.wire.EvaluationRecord."""
 
     verdict: str
     valid: bool
@@ -35,8 +35,8 @@ class Score:
 
 @dataclass(frozen=True)
 class Line:
-    """A rollout as a report reads it. `tokens` are those of the text that stands, `headline` the id of its headline,
-    the same on every day of a panel (None for an import)."""
+    """A rollout as a report reads it. `tokens` counts the tokens of its final text, `sampled_tokens` those of all
+    attempts; `headline` is the id of its headline, the same on every day of a panel (None for an import)."""
 
     group: int
     headline: int | None
@@ -53,11 +53,11 @@ class Line:
 
 @dataclass(frozen=True)
 class Decoding:
-    """What the delivered lines cost. A call is an attempt at one rollout.
+    """The decoding cost of the delivered lines. A call is an attempt at one rollout.
 
     Per valid line: the calls or tokens of all delivered lines over the number of valid ones among them.
-    `failed_tokens` were sampled and thrown away: by attempts that did not stand, and by best of N for those not chosen;
-    `failed_share` is their share of the sampled tokens.
+    `failed_tokens` were sampled and discarded: those of rejected attempts, and of candidates that best of N did not
+    choose; `failed_share` is their share of the sampled tokens.
     """
 
     calls_per_rollout: float | None = None
@@ -80,7 +80,7 @@ class Signs:
 
 @dataclass(frozen=True)
 class ValidLines:
-    """What the valid lines are like, whatever their arm; `duplicates` and distinct-n are within groups."""
+    """Scores and diversity of the valid lines, whatever their arm; `duplicates` and distinct-n are within groups."""
 
     count: int = 0
     composite: float | None = None
@@ -98,7 +98,7 @@ NO_DECODING, NO_SIGNS, NO_LINES = Decoding(), Signs(), ValidLines()
 
 @dataclass(frozen=True)
 class LineFigures:
-    """A day's figures that need its rollouts one by one. `delivered` counts delivered rollouts that are scored."""
+    """The figures of a day that need its single rollouts. `delivered` counts delivered rollouts that are scored."""
 
     delivered: int = 0
     final_validity: float | None = None
@@ -110,10 +110,8 @@ class LineFigures:
 
 
 def delivered(lines: Sequence[Line]) -> list[Line]:
-    """What the system delivers: the ladder arm, or everything where there is none.
-
-    The free arm never climbs: it exists to measure and to be learned from.
-    """
+    """The lines that the system delivers: the ladder arm, or all lines where there is no ladder arm."""
+    # The free arm never climbs the ladder: it is there for measurement and training.
     return [line for line in lines if line.arm == "ladder"] or list(lines)
 
 
@@ -124,20 +122,20 @@ def scored(lines: Iterable[Line]) -> list[tuple[Line, Score]]:
 
 def line_figures(lines: Sequence[Line]) -> LineFigures:
     """The figures of a day's rollouts."""
-    out, everything = scored(delivered(lines)), scored(lines)
+    of_delivered, of_all = scored(delivered(lines)), scored(lines)
     return LineFigures(
-        delivered=len(out),
-        final_validity=mean_or_none(score.valid for _, score in out),
-        abstained=mean_or_none(score.verdict == "abstained" for _, score in out),
-        form_score=mean_or_none(score.form_score for _, score in everything),
+        delivered=len(of_delivered),
+        final_validity=mean_or_none(score.valid for _, score in of_delivered),
+        abstained=mean_or_none(score.verdict == "abstained" for _, score in of_delivered),
+        form_score=mean_or_none(score.form_score for _, score in of_all),
         decoding=decoding(delivered(lines)),
-        signs=Signs(**{sign: mean_or_none(sign in score.signs for _, score in everything) for sign in SIGNS}),
+        signs=Signs(**{sign: mean_or_none(sign in score.signs for _, score in of_all) for sign in SIGNS}),
         valid_lines=valid_lines(lines),
     )
 
 
 def decoding(lines: Sequence[Line]) -> Decoding:
-    """What lines cost; nothing is known of those whose tokens were not counted (an import's)."""
+    """The decoding cost of lines; all None if their tokens were not counted (an import's)."""
     sampled = sum(line.sampled_tokens for line in lines)
     if not sampled:
         return NO_DECODING
@@ -154,7 +152,7 @@ def decoding(lines: Sequence[Line]) -> Decoding:
 
 
 def valid_lines(lines: Sequence[Line]) -> ValidLines:
-    """What the valid ones among lines are like."""
+    """Scores and diversity of the valid ones among lines."""
     valid = [(line, score) for line, score in scored(lines) if score.valid]
     groups = by_group(line for line, _ in valid)
     texts = [[line.text for line in group] for group in groups.values()]
@@ -175,7 +173,7 @@ def by_group(
     lines: Iterable[Line], key: Callable[[Line], Hashable] = lambda line: line.group
 ) -> dict[Hashable, list[Line]]:
     """Lines by group, or by another key, each in its order."""
-    found: dict[Hashable, list[Line]] = defaultdict(list)
+    groups: dict[Hashable, list[Line]] = defaultdict(list)
     for line in lines:
-        found[key(line)].append(line)
-    return found
+        groups[key(line)].append(line)
+    return groups

@@ -1,4 +1,4 @@
-"""Whether a ranker favours a place in the group. Pure."""
+"""Position bias: the correlation of a ranker's ranks with the positions in the group. Pure."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from services.coordinator.stats.ranks import average_ranks
 class PositionBias:
     """The mean of Spearman's correlation of rank and position over groups, in [−1, 1], with a 95 % interval.
 
-    Rank 1 is the best: above 0 the first places are favoured, below 0 the last. `samples` are the parts of groups that
-    were correlated, `groups` the groups that they are of.
+    Rank 1 is the best: above 0 the ranker favours the first positions, below 0 the last. `samples` counts the arms of
+    groups that were correlated, `groups` the groups that they are of.
     """
 
     mean: float | None
@@ -28,7 +28,7 @@ class PositionBias:
 
 
 UNKNOWN = PositionBias(None, None, None, 0, 0)
-"""Of no group."""
+"""The bias without a single group."""
 
 
 def spearman(first: Sequence[float], second: Sequence[float]) -> float | None:
@@ -41,22 +41,21 @@ def spearman(first: Sequence[float], second: Sequence[float]) -> float | None:
 
 
 def position_bias(lines: Iterable[Line]) -> PositionBias:
-    """The bias over all groups of lines.
-
-    The arms of a group are correlated apart: the free arm stands before the ladder's and fails more often, which is no
-    bias of the ranker. Parts whose ranks all tie say nothing and are left out.
-    """
-    parts = by_group(lines, key=lambda line: (line.group, line.arm))
-    found: dict[int, list[float]] = {}
-    for part in parts.values():
-        ranked = [(score.rank, line.index) for line, score in scored(part)]
+    """The bias over all groups of lines, each arm of a group for itself; arms whose ranks all tie are left out."""
+    # The free arm stands before the ladder arm and fails more often: over both arms together that would look like a
+    # bias of the ranker.
+    arms = by_group(lines, key=lambda line: (line.group, line.arm))
+    correlations: dict[int, list[float]] = {}
+    for arm in arms.values():
+        ranked = [(score.rank, line.index) for line, score in scored(arm)]
         rho = spearman([rank for rank, _ in ranked], [index for _, index in ranked])
         if rho is not None:
-            found.setdefault(part[0].group, []).append(rho)
-    every = [rho for of_group in found.values() for rho in of_group]
-    middle = mean_or_none(every)
+            correlations.setdefault(arm[0].group, []).append(rho)
+    samples = [rho for of_group in correlations.values() for rho in of_group]
+    middle = mean_or_none(samples)
     low = high = None
-    if middle is not None and len(every) > 1:
-        margin = 1.96 * stdev(every) / math.sqrt(len(every))
+    if middle is not None and len(samples) > 1:
+        # The normal quantile suffices: below 100 groups (MIN_GROUPS) the assessment lets no bias pass.
+        margin = 1.96 * stdev(samples) / math.sqrt(len(samples))
         low, high = middle - margin, middle + margin
-    return PositionBias(mean=middle, low=low, high=high, groups=len(found), samples=len(every))
+    return PositionBias(mean=middle, low=low, high=high, groups=len(correlations), samples=len(samples))

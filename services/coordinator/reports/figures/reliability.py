@@ -1,4 +1,4 @@
-"""How well stated probabilities hold: Brier, log loss, a reliability table and the calibration error. Pure."""
+"""Reliability of stated probabilities: Brier, log loss, a reliability table and the calibration error. Pure."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ BINS = 10
 
 @dataclass(frozen=True)
 class Bin:
-    """Settled claims whose probability is in [low, high), the last bin's in [low, high]: how many, the mean of what
-    they said, and the share that happened."""
+    """Settled claims whose probability is in [low, high), in the last bin in [low, high]: their `count`, the mean of
+    the probabilities that they `said`, and the share that `happened`."""
 
     low: float
     high: float
@@ -25,11 +25,11 @@ class Bin:
 
 @dataclass(frozen=True)
 class Reliability:
-    """Settled claims together. `brier` = mean (prob − happened)², 0 the best, .25 what always saying 50 % earns.
+    """All settled claims. `brier` = mean (prob − happened)² (Brier 1950): 0 is the best, .25 that of a constant 50 %.
 
     `log_loss`: mean −ln of the probability given to what happened, clipped to [.01, .99]. `calibration_error`:
-    Σ count/settled · |said − happened| over the bins. `pending` forecasts have no score yet, `unsettled` ones were
-    scored without: their claim cannot be settled against the prices.
+    Σ count/settled · |said − happened| over the bins. `pending` forecasts have no score yet; `unsettled` ones are
+    scored, but their claim cannot be settled against the prices.
     """
 
     pending: int
@@ -42,7 +42,7 @@ class Reliability:
 
 
 def reliability(lines: Sequence[Line]) -> Reliability:
-    """The reliability of what lines claim."""
+    """The reliability of the claims of lines."""
     done = [score for _, score in scored(lines)]
     settled = [score.settlement for score in done if score.settlement]
     bins = reliability_table([(float(claim["prob"]), bool(claim["happened"])) for claim in settled])
@@ -59,24 +59,23 @@ def reliability(lines: Sequence[Line]) -> Reliability:
 
 def reliability_table(claims: Sequence[tuple[float, bool]]) -> list[Bin]:
     """Ten bins of equal width over claims of (probability, whether it happened)."""
-    held: list[list[tuple[float, bool]]] = [[] for _ in range(BINS)]
+    bins: list[list[tuple[float, bool]]] = [[] for _ in range(BINS)]
     for prob, happened in claims:
-        held[min(int(prob * BINS), BINS - 1)].append((prob, happened))
-    return [_bin(number, found) for number, found in enumerate(held)]
+        # A probability of 1 belongs to the last bin, not to an eleventh.
+        bins[min(int(prob * BINS), BINS - 1)].append((prob, happened))
+    return [_bin(number, of_bin) for number, of_bin in enumerate(bins)]
 
 
-def _bin(number: int, found: Sequence[tuple[float, bool]]) -> Bin:
-    said = mean_or_none(prob for prob, _ in found)
-    share = mean_or_none(happened for _, happened in found)
-    return Bin(number / BINS, (number + 1) / BINS, len(found), said, share)
+def _bin(number: int, claims: Sequence[tuple[float, bool]]) -> Bin:
+    said = mean_or_none(prob for prob, _ in claims)
+    happened = mean_or_none(happened for _, happened in claims)
+    return Bin(number / BINS, (number + 1) / BINS, len(claims), said, happened)
 
 
 def calibration_error(bins: Sequence[Bin]) -> float | None:
     """Expected calibration error, in [0, 1]: the mean gap of said and happened, weighted by count; None without any."""
-    total = sum(found.count for found in bins)
+    total = sum(one.count for one in bins)
     gaps = [
-        found.count * abs(found.said - found.happened)
-        for found in bins
-        if found.said is not None and found.happened is not None
+        one.count * abs(one.said - one.happened) for one in bins if one.said is not None and one.happened is not None
     ]
     return sum(gaps) / total if total else None

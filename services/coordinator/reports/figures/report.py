@@ -1,4 +1,4 @@
-"""Everything that a report says, put together from a run's days and rollouts. Pure."""
+"""A report, composed of the figures of a run's days and rollouts. Pure."""
 
 from __future__ import annotations
 
@@ -7,20 +7,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from services.coordinator.reports.figures.assessment import Check, Findings, assess
+from services.coordinator.reports.figures.assessment import AssessedFigures, Check, assess
 from services.coordinator.reports.figures.collapse import Collapse, collapses_of
-from services.coordinator.reports.figures.day import DayFigures
+from services.coordinator.reports.figures.day import DayReport
 from services.coordinator.reports.figures.panel import PanelFigures, PanelGain
 from services.coordinator.reports.figures.position_bias import UNKNOWN, PositionBias
 from services.coordinator.reports.figures.reliability import Reliability
-from services.coordinator.reports.figures.serving import NO_SERVING, Serving
+from services.coordinator.reports.figures.serving import NO_SERVING, ServingFigures
 from services.coordinator.reports.figures.totals import Averages, Totals, averages_of, look_ahead_of, totals_of
 from services.coordinator.reports.figures.trends import Trend, trends_of
+
+UNKNOWN_REASON = "no reason was given"
 
 
 @dataclass(frozen=True)
 class Flag:
-    """A headline with a false date, or one that its day's policy had learned past; `used` if it was forecast from."""
+    """A headline with a false date, or one published before the newest that its day's policy had learned from;
+    `used` if the day forecasts from it."""
 
     date: dt.date
     headline: str
@@ -31,7 +34,7 @@ class Flag:
 
 @dataclass(frozen=True)
 class Failure:
-    """What failed and why: a step, a day (no kind) or the run (no date). `attempts` is how often a step was tried."""
+    """A failed step, a failed day (no kind) or a failed run (no date), with its reason; `attempts` of a step."""
 
     date: dt.date | None
     kind: str | None
@@ -43,7 +46,7 @@ class Failure:
 
 @dataclass(frozen=True)
 class RunFacts:
-    """What a run says of itself."""
+    """The row of a run and of its corpus."""
 
     run: str
     kind: str
@@ -59,7 +62,7 @@ class RunFacts:
 
 @dataclass(frozen=True)
 class RunFigures:
-    """What is told of a run as a whole. `ranker` holds what the evaluate steps' ranker said of itself;
+    """The figures of a run as a whole. `ranker` contains the statistics that the ranker of the evaluate steps reported;
     `reliability` is None unless the run settles claims; `warm_start` is no day of the chain."""
 
     position_bias: PositionBias = UNKNOWN
@@ -67,16 +70,16 @@ class RunFigures:
     reliability: Reliability | None = None
     panel: Sequence[PanelFigures] = ()
     panel_gain: PanelGain | None = None
-    warm_start: DayFigures | None = None
-    serving: Serving = NO_SERVING
+    warm_start: DayReport | None = None
+    serving: ServingFigures = NO_SERVING
 
 
 @dataclass(frozen=True)
 class Report(RunFacts):
-    """Everything that a report says, whatever it is rendered as. `days` are the chain's; totals and averages too."""
+    """The content of a report, in whatever format it is rendered. `days`, `totals` and `averages` are of the chain."""
 
     warnings: Sequence[str]
-    days: Sequence[DayFigures]
+    days: Sequence[DayReport]
     totals: Totals
     averages: Averages
     look_ahead: int | None
@@ -90,18 +93,19 @@ class Report(RunFacts):
     reliability: Reliability | None
     panel: Sequence[PanelFigures]
     panel_gain: PanelGain | None
-    warm_start: DayFigures | None
-    serving: Serving
+    warm_start: DayReport | None
+    serving: ServingFigures
 
 
-def warnings_of(facts: RunFacts, stored: Sequence[str], days: Sequence[DayFigures]) -> list[str]:
-    """What a reader must know before the figures: look-ahead first, then what was found when the run was made."""
+def warnings_of(facts: RunFacts, stored: Sequence[str], days: Sequence[DayReport]) -> list[str]:
+    """The warnings on top of a report: look-ahead first, then those stored when the run was created."""
     ahead, rollouts = look_ahead_of(days), sum(day.rollouts for day in days)
     learned = "come from a policy that had learned from headlines published after their own"
     counted = f"{ahead} of {rollouts} rollouts {learned}"
     if ahead is None:
         first = ["Look-ahead is unknown: an imported run's files do not say what its policies had learned from."]
     elif facts.config.get("lag") == 0:
+        # Even without a single such rollout: the day's own headlines are its training data.
         first = [
             f"This run looked ahead: under lag 0 a day's policy has learned from that day's own headlines. {counted}."
         ]
@@ -115,7 +119,7 @@ def warnings_of(facts: RunFacts, stored: Sequence[str], days: Sequence[DayFigure
 
 def make_report(
     facts: RunFacts,
-    days: Sequence[DayFigures],
+    days: Sequence[DayReport],
     stored_warnings: Sequence[str],
     flags: Sequence[Flag],
     failures: Sequence[Failure],
@@ -123,7 +127,7 @@ def make_report(
 ) -> Report:
     """The report of a run from its days' figures and those of the run as a whole."""
     ahead, collapses = look_ahead_of(days), collapses_of(days)
-    findings = Findings(days, ahead, whole.position_bias, whole.panel, whole.panel_gain, collapses)
+    findings = AssessedFigures(days, ahead, whole.position_bias, whole.panel, whole.panel_gain, collapses)
     return Report(
         **vars(facts),
         **vars(whole),

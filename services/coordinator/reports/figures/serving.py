@@ -1,7 +1,4 @@
-"""What a report says of serving: how long each engine took to hold each checkpoint, and whose rollouts a day's are.
-
-Pure.
-"""
+"""Figures of serving: seconds per swap on each engine, rollouts by policy, decisions of promote=panel. Pure."""
 
 from __future__ import annotations
 
@@ -12,8 +9,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class SwapFigures:
-    """A checkpoint at an engine. `seconds` lie between `wanted_at` (its promotion if `promoted`, else its publication)
-    and the probe that verified it; 0 where it was held before, None where the engine came later."""
+    """A checkpoint on an engine. `seconds` run from `wanted_at` (its promotion if `promoted`, else its publication) to
+    the probe that verified it; 0 if the engine had loaded it before, None if the engine registered later."""
 
     checkpoint: str
     date: dt.date
@@ -27,8 +24,8 @@ class SwapFigures:
 
 @dataclass(frozen=True)
 class PolicyFigures:
-    """A day's rollouts by the policy that spoke them. `strays` are those of another policy than the day's, None where
-    the day's is not known (an import); each rollout names exactly one."""
+    """A day's rollouts by the policy that generated them; each rollout names exactly one. `strays` counts those of
+    another policy than the day's, None where the day's policy is unknown (an import)."""
 
     date: dt.date
     role: str
@@ -38,8 +35,8 @@ class PolicyFigures:
 
 
 @dataclass(frozen=True)
-class Decision:
-    """What promote=panel decided of a checkpoint, and by which figures."""
+class PromotionDecision:
+    """The decision of promote=panel on a checkpoint; the reason names the figures."""
 
     date: dt.date
     checkpoint: str | None
@@ -48,21 +45,22 @@ class Decision:
 
 
 @dataclass(frozen=True)
-class Serving:
-    """`strays` must be 0; None if it is not known of every day."""
+class ServingFigures:
+    """Swaps, rollouts by policy and promotion decisions of a run. `strays` must be 0; None if unknown of any day."""
 
     swaps: Sequence[SwapFigures] = ()
     policies: Sequence[PolicyFigures] = ()
-    decisions: Sequence[Decision] = ()
+    decisions: Sequence[PromotionDecision] = ()
     strays: int | None = 0
 
 
-NO_SERVING = Serving()
+NO_SERVING = ServingFigures()
 
 
 def serving_of(
-    swaps: Sequence[SwapFigures], policies: Sequence[PolicyFigures], decisions: Sequence[Decision]
-) -> Serving:
-    """The section from its rows."""
-    known = [found.strays for found in policies if found.strays is not None]
-    return Serving(swaps, policies, decisions, sum(known) if len(known) == len(policies) else None)
+    swaps: Sequence[SwapFigures], policies: Sequence[PolicyFigures], decisions: Sequence[PromotionDecision]
+) -> ServingFigures:
+    """The figures of serving, with the strays of all days added up."""
+    strays = [day.strays for day in policies if day.strays is not None]
+    # A sum over the known days alone would pass for the whole run's.
+    return ServingFigures(swaps, policies, decisions, sum(strays) if len(strays) == len(policies) else None)

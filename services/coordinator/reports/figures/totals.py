@@ -1,4 +1,4 @@
-"""What a run's days come to together: sums, both kinds of averages, look-ahead. Pure."""
+"""Sums over a run's days, both kinds of averages, look-ahead. Pure."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from services.coordinator.reports.figures.day import SCORES, DayFigures, Seconds
+from services.coordinator.reports.figures.day import SCORES, DayReport, Seconds
 from services.coordinator.stats.means import mean_or_none
 
 _WEIGHTS = {"raw_validity": "rollouts", "final_validity": "delivered"}
-"""What an average by evaluation counts, where that is not the evaluations."""
+"""The weights of an average by evaluation, for figures that are not means over evaluations."""
 
 
 @dataclass(frozen=True)
@@ -38,12 +38,12 @@ class Averages:
 
 
 def total(values: Iterable[float | None]) -> float | None:
-    """The sum of what is there, None if nothing is."""
-    known = [value for value in values if value is not None]
-    return sum(known) if known else None
+    """The sum of the values that are not None; None without any."""
+    numbers = [value for value in values if value is not None]
+    return sum(numbers) if numbers else None
 
 
-def totals_of(days: Sequence[DayFigures]) -> Totals:
+def totals_of(days: Sequence[DayReport]) -> Totals:
     """Sums over the days."""
     return Totals(
         days=len(days),
@@ -60,8 +60,8 @@ def totals_of(days: Sequence[DayFigures]) -> Totals:
     )
 
 
-def averages_of(days: Sequence[DayFigures]) -> Averages:
-    """Both averages of every score; days that lack a figure count for nothing in it."""
+def averages_of(days: Sequence[DayReport]) -> Averages:
+    """Both averages of every score, each over the days that have it."""
     return Averages(
         by_day={name: mean_or_none(getattr(day, name) for day in days) for name in SCORES},
         by_evaluation={
@@ -71,12 +71,13 @@ def averages_of(days: Sequence[DayFigures]) -> Averages:
     )
 
 
-def _weight(day: DayFigures, name: str) -> int:
-    counted: int = getattr(day, _WEIGHTS.get(name, "evaluations"))
-    return counted
+def _weight(day: DayReport, name: str) -> int:
+    weight: int = getattr(day, _WEIGHTS.get(name, "evaluations"))
+    return weight
 
 
-def look_ahead_of(days: Sequence[DayFigures]) -> int | None:
-    """Rollouts that looked ahead; None if that is unknown of any day."""
+def look_ahead_of(days: Sequence[DayReport]) -> int | None:
+    """The number of rollouts that looked ahead; None if it is unknown of any day."""
+    # A sum over the known days alone would pass for the whole run's.
     counts = [day.look_ahead for day in days if day.look_ahead is not None]
     return sum(counts) if len(counts) == len(days) else None

@@ -1,4 +1,4 @@
-"""How a run's figures move over its days: ordinary least squares against the day's number. Pure."""
+"""Trends of a run's figures: ordinary least squares against the day's number. Pure."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from services.coordinator.reports.figures.day import DayFigures
+from services.coordinator.reports.figures.day import DayReport
 from services.coordinator.reports.figures.panel import PanelFigures
 
+# A table and a series, so that the coordinator does without scipy, some 100 MB for one quantile.
 _T = (
     *(12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228),
     *(2.201, 2.179, 2.160, 2.145, 2.131, 2.120, 2.110, 2.101, 2.093, 2.086),
@@ -17,8 +18,8 @@ _T = (
 )
 """The 97.5 % quantile of Student's t with 1 to 30 degrees of freedom."""
 _Z = 1.959964
-LEAST_DAYS = 4
-"""Days from which a slope is given an interval."""
+MIN_DAYS = 4
+"""Days from which a slope has an interval: fewer leave at most one degree of freedom."""
 Point = tuple[int, float]
 
 
@@ -27,7 +28,7 @@ class Trend:
     """A figure over the days that have it: the first and the last, and the least-squares slope per day.
 
     `low` and `high` bound the slope with 95 % confidence, from 4 days on: slope ± t(n − 2) · s / √Σ(x − mean x)², with
-    s² the squared residuals over n − 2. That takes the days' deviations for independent and equally wide.
+    s² the squared residuals over n − 2 (the textbook interval; it assumes independent deviations of equal variance).
     """
 
     figure: str
@@ -39,11 +40,11 @@ class Trend:
     high: float | None
 
 
-def _trained(name: str) -> Callable[[DayFigures], float | None]:
+def _trained(name: str) -> Callable[[DayReport], float | None]:
     return lambda day: day.trained(name)
 
 
-OF_DAYS: dict[str, Callable[[DayFigures], float | None]] = {
+OF_DAYS: dict[str, Callable[[DayReport], float | None]] = {
     "raw_validity": lambda day: day.raw_validity,
     "final_validity": lambda day: day.final_validity,
     "composite": lambda day: day.composite,
@@ -72,22 +73,22 @@ OF_PANEL: dict[str, Callable[[PanelFigures], float | None]] = {
     "panel_duplicates": lambda scored: scored.valid_lines.duplicates,
     "panel_restated": lambda scored: scored.valid_lines.restated,
 }
-"""The figures of the panel whose trends a report gives, against the updates behind each checkpoint."""
+"""The figures of the panel whose trends a report gives, against the number of updates behind each checkpoint."""
 
 
-def trends_of(days: Sequence[DayFigures], panel: Sequence[PanelFigures]) -> list[Trend]:
+def trends_of(days: Sequence[DayReport], panel: Sequence[PanelFigures]) -> list[Trend]:
     """All trends for which there is a figure. A day's number is its place among the days that are not skipped."""
     numbered = list(enumerate(day for day in days if day.state != "skipped"))
-    found = [trend(name, [(x, read(day)) for x, day in numbered]) for name, read in OF_DAYS.items()]
-    found += [trend(name, [(scored.updates, read(scored)) for scored in panel]) for name, read in OF_PANEL.items()]
-    return [one for one in found if one.days]
+    trends = [trend(name, [(x, read(day)) for x, day in numbered]) for name, read in OF_DAYS.items()]
+    trends += [trend(name, [(scored.updates, read(scored)) for scored in panel]) for name, read in OF_PANEL.items()]
+    return [one for one in trends if one.days]
 
 
 def trend(figure: str, values: Sequence[tuple[int, float | None]]) -> Trend:
     """The trend through (day's number, value); days without a value are left out but keep their number."""
     points = [(x, y) for x, y in values if y is not None]
     line = slope(points)
-    low, high = interval(points, line) if line is not None and len(points) >= LEAST_DAYS else (None, None)
+    low, high = interval(points, line) if line is not None and len(points) >= MIN_DAYS else (None, None)
     first, last = (points[0][1], points[-1][1]) if points else (None, None)
     return Trend(figure, len(points), first, last, line, low, high)
 
@@ -101,6 +102,8 @@ def slope(points: Sequence[Point]) -> float | None:
     """The least-squares slope through points of (x, y); None unless two differ in x."""
     if len({x for x, _ in points}) < 2:
         return None
+    # Not statistics.linear_regression: it rounds its sums otherwise, which changes the last bit of every second slope,
+    # and the reports of a run are compared to the digit.
     middle_x, middle_y = fmean(x for x, _ in points), fmean(y for _, y in points)
     return sum((x - middle_x) * (y - middle_y) for x, y in points) / _spread(points)
 
@@ -114,7 +117,10 @@ def interval(points: Sequence[Point], line: float) -> tuple[float, float]:
 
 
 def t_quantile(freedom: int) -> float:
-    """The 97.5 % quantile of Student's t: from a table up to 30 degrees of freedom, from its series beyond (±.001)."""
+    """The 97.5 % quantile of Student's t: from a table up to 30 degrees of freedom, beyond from its expansion in 1/n.
+
+    Abramowitz and Stegun 1964, 26.7.5, two terms: ±.001.
+    """
     if freedom <= len(_T):
         return _T[freedom - 1]
     return _Z + (_Z**3 + _Z) / (4 * freedom) + (5 * _Z**5 + 16 * _Z**3 + 3 * _Z) / (96 * freedom**2)

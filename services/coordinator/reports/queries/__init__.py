@@ -1,1 +1,1 @@
-"""Queries behind the figures of a report."""
+"""Database reads of a report."""

@@ -1,4 +1,4 @@
-"""Reads a run's rollouts one by one, in one pass: what no aggregate of the database can tell."""
+"""A run's rollouts in one pass, day by day, for figures that the database cannot aggregate."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from sqlalchemy.orm import Session
 from services.coordinator.models import Day, Evaluation, Group, Rollout, Run
 from services.coordinator.reports.figures.lines import Line, Score
 
-AT_ONCE = 5000
-"""Rows that are fetched at a time."""
+ROWS_PER_FETCH = 5000
+"""Rows per fetch: the texts of a whole run would not fit into memory."""
 _ROLLOUT = (
     Day.id.label("day"),
     Group.id.label("group"),
@@ -52,7 +52,8 @@ def lines_by_day(session: Session, run: Run) -> Iterator[tuple[int, list[Line]]]
         .where(Day.run_id == run.id)
         .order_by(Day.date, Day.id, Group.position, Rollout.index)
     )
-    rows = session.execute(query.execution_options(yield_per=AT_ONCE))
+    # groupby needs the rows of a day in succession, which the order above guarantees.
+    rows = session.execute(query.execution_options(yield_per=ROWS_PER_FETCH))
     for day, of_day in groupby(rows, key=lambda row: row.day):
         yield day, [_line(row) for row in of_day]
 

@@ -1,4 +1,4 @@
-"""Reads what a report tells beside its figures: headlines with false dates, and what failed."""
+"""The notices of a report: headlines with false dates, and failures."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ from sqlalchemy import Integer, Text, and_, any_, cast, func, or_, select
 from sqlalchemy.orm import Session
 
 from services.coordinator.models import Day, Headline, Run, Step
-from services.coordinator.reports.figures.report import Failure, Flag
+from services.coordinator.reports.figures.report import UNKNOWN_REASON, Failure, Flag
 
 PANEL = "panel"
-"""The reason for which a headline is left out that there is nothing wrong with: it is held out of training."""
+"""The reason of headlines that are left out although their date is sound: they are held out of training."""
 
 
 def flags_of(session: Session, run: Run) -> list[Flag]:
     """The headlines of the run's days that were left out, and the flagged ones that were used."""
+    # left_out is JSON, whose keys are text.
     key = cast(Headline.id, Text)
     used = cast(Headline.id, Integer) == any_(Day.headline_ids)
     left_out = and_(Day.left_out.has_key(key), Day.left_out[key].astext != PANEL)
@@ -38,18 +39,19 @@ def flags_of(session: Session, run: Run) -> list[Flag]:
 
 
 def failures_of(session: Session, run: Run) -> list[Failure]:
-    """Failed steps; days that failed without one; the run, if it failed without either."""
+    """Failed steps; days that failed without a failed step; the run, if it failed without either."""
     columns = (Day.date, Step.kind, Step.chunk, Step.attempt, Step.error, Day.role)
     query = select(*columns).join(Step, Step.day_id == Day.id)
     rows = session.execute(query.where(Day.run_id == run.id, Step.state == "failed").order_by(Day.date, Step.id))
-    steps = [Failure(*row[:4], reason=row.error or "no reason was given", role=row.role) for row in rows]
+    steps = [Failure(*row[:4], reason=row.error or UNKNOWN_REASON, role=row.role) for row in rows]
     failed = select(Day.date, Day.reason, Day.role).where(Day.run_id == run.id, Day.state == "failed")
-    said = {(failure.date, failure.role) for failure in steps}
+    # A day fails with its step: a failure of its own would name the same fault twice.
+    reported = {(failure.date, failure.role) for failure in steps}
     days = [
-        Failure(row.date, None, None, None, row.reason or "no reason was given", row.role)
+        Failure(row.date, None, None, None, row.reason or UNKNOWN_REASON, row.role)
         for row in session.execute(failed.order_by(Day.date))
-        if (row.date, row.role) not in said
+        if (row.date, row.role) not in reported
     ]
     if not steps and not days and run.state == "failed":
-        return [Failure(None, None, None, None, run.reason or "no reason was given")]
+        return [Failure(None, None, None, None, run.reason or UNKNOWN_REASON)]
     return sorted([*steps, *days], key=lambda failure: str(failure.date))

@@ -1,4 +1,4 @@
-"""Reads what a report says of serving."""
+"""Reads the figures of serving: swaps, rollouts by policy, promotion decisions."""
 
 from __future__ import annotations
 
@@ -9,13 +9,19 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from services.coordinator.models import Checkpoint, Day, Group, Rollout, Run, Swap
-from services.coordinator.reports.figures.serving import Decision, PolicyFigures, Serving, SwapFigures, serving_of
+from services.coordinator.reports.figures.serving import (
+    PolicyFigures,
+    PromotionDecision,
+    ServingFigures,
+    SwapFigures,
+    serving_of,
+)
 from services.coordinator.results.queries import swap_query
 from shared.wire import BASE_POLICY
 
 
-def read_serving(session: Session, run: Run) -> Serving:
-    """Swaps of a run's checkpoints, its rollouts by policy, and what its panel decided."""
+def read_serving(session: Session, run: Run) -> ServingFigures:
+    """Swaps of a run's checkpoints, its rollouts by policy, and the decisions of promote=panel."""
     return serving_of(_swaps(session, run), _policies(session, run), _decisions(session, run))
 
 
@@ -48,22 +54,24 @@ def _policies(session: Session, run: Run) -> list[PolicyFigures]:
     counts: dict[int, dict[str, int]] = defaultdict(dict)
     for day_id, policy, count in session.execute(query):
         counts[day_id][policy] = count
+    # Outer, since days of the base have no checkpoint.
     days = select(Day, Checkpoint.id).outerjoin(Checkpoint, Checkpoint.day_id == Day.policy_day_id)
     rows = session.execute(days.where(Day.run_id == run.id).order_by(Day.date, Day.id))
     return [_policy(run, day, checkpoint, counts[day.id]) for day, checkpoint in rows if counts[day.id]]
 
 
 def _policy(run: Run, day: Day, checkpoint: str | None, counts: dict[str, int]) -> PolicyFigures:
+    # The files of an import do not name the policy of a day.
     own = None if run.kind == "import" else checkpoint or BASE_POLICY
     strays = None if own is None else sum(count for policy, count in counts.items() if policy != own)
     return PolicyFigures(day.date, day.role, own, counts, strays)
 
 
-def _decisions(session: Session, run: Run) -> list[Decision]:
+def _decisions(session: Session, run: Run) -> list[PromotionDecision]:
     query = select(Day, Checkpoint.id).outerjoin(Checkpoint, Checkpoint.day_id == Day.policy_day_id)
     decided = query.where(Day.run_id == run.id, Day.decisions.has_key("promote")).order_by(Day.date, Day.id)
     return [
-        Decision(day.date, checkpoint, bool(said["value"]), str(said["reason"]))
+        PromotionDecision(day.date, checkpoint, bool(decision["value"]), str(decision["reason"]))
         for day, checkpoint in session.execute(decided)
-        for said in [day.decisions["promote"]]
+        for decision in [day.decisions["promote"]]
     ]

@@ -1,1 +1,1 @@
-"""A report as Markdown, JSON or CSV. Pure."""
+"""A report as JSON, CSV or Markdown. Pure."""

@@ -1,20 +1,23 @@
-"""The tables of a report's days beside the first one, as Markdown. A table without a row is left out."""
+"""The further tables of a report's days as Markdown: cost, texts, updates, decisions, arms. Empty ones are left out.
+
+Pure.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 
-from services.coordinator.reports.figures.day import DayFigures
+from services.coordinator.reports.figures.day import DayReport
 from services.coordinator.reports.figures.report import Report
 from services.coordinator.reports.render.markup import between, brief, escaped, number, section, signed, table, tenths
 
-Columns = Mapping[str, Callable[[DayFigures], str]]
+Columns = Mapping[str, Callable[[DayReport], str]]
 LEFT = frozenset({"Date", "Objective", "Profile", "Figure"})
-MOST = 10
-"""Values of a list that are written out; the JSON has all of them."""
+MAX_LISTED = 10
+"""Longest list whose values are written out, in values; the JSON has them all."""
 
 
-def _date(day: DayFigures) -> str:
+def _date(day: DayReport) -> str:
     return f"{day.date:%Y%m%d}"
 
 
@@ -27,7 +30,7 @@ DECODING: Columns = {
     "Tokens per rollout": lambda day: tenths(day.decoding.tokens_per_rollout),
     "Calls per valid line": lambda day: brief(day.decoding.calls_per_valid),
     "Tokens per valid line": lambda day: tenths(day.decoding.tokens_per_valid),
-    "Tokens thrown away": lambda day: brief(day.decoding.failed_tokens),
+    "Tokens discarded": lambda day: brief(day.decoding.failed_tokens),
     "Their share": lambda day: number(day.decoding.failed_share),
 }
 TEXTS: Columns = {
@@ -60,14 +63,14 @@ UPDATES: Columns = {
 
 
 def _section(
-    title: str, columns: Columns, report: Report, has: Callable[[DayFigures], bool], note: str
+    title: str, columns: Columns, report: Report, has: Callable[[DayReport], bool], note: str
 ) -> Iterator[str]:
     rows = [[cell(day) for cell in columns.values()] for day in report.days if has(day)]
     return section(title, note, table(list(columns), rows, LEFT)) if rows else iter(())
 
 
 def decoding(report: Report) -> Iterator[str]:
-    """What was delivered, and what it cost."""
+    """Delivered lines and their cost."""
     note = "Of delivered rollouts: those of the ladder arm, or all where there is none."
     return _section("Delivery and its cost", DECODING, report, lambda day: day.delivered > 0, note)
 
@@ -83,17 +86,17 @@ def texts(report: Report) -> Iterator[str]:
 
 def updates(report: Report) -> Iterator[str]:
     """Schedules and statistics of the updates."""
-    note = "The profile, bonus and learning rate of each day, and what its update said."
+    note = "The profile, bonus and learning rate of each day, and the statistics of its update."
     return _section("Updates", UPDATES, report, lambda day: day.training is not None or day.bonus is not None, note)
 
 
 def decisions(report: Report) -> Iterator[str]:
-    """The stored figures that decided profiles, bonuses and learning rates; what is constant is left out."""
-    said = [line for day in report.days for line in _decisions(day)]
-    return section("Decisions", iter(said)) if said else iter(())
+    """The stored figures that decided profiles, bonuses and learning rates; constant ones are left out."""
+    lines = [line for day in report.days for line in _decisions(day)]
+    return section("Decisions", iter(lines)) if lines else iter(())
 
 
-def _decisions(day: DayFigures) -> Iterator[str]:
+def _decisions(day: DayReport) -> Iterator[str]:
     for name, decision in day.decisions.items():
         if decision.get("schedule") != "constant":
             yield f"- {_date(day)} {escaped(name.replace('_', ' '))}: {escaped(_decision(decision))}"
@@ -111,11 +114,11 @@ def _decision(decision: Mapping[str, object]) -> str:
 
 
 def _words(value: object) -> str:
-    """Stored figures in words, whatever they are."""
+    """Stored figures as text, whatever their shape: a schedule stores what it needs."""
     if isinstance(value, Mapping):
         return ", ".join(f"{str(name).replace('_', ' ')} {_words(inner)}" for name, inner in value.items())
     if isinstance(value, list):
-        return " ".join(map(_words, value)) or "–" if len(value) <= MOST else f"{len(value)} of them"
+        return " ".join(map(_words, value)) or "–" if len(value) <= MAX_LISTED else f"{len(value)} of them"
     return f"{value:.6g}" if isinstance(value, float) else "–" if value is None else str(value)
 
 
@@ -124,17 +127,17 @@ def arms(report: Report) -> Iterator[str]:
     rows = [row for day in report.days for row in _arms(day)]
     if not rows:
         return iter(())
-    note = "Two profiles within a day. The interval is a bootstrap over headlines; nothing pairs the arms but the day."
+    note = "Two profiles within a day. The interval is a bootstrap over headlines; the arms share no headline."
     columns = ["Date", "Figure", "A", "", "B", "", "B − A", "95 % interval"]
     return section("Profiles side by side", note, table(columns, rows, LEFT | {"A", "B"}))
 
 
-def _arms(day: DayFigures) -> Iterator[list[str]]:
+def _arms(day: DayReport) -> Iterator[list[str]]:
     if day.arms is None:
         return
     a, b = day.arms.a, day.arms.b
     for name, difference in day.arms.differences.items():
         sides = [f"{a.profile}, {a.headlines} headlines", number(a.figures[name])]
         sides += [f"{b.profile}, {b.headlines} headlines", number(b.figures[name])]
-        found = [signed(difference.value), between(difference.low, difference.high)] if difference else ["–", "–"]
-        yield [_date(day), name.replace("_", " "), *sides, *found]
+        gain = [signed(difference.value), between(difference.low, difference.high)] if difference else ["–", "–"]
+        yield [_date(day), name.replace("_", " "), *sides, *gain]

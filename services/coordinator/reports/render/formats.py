@@ -1,4 +1,4 @@
-"""A report as JSON, CSV or Markdown. Headlines, errors and names of sources are untrusted: they are never markup."""
+"""Renderers of a report: JSON, CSV and Markdown. Pure. Headlines, errors and names of sources are untrusted text."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import fields
 
 from pydantic import TypeAdapter
 
-from services.coordinator.reports.figures.day import DayFigures, Seconds
+from services.coordinator.reports.figures.day import DayReport, Seconds
 from services.coordinator.reports.figures.lines import Decoding, Signs, ValidLines
 from services.coordinator.reports.figures.report import Report
 from services.coordinator.reports.render.markdown import as_markdown
@@ -38,7 +38,8 @@ PLAIN = (
     "outcome_date",
     "reason",
 )
-"""The first columns of the CSV, fields of a day; those of training and seconds follow, then the later ones."""
+"""The first columns of the CSV, fields of a day; those of training and seconds follow, then LATER."""
+# New columns are appended: readers of the CSV may count on the places of the old ones.
 LATER = ("delivered", "abstained", "form_score", "profile", "bonus", "learning_rate", "objective")
 NESTED: Mapping[str, type] = {"decoding": Decoding, "signs": Signs, "valid_lines": ValidLines}
 RUNGS = ("free", "repair", "guided", "best_of_n", "recorded")
@@ -46,12 +47,15 @@ STAGES = tuple(stage.name for stage in fields(Seconds))
 
 
 def as_json(report: Report) -> str:
-    """All figures, unrounded; what is not there is null."""
+    """All figures, unrounded; a missing one is null."""
     return _reports.dump_json(report, indent=1).decode()
 
 
 def as_csv(report: Report) -> str:
-    """One row per day; what is not there is empty. Cells that a spreadsheet would run stand behind an apostrophe."""
+    """One row per day; a missing figure is an empty cell.
+
+    Cells that a spreadsheet would evaluate as a formula get an apostrophe in front.
+    """
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     columns = _columns()
@@ -60,11 +64,12 @@ def as_csv(report: Report) -> str:
     return out.getvalue()
 
 
-Column = Callable[[DayFigures], object]
+Column = Callable[[DayReport], object]
 
 
 def _columns() -> dict[str, Column]:
     columns: dict[str, Column] = {name: _field(name) for name in PLAIN}
+    # From the wire message, so that a new statistic is a column without a change here.
     columns |= {f"training_{name}": _trained(name) for name in TrainStats.model_fields}
     columns |= {f"seconds_{stage}": _field("seconds", stage) for stage in STAGES}
     columns |= {name: _field(name) for name in LATER}
@@ -95,4 +100,4 @@ RENDERERS: dict[str, tuple[str, Callable[[Report], str]]] = {
     "csv": ("text/csv; charset=utf-8", as_csv),
     "md": ("text/markdown; charset=utf-8", as_markdown),
 }
-"""Media type and renderer by format: another format is another entry."""
+"""Media type and renderer by format; a new format is a new entry."""

@@ -1,11 +1,11 @@
-"""A report as Markdown, its table like that of the predecessor's report."""
+"""A report as Markdown; its table of days has the columns of the predecessor's report. Pure."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 
-from services.coordinator.reports.figures.day import SCORES, DayFigures
+from services.coordinator.reports.figures.day import SCORES, DayReport
 from services.coordinator.reports.figures.report import Report
 from services.coordinator.reports.render.days import arms, decisions, decoding, texts, updates
 from services.coordinator.reports.render.markup import escaped, number, section, table, tenths
@@ -13,7 +13,7 @@ from services.coordinator.reports.render.notices import failures, flags
 from services.coordinator.reports.render.run import assessment, bias, panel, settled, trends
 from services.coordinator.reports.render.serving import serving
 
-Cell = Callable[[DayFigures], str]
+Cell = Callable[[DayReport], str]
 
 
 def _score(name: str) -> Cell:
@@ -51,7 +51,7 @@ LEFT = frozenset({"Date", "State", "Sampler", "Checkpoint"})
 
 
 def as_markdown(report: Report) -> str:
-    """The report for a reader: warnings and the assessment on top, then the days, and what they come to."""
+    """The report as Markdown: warnings and assessment first, then the days, their totals and the further sections."""
     sections = (
         *(_head, assessment, _days, _totals, _averages, _look_ahead, trends, panel),
         *(decoding, texts, updates, decisions, arms, bias, settled, _sources, serving, flags, failures),
@@ -123,7 +123,7 @@ def _look_ahead(report: Report) -> Iterator[str]:
     return section(
         "Look-ahead",
         f"{report.look_ahead} of {report.totals.rollouts} rollouts come from a policy that had learned from "
-        "headlines published after their own (counted by publication times).",
+        "headlines published after their own (by publication times).",
     )
 
 
@@ -132,7 +132,7 @@ def _sources(report: Report) -> Iterator[str]:
     return section("Policies and sources", (_source(day) for day in days)) if days else iter(())
 
 
-def _source(day: DayFigures) -> str:
+def _source(day: DayReport) -> str:
     policies = ", ".join(f"{escaped(name)} ({count})" for name, count in day.policies.items())
     sources = ", ".join(f"{count} {rung}" for rung, count in day.final_sources.items())
     return f"- {day.date:%Y%m%d}: policy {policies}; final texts: {sources}"

@@ -1,19 +1,19 @@
-"""What a report tells beside its figures, as Markdown: flagged headlines, failures, days without forecasts."""
+"""The notices of a report as Markdown: flagged headlines, failures, days without forecasts. Pure."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
 
-from services.coordinator.reports.figures.report import Failure, Flag, Report
+from services.coordinator.reports.figures.report import UNKNOWN_REASON, Failure, Flag, Report
 from services.coordinator.reports.render.markup import escaped
 
-MOST_FLAGS = 20
-"""Flagged headlines that are listed by name; the JSON has all of them."""
+MAX_FLAGS = 20
+"""Flagged headlines that are listed in full; the JSON has all of them."""
 
 
 def flags(report: Report) -> Iterator[str]:
-    """Flagged headlines, counted, and the first of them by name."""
+    """Flagged headlines, counted, and the first of them in full."""
     if not report.flags:
         return
     yield "## Flagged headlines"
@@ -21,9 +21,9 @@ def flags(report: Report) -> Iterator[str]:
     for (date, reason, used), count in Counter((flag.date, flag.reason, flag.used) for flag in report.flags).items():
         yield f"- {date:%Y%m%d}: {count} {reason}, {'used' if used else 'left out'}"
     yield ""
-    yield from (_flag(flag) for flag in report.flags[:MOST_FLAGS])
-    if len(report.flags) > MOST_FLAGS:
-        yield f"- … and {len(report.flags) - MOST_FLAGS} more (all of them are in the JSON)"
+    yield from (_flag(flag) for flag in report.flags[:MAX_FLAGS])
+    if len(report.flags) > MAX_FLAGS:
+        yield f"- … and {len(report.flags) - MAX_FLAGS} more (all of them are in the JSON)"
 
 
 def _flag(flag: Flag) -> str:
@@ -33,7 +33,7 @@ def _flag(flag: Flag) -> str:
 
 
 def failures(report: Report) -> Iterator[str]:
-    """What failed and why, and which days have no forecasts."""
+    """Failures with their reasons, and days without forecasts."""
     idle = [day for day in report.days if day.state in {"skipped", "cancelled"}]
     if report.failures:
         yield "## Failures"
@@ -43,10 +43,11 @@ def failures(report: Report) -> Iterator[str]:
     if idle:
         yield "## Days without forecasts"
         yield ""
-        yield from (f"- {day.date:%Y%m%d} {day.state}: {escaped(day.reason or 'no reason was given')}" for day in idle)
+        yield from (f"- {day.date:%Y%m%d} {day.state}: {escaped(day.reason or UNKNOWN_REASON)}" for day in idle)
 
 
 def _failure(failure: Failure) -> str:
+    # The last line of a traceback names the error.
     lines = failure.reason.strip().splitlines() or [""]
     where = f"{failure.date:%Y%m%d}" if failure.date else "the run"
     role = "" if failure.role == "chain" else f" ({failure.role.replace('_', ' ')})"

@@ -1,4 +1,4 @@
-"""Comparing checkpoints on a panel and runs on their common dates, over REST."""
+"""Comparisons of checkpoints on a panel and of runs on their common dates, over REST."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from tests.integration.coordinator.scored import BROKEN, LINE, add_day, add_line
 
 
 def headlines(session: Session, number: int) -> list[Headline]:
-    """Those of the corpus' n-th day."""
-    found = session.scalars(select(Headline).where(Headline.date == day(number)).order_by(Headline.position))
-    return list(found)
+    """The headlines of the corpus' n-th day."""
+    query = select(Headline).where(Headline.date == day(number)).order_by(Headline.position)
+    return list(session.scalars(query))
 
 
 def panel_run(session: Session, name: str, panel: str = "p", **config: Any) -> Run:
@@ -41,8 +41,8 @@ def panel_run(session: Session, name: str, panel: str = "p", **config: Any) -> R
 def runs(client: TestClient, sessions: Sessions) -> None:
     """Runs R and S over one corpus with the panel p, of day 0; run T is on no panel."""
     make_corpus(sessions, dates=4, per_day=4)
-    wanted = {"name": "p", "headlines": 4, "to": str(day(0))}
-    assert client.post("/v1/corpora/sample/panels", json=wanted).status_code == 201
+    panel = {"name": "p", "headlines": 4, "to": str(day(0))}
+    assert client.post("/v1/corpora/sample/panels", json=panel).status_code == 201
     with sessions.begin() as session:
         panel_run(session, "R")
         panel_run(session, "S", max_tokens=80)
@@ -57,7 +57,7 @@ def figures(answer: dict[str, Any]) -> dict[tuple[str, str], dict[str, Any]]:
     return {(figure["name"], figure["among"]): figure for figure in answer["figures"]}
 
 
-def test_a_run_stands_for_its_newest_checkpoint_on_the_panel(client: TestClient, runs: None) -> None:
+def test_run_stands_for_its_newest_checkpoint_on_the_panel(client: TestClient, runs: None) -> None:
     answer = compare(client, "R:base", "R", panel="p").json()
     assert (answer["a"]["policy"], answer["b"]["policy"]) == ("base", "R-20250820-abc")
     assert (answer["headlines"], answer["paired"], answer["panel"]) == (4, True, "p")
@@ -69,7 +69,7 @@ def test_a_run_stands_for_its_newest_checkpoint_on_the_panel(client: TestClient,
     assert (composite["a"], composite["b"], composite["difference"]) == (0.5, 0.75, 0.25)
 
 
-def test_a_checkpoint_is_named_by_its_day_or_by_its_id(client: TestClient, runs: None) -> None:
+def test_checkpoint_is_named_by_its_day_or_by_its_id(client: TestClient, runs: None) -> None:
     by_day = compare(client, "R:20250819", "R:2025-08-20", panel="p").json()
     by_id = compare(client, "R-20250819-abc", "R-20250820-abc", panel="p").json()
     assert by_day["figures"] == by_id["figures"]
@@ -77,14 +77,14 @@ def test_a_checkpoint_is_named_by_its_day_or_by_its_id(client: TestClient, runs:
     assert figures(by_id)["composite", "all"]["difference"] == 0.25
 
 
-def test_checkpoints_are_compared_on_the_panel_of_their_runs_if_none_is_named(client: TestClient, runs: None) -> None:
+def test_panel_of_both_runs_is_the_default_for_checkpoints(client: TestClient, runs: None) -> None:
     assert compare(client, "R:base", "S:20250819").json()["panel"] == "p"
     refused = compare(client, "R:base", "T:base")
     assert refused.status_code == 422
     assert "R is scored on p, T is scored on none" in refused.json()["detail"]
 
 
-def test_look_ahead_and_unlike_settings_are_said(client: TestClient, runs: None) -> None:
+def test_notes_name_look_ahead_and_differing_settings(client: TestClient, runs: None) -> None:
     answer = compare(client, "R:base", "S", panel="p").json()
     # The checkpoints have learned until 09:01; of four headlines, a minute apart from 09:00 on, one is older.
     assert (answer["a"]["look_ahead"], answer["b"]["look_ahead"]) == (0, 2)
@@ -94,7 +94,7 @@ def test_look_ahead_and_unlike_settings_are_said(client: TestClient, runs: None)
     assert any("its own run's base model" in note for note in answer["notes"])
 
 
-def test_the_same_seed_gives_the_same_intervals(client: TestClient, runs: None) -> None:
+def test_same_seed_gives_the_same_intervals(client: TestClient, runs: None) -> None:
     first, second = (compare(client, "R:base", "R", panel="p", seed=5).json() for _ in range(2))
     assert first == second
     assert (first["seed"], first["resamples"], first["level"]) == (5, 200, 0.95)
@@ -112,13 +112,13 @@ REFUSED: list[tuple[str, str, str | None, int, str]] = [
 ]
 
 
-def test_what_cannot_be_compared_is_refused_with_the_reason(client: TestClient, runs: None) -> None:
-    for a, b, panel, status, said in REFUSED:
+def test_operands_that_cannot_be_compared_are_refused_with_the_reason(client: TestClient, runs: None) -> None:
+    for a, b, panel, status, reason in REFUSED:
         refused = compare(client, a, b, **({"panel": panel} if panel else {}))
-        assert (refused.status_code, said in refused.json()["detail"]) == (status, True), refused.text
+        assert (refused.status_code, reason in refused.json()["detail"]) == (status, True), refused.text
 
 
-def test_a_checkpoint_that_is_not_scored_on_the_panel_says_which_are(
+def test_unscored_checkpoint_is_refused_with_the_names_of_the_scored_ones(
     client: TestClient, sessions: Sessions, runs: None
 ) -> None:
     with sessions.begin() as session:
@@ -128,10 +128,10 @@ def test_a_checkpoint_that_is_not_scored_on_the_panel_says_which_are(
     assert compare(client, "R:base", "R", panel="p").json()["b"]["policy"] == "R-20250819-abc"
     refused = compare(client, "R:base", "R:20250820", panel="p")
     assert refused.status_code == 409
-    assert "there are those of base, 20250819 so far, 1 more are planned" in refused.json()["detail"]
+    assert "has scores of base, 20250819 so far, 1 more are planned" in refused.json()["detail"]
 
 
-def test_a_day_without_a_checkpoint_is_no_side(client: TestClient, sessions: Sessions, runs: None) -> None:
+def test_day_without_a_checkpoint_cannot_be_compared(client: TestClient, sessions: Sessions, runs: None) -> None:
     with sessions.begin() as session:
         run = session.scalars(select(Run).where(Run.name == "T")).one()
         add_day(session, run, day(1), state="generating")
@@ -142,7 +142,7 @@ def test_a_day_without_a_checkpoint_is_no_side(client: TestClient, sessions: Ses
     )
 
 
-def test_panels_of_different_corpora_are_not_the_same(client: TestClient, sessions: Sessions, runs: None) -> None:
+def test_panels_of_different_corpora_cannot_be_compared(client: TestClient, sessions: Sessions, runs: None) -> None:
     make_corpus(sessions, "other", dates=2)
     with sessions.begin() as session:
         make_run(session, "O", "other", panel="p")
@@ -175,21 +175,21 @@ def test_runs_are_compared_on_their_common_dates_and_headlines(
     assert any("Ranks average to .5" in note for note in answer["notes"])
 
 
-def test_an_imported_run_is_matched_by_date_and_text(client: TestClient, sessions: Sessions, runs: None) -> None:
+def test_imported_run_is_matched_by_date_and_text(client: TestClient, sessions: Sessions, runs: None) -> None:
     with sessions.begin() as session:
         imported = make_run(session, "I", None, preset="legacy", ranker="recorded")
         mine = session.scalars(select(Run).where(Run.name == "R")).one()
         chain = session.scalars(select(Day).where(Day.run_id == mine.id, Day.role == "chain", Day.date == day(1)))
         add_lines(session, chain.one(), headlines(session, 1), [LINE])
         scored = add_day(session, imported, day(1), state="scored")
-        add_lines(session, scored, headlines(session, 1), [BROKEN], "seed", linked=False)
+        add_lines(session, scored, headlines(session, 1), [BROKEN], "imported", linked=False)
     answer = compare(client, "R", "I").json()
     assert (answer["paired"], answer["headlines"]) == (True, 4)
     assert (answer["b"]["look_ahead"], answer["b"]["policy"]) == (None, None)
     assert any("B is an imported run" in note for note in answer["notes"])
 
 
-def test_a_run_that_the_scheduler_made_is_compared_with_its_base(
+def test_run_created_by_the_scheduler_is_compared_with_its_base(
     client: TestClient, sessions: Sessions, worker: FakeWorker
 ) -> None:
     make_corpus(sessions, dates=5, per_day=3)

@@ -1,4 +1,4 @@
-"""A run written in the legacy layout: names, figures, checkpoints, logs, and back again."""
+"""Exports in the legacy layout: names, figures, checkpoints, logs, and the way back."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def load(path: Path) -> Any:
     return json.loads(path.read_text("utf8"))
 
 
-def test_every_file_of_the_layout_is_written_and_nothing_else(done: TestClient, tmp_path: Path) -> None:
+def test_export_writes_exactly_the_files_of_the_layout(done: TestClient, tmp_path: Path) -> None:
     export(done, "RUN", tmp_path / "out")
     written = {str(p.relative_to(tmp_path / "out")) for p in (tmp_path / "out").rglob("*") if p.is_file()}
     kinds = ("predictions.json", "outcome_tracking.json", "evaluations.json", "evaluations.csv")
@@ -61,7 +61,7 @@ def test_every_file_of_the_layout_is_written_and_nothing_else(done: TestClient, 
     assert written == expected
 
 
-def test_evaluations_carry_their_scores_and_the_summary_is_their_mean(done: TestClient, tmp_path: Path) -> None:
+def test_evaluations_have_their_scores_and_the_summary_is_their_mean(done: TestClient, tmp_path: Path) -> None:
     export(done, "RUN", tmp_path)
     evaluations = load(tmp_path / f"{FIRST}_evaluations.json")
     assert evaluations["total_evaluations"] == 4
@@ -81,7 +81,7 @@ def test_evaluations_carry_their_scores_and_the_summary_is_their_mean(done: Test
     assert len(set(ids)) == len(ids)
 
 
-def test_outcomes_hold_the_next_days_headlines_once(done: TestClient, tmp_path: Path) -> None:
+def test_outcomes_contain_the_next_days_headlines_once(done: TestClient, tmp_path: Path) -> None:
     export(done, "RUN", tmp_path)
     outcomes = load(tmp_path / f"{FIRST}_outcome_tracking.json")
     texts = [[item["text"] for item in row["next_day_headlines"]] for row in outcomes["outcomes"]]
@@ -90,7 +90,7 @@ def test_outcomes_hold_the_next_days_headlines_once(done: TestClient, tmp_path: 
     assert outcomes["outcome_date"] == "2025-08-19"
 
 
-def test_the_csv_holds_the_predecessors_columns_first_and_runs_nothing(
+def test_csv_has_the_predecessors_columns_first_and_no_formula(
     done: TestClient, sessions: Sessions, tmp_path: Path
 ) -> None:
     with sessions.begin() as session:
@@ -105,7 +105,7 @@ def test_the_csv_holds_the_predecessors_columns_first_and_runs_nothing(
     assert (rows[1]["rollout_id"], rows[1]["reward"], rows[1]["date"]) == ("1", "0.1", "20250818")
 
 
-def test_the_training_data_is_what_the_update_was_made_of(done: TestClient, tmp_path: Path) -> None:
+def test_training_data_are_the_rollouts_of_the_update(done: TestClient, tmp_path: Path) -> None:
     export(done, "RUN", tmp_path)
     training = load(tmp_path / "training/gspo_training_20250818.json")
     first = training["training_data"][1]
@@ -125,7 +125,7 @@ def test_logs_of_a_step_name_their_attempts(done: TestClient, tmp_path: Path) ->
     assert log == "== generate 0 attempt 1 fake accepted\ndid generate\n"
 
 
-def test_checkpoints_are_whole_and_final_model_is_the_last(done: TestClient, tmp_path: Path) -> None:
+def test_checkpoints_are_complete_and_final_model_is_the_last(done: TestClient, tmp_path: Path) -> None:
     export(done, "RUN", tmp_path)
     folder = tmp_path / "training/checkpoints/gspo_RUN"
     final, last = folder / "final_model", folder / "final_model_20250819"
@@ -134,19 +134,19 @@ def test_checkpoints_are_whole_and_final_model_is_the_last(done: TestClient, tmp
     assert load(last / "manifest.json")["date"] == "2025-08-19"
 
 
-def test_exporting_again_mends_what_was_changed(done: TestClient, tmp_path: Path) -> None:
+def test_repeated_export_restores_a_changed_file(done: TestClient, tmp_path: Path) -> None:
     export(done, "RUN", tmp_path)
     weights = tmp_path / "training/checkpoints/gspo_RUN/final_model/adapter_model.safetensors"
     whole = weights.read_bytes()
     weights.write_bytes(b"other")
-    told: list[tuple[str, int, int]] = []
-    assert export(done, "RUN", tmp_path, lambda *said: told.append(said)).days == 2
+    reported: list[tuple[str, int, int]] = []
+    assert export(done, "RUN", tmp_path, lambda *step: reported.append(step)).days == 2
     assert weights.read_bytes() == whole
-    assert told[0] == ("RUN 2025-08-18", 0, 3)
-    assert told[-1] == ("RUN", 3, 3)
+    assert reported[0] == ("RUN 2025-08-18", 0, 3)
+    assert reported[-1] == ("RUN", 3, 3)
 
 
-def test_a_checkpoint_that_is_not_the_published_one_is_not_written(
+def test_corrupt_checkpoint_is_not_written(
     done: TestClient, sessions: Sessions, store: CheckpointStore, tmp_path: Path
 ) -> None:
     with sessions.begin() as session:
@@ -157,13 +157,13 @@ def test_a_checkpoint_that_is_not_the_published_one_is_not_written(
     assert not list((tmp_path / "out").rglob("*.safetensors"))
 
 
-def test_an_unknown_run_is_not_found(client: TestClient, tmp_path: Path) -> None:
+def test_unknown_run_is_not_found(client: TestClient, tmp_path: Path) -> None:
     with pytest.raises(NotFoundError):
         export(client, "NONE", tmp_path)
     assert list(tmp_path.glob("timestamped_storage_*")) == []
 
 
-def test_an_export_can_be_imported_and_scores_the_same(
+def test_export_can_be_imported_with_the_same_scores(
     done: TestClient, sessions: Sessions, scorer: FakeWorker, tmp_path: Path
 ) -> None:
     # Shared places and normalised scores as the evaluator would have given them.
@@ -182,13 +182,13 @@ def test_an_export_can_be_imported_and_scores_the_same(
     assert texts == [item["text"] for item in done.get("/v1/backfills/RUN/rollouts").json()["items"]]
 
 
-def test_the_exported_headlines_make_the_same_corpus(done: TestClient, tmp_path: Path) -> None:
+def test_exported_headlines_import_into_the_same_corpus(done: TestClient, tmp_path: Path) -> None:
     export(done, "RUN", tmp_path)
     rows = read_headlines(tmp_path / "timestamped_storage_RUN")
     assert done.post("/v1/corpora/sample/imports", json={"rows": rows}).json()["unchanged"] == 6
 
 
-def test_an_imported_run_can_be_exported(client: TestClient, scorer: FakeWorker, tmp_path: Path) -> None:
+def test_imported_run_can_be_exported(client: TestClient, scorer: FakeWorker, tmp_path: Path) -> None:
     write_day(tmp_path / "in")
     body = read_legacy_run(tmp_path / "in", "OLD")
     assert client.post("/v1/imports/runs", json=body).status_code == 201

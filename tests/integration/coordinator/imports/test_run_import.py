@@ -1,4 +1,4 @@
-"""A recorded run is stored, and the ordinary evaluation recomputes its scores."""
+"""Imports of recorded runs, whose scores the ordinary evaluator recomputes."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ def post(client: TestClient, folder: Path, name: str = "OLD") -> Any:
     return client.post("/v1/imports/runs", json=read_legacy_run(folder, name))
 
 
-def test_the_scores_are_recomputed_from_texts_and_recorded_ranks(
+def test_scores_are_recomputed_from_texts_and_recorded_ranks(
     client: TestClient, scorer: FakeWorker, tmp_path: Path
 ) -> None:
     write_day(tmp_path)
     answer = post(client, tmp_path)
     assert answer.status_code == 201, answer.text
-    made = answer.json()
-    assert (made["kind"], made["days"], made["groups"], made["rollouts"]) == ("import", 1, 2, 8)
+    imported = answer.json()
+    assert (imported["kind"], imported["days"], imported["groups"], imported["rollouts"]) == ("import", 1, 2, 8)
     scorer.do_all("OLD")
     body = client.get("/v1/backfills/OLD/report").json()
     assert (body["state"], body["kind"], body["config"]["preset"]) == ("completed", "import", "legacy")
@@ -44,21 +44,21 @@ def test_the_scores_are_recomputed_from_texts_and_recorded_ranks(
     assert body["look_ahead"] is None
 
 
-def test_the_warnings_become_the_runs_and_stand_on_top_of_the_report(
+def test_warnings_are_stored_with_the_run_and_head_its_report(
     client: TestClient, scorer: FakeWorker, tmp_path: Path
 ) -> None:
     write_day(tmp_path, published="2025-08-08T19:00:00+00:00", headlines=("Oil rises", "Oil r falls"))
-    made = post(client, tmp_path).json()
-    assert any("same ranks by position (2, 3, 1, 4)" in line for line in made["warnings"])
-    assert any("8 of 8 rollouts (100.0 %) share their prediction_id" in line for line in made["warnings"])
-    assert any("2 of 2 headlines were not published on their day" in line for line in made["warnings"])
+    imported = post(client, tmp_path).json()
+    assert any("same ranks by position (2, 3, 1, 4)" in line for line in imported["warnings"])
+    assert any("8 of 8 rollouts (100.0 %) share their prediction_id" in line for line in imported["warnings"])
+    assert any("2 of 2 headlines were not published on their day" in line for line in imported["warnings"])
     scorer.do_all("OLD")
     report = client.get("/v1/backfills/OLD/report").json()
-    assert set(made["warnings"]) <= set(report["warnings"])
-    assert client.get("/v1/backfills/OLD").json()["warnings"] == made["warnings"]
+    assert set(imported["warnings"]) <= set(report["warnings"])
+    assert client.get("/v1/backfills/OLD").json()["warnings"] == imported["warnings"]
 
 
-def test_what_the_files_said_is_kept_with_each_rollout(client: TestClient, sessions: Sessions, tmp_path: Path) -> None:
+def test_recorded_values_are_kept_with_each_rollout(client: TestClient, sessions: Sessions, tmp_path: Path) -> None:
     write_day(tmp_path)
     post(client, tmp_path)
     with sessions.begin() as session:
@@ -71,25 +71,25 @@ def test_what_the_files_said_is_kept_with_each_rollout(client: TestClient, sessi
     assert rollouts[0].recorded["prediction_id"] == "20250806_Rate_0"
 
 
-def test_a_day_without_recorded_ranks_is_skipped_with_its_reason(
+def test_day_without_recorded_ranks_is_skipped_with_its_reason(
     client: TestClient, scorer: FakeWorker, tmp_path: Path
 ) -> None:
     write_day(tmp_path)
     write_day(tmp_path, "20250807", evaluations="none")
-    made = post(client, tmp_path).json()
-    assert made["skipped"] == [{"date": "2025-08-07", "reason": "its files record no ranks"}]
+    imported = post(client, tmp_path).json()
+    assert imported["skipped"] == [{"date": "2025-08-07", "reason": "its files record no ranks"}]
     scorer.do_all("OLD")
     assert client.get("/v1/backfills/OLD").json()["state"] == "completed"
 
 
-def test_a_run_without_any_ranks_is_refused(client: TestClient, tmp_path: Path) -> None:
+def test_run_without_any_ranks_is_refused(client: TestClient, tmp_path: Path) -> None:
     write_day(tmp_path, evaluations="none")
     answer = post(client, tmp_path)
     assert answer.status_code == 422
     assert "none has recorded ranks" in answer.json()["detail"]
 
 
-def test_a_name_that_is_taken_is_refused(client: TestClient, tmp_path: Path) -> None:
+def test_taken_name_is_refused(client: TestClient, tmp_path: Path) -> None:
     write_day(tmp_path)
     assert post(client, tmp_path).status_code == 201
     again = post(client, tmp_path)
@@ -97,7 +97,7 @@ def test_a_name_that_is_taken_is_refused(client: TestClient, tmp_path: Path) -> 
     assert "import under another name" in again.json()["detail"]
 
 
-def test_a_body_that_contradicts_itself_is_refused_by_field(client: TestClient, tmp_path: Path) -> None:
+def test_contradictory_body_is_refused_with_the_field(client: TestClient, tmp_path: Path) -> None:
     write_day(tmp_path)
     body = read_legacy_run(tmp_path, "OLD")
     twice = client.post("/v1/imports/runs", json=body | {"days": body["days"] * 2})

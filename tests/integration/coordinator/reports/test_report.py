@@ -1,4 +1,4 @@
-"""Reports of runs that a worker with known results did, over REST."""
+"""Reports of runs whose worker returns fixed results, over REST."""
 
 from __future__ import annotations
 
@@ -57,8 +57,8 @@ def scored(task: EvaluateTask) -> EvaluateResult:
     return EvaluateResult(evaluations=records, ranker="semantic", leak_list="1", seconds=0.25)
 
 
-def spoken(task: GenerateTask) -> GenerateResult:
-    """The first rollout, of the free arm, is strict at once; the second came by the guided rung, its first try lost."""
+def generated(task: GenerateTask) -> GenerateResult:
+    """The first rollout, of the free arm, is strict; the second comes from the guided rung, at its second attempt."""
     result = factories.generated(task)
     overrides: list[dict[str, Any]] = [
         {"raw_strict": True, "sampled_tokens": 2},
@@ -73,24 +73,24 @@ def spoken(task: GenerateTask) -> GenerateResult:
     return result.model_copy(update={"groups": groups})
 
 
-class Known(FakeWorker):
-    """Answers with results whose figures are known."""
+class FixedWorker(FakeWorker):
+    """Returns results with fixed figures."""
 
     def result(self, task: Any) -> Any:
         if isinstance(task, EvaluateTask):
             return scored(task)
-        return spoken(task) if isinstance(task, GenerateTask) else super().result(task)
+        return generated(task) if isinstance(task, GenerateTask) else super().result(task)
 
 
 @pytest.fixture
-def known(worker: FakeWorker) -> Known:
-    return Known(worker.client, worker.sessions, worker.store)
+def fixed(worker: FakeWorker) -> FixedWorker:
+    return FixedWorker(worker.client, worker.sessions, worker.store)
 
 
-def test_every_figure_of_a_finished_run_is_there(client: TestClient, sessions: Sessions, known: Known) -> None:
+def test_report_of_a_finished_run_has_every_figure(client: TestClient, sessions: Sessions, fixed: FixedWorker) -> None:
     factories.make_corpus(sessions, dates=3, per_day=2)
     start(client)
-    known.do_all("RUN")
+    fixed.do_all("RUN")
     body = report(client)
     assert (body["run"], body["state"], body["corpus"]) == ("RUN", "completed", "sample")
     first, _, last = body["days"]
@@ -139,7 +139,7 @@ def test_every_figure_of_a_finished_run_is_there(client: TestClient, sessions: S
     assert body["warnings"] == ["1 of 3 days are skipped"]
 
 
-def test_a_run_that_has_not_begun_has_empty_figures(client: TestClient, sessions: Sessions) -> None:
+def test_run_without_rollouts_has_empty_figures(client: TestClient, sessions: Sessions) -> None:
     factories.make_corpus(sessions, dates=2)
     start(client)
     first = report(client)["days"][0]
@@ -147,20 +147,20 @@ def test_a_run_that_has_not_begun_has_empty_figures(client: TestClient, sessions
     assert first["seconds"] == {"generate": None, "evaluate": None, "train": None}
 
 
-def test_without_lag_a_policy_has_learned_past_all_but_the_last_headline_of_its_day(
-    client: TestClient, sessions: Sessions, known: Known
+def test_without_lag_all_but_the_last_headline_of_a_day_look_ahead(
+    client: TestClient, sessions: Sessions, fixed: FixedWorker
 ) -> None:
     factories.make_corpus(sessions, dates=4, per_day=2)
     start(client, lag=0)
-    known.do_all("RUN")
+    fixed.do_all("RUN")
     body = report(client)
     assert [day["look_ahead"] for day in body["days"]] == [0, 2, 2, 0]
     assert body["warnings"][0].startswith("This run looked ahead: under lag 0")
     assert "4 of 12 rollouts" in body["warnings"][0]
 
 
-def test_false_dates_under_warn_show_as_look_ahead_and_as_flags(
-    client: TestClient, sessions: Sessions, known: Known
+def test_false_dates_under_warn_are_reported_as_look_ahead_and_as_flags(
+    client: TestClient, sessions: Sessions, fixed: FixedWorker
 ) -> None:
     factories.make_corpus(sessions, dates=4, per_day=1, flags={factories.day(1): "late"})
     # The outcomes of the first day really appeared after the headline of the third, whose policy learned from them.
@@ -168,7 +168,7 @@ def test_false_dates_under_warn_show_as_look_ahead_and_as_flags(
         late = dt.datetime(2025, 8, 22, 9, tzinfo=dt.UTC)
         session.execute(update(Headline).where(Headline.date == factories.day(1)).values(published_at=late))
     start(client, dates="warn")
-    known.do_all("RUN")
+    fixed.do_all("RUN")
     body = report(client)
     assert [day["look_ahead"] for day in body["days"]] == [0, 0, 2, 0]
     assert body["look_ahead"] == 2
@@ -177,7 +177,7 @@ def test_false_dates_under_warn_show_as_look_ahead_and_as_flags(
     assert body["flags"] == [flag | {"published_at": "2025-08-22T09:00:00Z"}]
 
 
-def test_flagged_headlines_that_were_left_out_are_listed_as_such(client: TestClient, sessions: Sessions) -> None:
+def test_left_out_headlines_are_listed_as_flags(client: TestClient, sessions: Sessions) -> None:
     factories.make_corpus(sessions, dates=3, per_day=2)
     with sessions.begin() as session:
         of_first = (Headline.date == factories.day(0), Headline.position == 0)
@@ -188,10 +188,10 @@ def test_flagged_headlines_that_were_left_out_are_listed_as_such(client: TestCli
     assert (body["days"][0]["headlines"], body["days"][0]["left_out"]) == (1, {"stale": 1})
 
 
-def test_what_failed_is_told_with_its_reason(client: TestClient, sessions: Sessions, known: Known) -> None:
+def test_failures_are_reported_with_their_reasons(client: TestClient, sessions: Sessions, fixed: FixedWorker) -> None:
     factories.make_corpus(sessions, dates=2, per_day=1)
     start(client)
-    known.fail(known.take(known.queued("RUN")[0]), "the engine is | gone", retryable=False)
+    fixed.fail(fixed.take(fixed.queued("RUN")[0]), "the engine is | gone", retryable=False)
     body = report(client)
     assert body["days"][0]["state"] == "failed"
     assert body["failures"] == [
@@ -202,10 +202,10 @@ def test_what_failed_is_told_with_its_reason(client: TestClient, sessions: Sessi
     assert "- 20250818 generate 0, attempt 1: the engine is \\| gone" in text
 
 
-def test_the_same_report_comes_as_markdown_and_csv(client: TestClient, sessions: Sessions, known: Known) -> None:
+def test_report_is_available_as_markdown_and_csv(client: TestClient, sessions: Sessions, fixed: FixedWorker) -> None:
     factories.make_corpus(sessions, dates=3, per_day=1)
     start(client)
-    known.do_all("RUN")
+    fixed.do_all("RUN")
     markdown = client.get("/v1/backfills/RUN/report?format=md")
     assert markdown.headers["content-type"] == "text/markdown; charset=utf-8"
     assert "| 20250818 | published | tight | 1 | 2 | 0.5000 | 0.0000 | 0.5000 | 0.2500 |" in markdown.text
@@ -216,7 +216,7 @@ def test_the_same_report_comes_as_markdown_and_csv(client: TestClient, sessions:
     assert (rows[0]["training_loss"], rows[0]["rung_guided"], rows[0]["signs_restated"]) == ("-0.01", "1", "0.5")
 
 
-def test_an_unknown_run_or_format_is_refused(client: TestClient, sessions: Sessions) -> None:
+def test_unknown_run_or_format_is_refused(client: TestClient, sessions: Sessions) -> None:
     assert client.get("/v1/backfills/NONE/report").status_code == 404
     factories.make_corpus(sessions)
     start(client)

@@ -1,4 +1,4 @@
-"""Days that are no days of the chain: a panel's and a warm start's stand apart in the report."""
+"""Panel days and warm starts, which a report shows apart from the chain."""
 
 from __future__ import annotations
 
@@ -50,11 +50,11 @@ def add_day(session: Session, date: dt.date, role: str, policy_day: int | None, 
 
 
 def _add_rollout(session: Session, group: Group, index: int, step: Step, score: dict[str, Any]) -> None:
-    spoken: dict[str, Any] = {"arm": "free", "rung": "free", "attempts": 1, "raw_strict": score.get("valid", False)}
-    spoken |= {"raw_text": "x", "text": f"rates {index}", "token_ids": [1], "logprobs": [0.0], "forced": [0]}
-    spoken |= {"finish_reason": "stop", "policy": "base", "profile": "default", "temperature": 0.7, "seed": 1}
+    columns: dict[str, Any] = {"arm": "free", "rung": "free", "attempts": 1, "raw_strict": score.get("valid", False)}
+    columns |= {"raw_text": "x", "text": f"rates {index}", "token_ids": [1], "logprobs": [0.0], "forced": [0]}
+    columns |= {"finish_reason": "stop", "policy": "base", "profile": "default", "temperature": 0.7, "seed": 1}
     rollout = session.scalars(
-        insert(Rollout).returning(Rollout), [{"group_id": group.id, "index": index} | spoken]
+        insert(Rollout).returning(Rollout), [{"group_id": group.id, "index": index} | columns]
     ).one()
     record = factories.make_evaluation(rollout.id, **score).model_dump(mode="json")
     session.execute(insert(Evaluation), [record | {"step_id": step.id}])
@@ -64,7 +64,7 @@ def report(client: TestClient) -> Any:
     return client.get("/v1/backfills/RUN/report").json()
 
 
-def test_a_panel_is_a_table_of_its_own_and_no_part_of_the_chain(client: TestClient, done: Sessions) -> None:
+def test_panel_has_a_table_of_its_own_and_changes_no_figure_of_the_chain(client: TestClient, done: Sessions) -> None:
     before = report(client)
     with done.begin() as session:
         first = session.scalars(select(Day).order_by(Day.date)).first()
@@ -87,7 +87,7 @@ def test_a_panel_is_a_table_of_its_own_and_no_part_of_the_chain(client: TestClie
     assert f"| {trained['policy']} | scored | 1 | 4 | 1.0000 | 4 | 0.6000 |" in text
 
 
-def test_a_warm_start_is_told_apart(client: TestClient, done: Sessions) -> None:
+def test_warm_start_is_reported_apart_from_the_chain(client: TestClient, done: Sessions) -> None:
     before = report(client)
     with done.begin() as session:
         add_day(session, factories.day(-2), "warm_start", None, valid=True)
@@ -100,7 +100,7 @@ def test_a_warm_start_is_told_apart(client: TestClient, done: Sessions) -> None:
     )
 
 
-def test_a_failed_panel_day_says_what_it_is(client: TestClient, done: Sessions) -> None:
+def test_failure_of_a_panel_day_names_its_role(client: TestClient, done: Sessions) -> None:
     with done.begin() as session:
         add_day(session, factories.day(0), "panel", None)
         session.execute(update(Day).where(Day.role == "panel").values(state="failed", reason="no engine"))
@@ -109,7 +109,7 @@ def test_a_failed_panel_day_says_what_it_is(client: TestClient, done: Sessions) 
     assert "- 20250818 (panel): no engine" in client.get("/v1/backfills/RUN/report?format=md").text
 
 
-def test_settled_claims_make_the_reliability_of_a_run_with_prices(client: TestClient, done: Sessions) -> None:
+def test_run_with_prices_has_the_reliability_of_its_settled_claims(client: TestClient, done: Sessions) -> None:
     assert report(client)["reliability"] is None
     with done.begin() as session:
         run = session.scalars(select(Run)).one()
@@ -121,17 +121,15 @@ def test_settled_claims_make_the_reliability_of_a_run_with_prices(client: TestCl
     assert found["calibration_error"] == 0.25
 
 
-def test_what_a_ranker_says_of_itself_is_counted_and_weighted_over_its_steps(
-    client: TestClient, done: Sessions
-) -> None:
+def test_ranker_statistics_are_combined_over_its_steps(client: TestClient, done: Sessions) -> None:
     with done.begin() as session:
         for place, step in enumerate(session.scalars(select(Step).where(Step.kind == "evaluate").order_by(Step.id))):
-            said = {"comparisons": 10 + 20 * place, "first_option": 0.5 + 0.1 * place}
-            step.figures = step.figures | {"figures": said}
+            statistics = {"comparisons": 10 + 20 * place, "first_option": 0.5 + 0.1 * place}
+            step.figures = step.figures | {"figures": statistics}
     assert report(client)["ranker"] == {"comparisons": 40, "first_option": pytest.approx(0.575)}
 
 
-def test_a_run_over_a_panel_tells_its_policies_in_order_and_flags_no_headline_of_it(
+def test_panel_lists_its_policies_in_order_and_its_headlines_are_not_flagged(
     client: TestClient, sessions: Sessions, worker: FakeWorker
 ) -> None:
     corpus = factories.make_corpus(sessions, dates=6, per_day=2)

@@ -32,7 +32,7 @@ CONFIG = {
 
 @dataclass
 class Forecaster(Scorer):
-    """A worker whose every forecast is the same claim."""
+    """A worker that always forecasts the same claim."""
 
     def result(self, task: Task) -> Result:
         return generated(task, text=CLAIM) if isinstance(task, GenerateTask) else super().result(task)
@@ -47,7 +47,7 @@ def import_closes(client: TestClient, closes: dict[dt.date, float]) -> None:
 
 
 @pytest.mark.parametrize(("last", "brier"), [(102.0, 0.09), (101.9, 0.49)])
-def test_a_forecast_due_in_a_week_gets_its_brier_score_a_week_later(
+def test_forecast_due_in_a_week_gets_its_brier_score_a_week_later(
     client: TestClient, sessions: Sessions, store: CheckpointStore, last: float, brier: float
 ) -> None:
     # 2 % up from 100 is 102: at 70 % the score is (.7 − 1)² = .09 if it happened and (.7 − 0)² = .49 if not.

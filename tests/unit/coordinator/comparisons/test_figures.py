@@ -1,15 +1,17 @@
+"""Figures and notes of a comparison, by hand."""
+
 from __future__ import annotations
 
 from typing import Any
 
 import pytest
 
-from services.coordinator.comparisons.rules.figures import Line, Matched, figures, match
+from services.coordinator.comparisons.rules.figures import Matched, ScoredLine, figures, match
 from services.coordinator.comparisons.rules.notes import left_out_notes, notes
 from services.coordinator.comparisons.schemas import Figure, SideView
 
 
-def line(headline: str = "h1", **changes: Any) -> Line:
+def line(headline: str = "h1", **changes: Any) -> ScoredLine:
     values: dict[str, Any] = {
         "headline": headline,
         "group": int(headline[1:]),
@@ -26,22 +28,25 @@ def line(headline: str = "h1", **changes: Any) -> Line:
         "leak": False,
         "form_score": 1.0,
     }
-    return Line(**values | changes)
+    return ScoredLine(**values | changes)
 
 
-def bad(headline: str = "h1", **changes: Any) -> Line:
-    broken = {"raw_strict": False, "valid": False, "verdict": "malformed", "composite": 0.0, "form_score": 0.5}
-    return line(headline, **broken | changes)
+def broken(headline: str = "h1", **changes: Any) -> ScoredLine:
+    values = {"raw_strict": False, "valid": False, "verdict": "malformed", "composite": 0.0, "form_score": 0.5}
+    return line(headline, **values | changes)
 
 
-def compared(a: list[Line], b: list[Line], *, on_panel: bool = True) -> dict[tuple[str, str], Figure]:
-    found = figures(match(a, b), seed=1, resamples=200, on_panel=on_panel)
-    return {(figure.name, figure.among): figure for figure in found}
+def compared(a: list[ScoredLine], b: list[ScoredLine], *, on_panel: bool = True) -> dict[tuple[str, str], Figure]:
+    return by_name(figures(match(a, b), seed=1, resamples=200, on_panel=on_panel))
 
 
-def test_shares_are_of_all_lines_and_scores_also_of_the_valid_ones() -> None:
-    a = [line("h1"), bad("h1"), bad("h2"), bad("h2")]
-    b = [line("h1", composite=0.75), line("h1", composite=1.0), line("h2"), bad("h2")]
+def by_name(compared: list[Figure]) -> dict[tuple[str, str], Figure]:
+    return {(figure.name, figure.among): figure for figure in compared}
+
+
+def test_shares_count_all_lines_and_scores_also_the_valid_ones() -> None:
+    a = [line("h1"), broken("h1"), broken("h2"), broken("h2")]
+    b = [line("h1", composite=0.75), line("h1", composite=1.0), line("h2"), broken("h2")]
     found = compared(a, b)
     raw = found["raw_validity", "all"]
     assert (raw.a, raw.b, raw.difference) == (0.25, 0.75, 0.5)
@@ -51,7 +56,7 @@ def test_shares_are_of_all_lines_and_scores_also_of_the_valid_ones() -> None:
 
 
 def test_resamples_without_a_valid_line_are_counted() -> None:
-    found = compared([line("h1"), bad("h2")], [line("h1", composite=0.75), line("h2", composite=0.75)])
+    found = compared([line("h1"), broken("h2")], [line("h1", composite=0.75), line("h2", composite=0.75)])
     composite = found["composite", "valid"]
     assert (composite.a, composite.b, composite.low, composite.high) == (0.5, 0.75, 0.25, 0.25)
     assert 20 < composite.left_out < 80, "a quarter of 200, more or less"
@@ -61,8 +66,8 @@ def test_resamples_without_a_valid_line_are_counted() -> None:
     ]
 
 
-def test_what_no_line_has_is_none_and_has_no_interval() -> None:
-    found = compared([bad("h1"), bad("h2")], [line("h1", semantic=None), line("h2", semantic=None)])
+def test_figure_without_a_counted_line_is_none_and_has_no_interval() -> None:
+    found = compared([broken("h1"), broken("h2")], [line("h1", semantic=None), line("h2", semantic=None)])
     composite = found["composite", "valid"]
     assert (composite.a, composite.b, composite.difference, composite.low, composite.excludes_zero) == (
         None,
@@ -74,8 +79,8 @@ def test_what_no_line_has_is_none_and_has_no_interval() -> None:
     assert found["semantic", "valid"].b is None
 
 
-def test_final_validity_is_of_delivered_lines_and_no_matter_of_a_panel() -> None:
-    a = [bad("h1", delivered=False), line("h1"), bad("h2", delivered=False), bad("h2", verdict="abstained")]
+def test_final_validity_counts_delivered_lines_and_is_not_a_figure_of_a_panel() -> None:
+    a = [broken("h1", delivered=False), line("h1"), broken("h2", delivered=False), broken("h2", verdict="abstained")]
     off = compared(a, a, on_panel=False)
     assert off["final_validity", "delivered"].a == 0.5
     assert off["abstained", "delivered"].a == 0.5
@@ -83,8 +88,8 @@ def test_final_validity_is_of_delivered_lines_and_no_matter_of_a_panel() -> None
     assert ("final_validity", "delivered") not in compared(a, a)
 
 
-def test_signs_are_shares_of_all_lines_and_some_of_the_valid_ones() -> None:
-    a = [line("h1", signs=["duplicate", "restated"]), bad("h1", signs=["empty"]), line("h2"), line("h2")]
+def test_signs_are_shares_of_all_lines_and_two_of_them_also_of_valid_lines() -> None:
+    a = [line("h1", signs=["duplicate", "restated"]), broken("h1", signs=["empty"]), line("h2"), line("h2")]
     found = compared(a, a)
     shares = {name: found[name, "all"].a for name in ("empty", "placeholder", "restated", "duplicate")}
     assert shares == {"empty": 0.25, "placeholder": 0.0, "restated": 0.25, "duplicate": 0.25}
@@ -93,7 +98,7 @@ def test_signs_are_shares_of_all_lines_and_some_of_the_valid_ones() -> None:
 
 def test_distinct_n_is_the_mean_over_groups_with_two_valid_lines() -> None:
     # h1: equal lines, so half of their words are different; h2: no common word. h3 has one valid line only.
-    a = [line("h1"), line("h1"), line("h2"), line("h2", text="oil falls"), line("h3"), bad("h3")]
+    a = [line("h1"), line("h1"), line("h2"), line("h2", text="oil falls"), line("h3"), broken("h3")]
     found = compared(a, a)
     assert found["distinct_1", "groups"].a == 0.75
     assert found["distinct_2", "groups"].a == 0.75
@@ -104,7 +109,7 @@ def test_only_common_headlines_are_compared() -> None:
     assert (matched.paired, list(matched.a), list(matched.b)) == (True, ["h2"], ["h2"])
 
 
-def test_without_a_common_headline_each_side_stands_for_itself() -> None:
+def test_sides_without_a_common_headline_are_resampled_separately() -> None:
     a = [line("h1", tokens=10), line("h2", tokens=10)]
     b = [line("h3", tokens=12), line("h4", tokens=18), line("h5", tokens=15)]
     tokens = compared(a, b)["tokens", "all"]
@@ -115,16 +120,16 @@ def test_without_a_common_headline_each_side_stands_for_itself() -> None:
 
 
 def test_one_headline_has_no_interval() -> None:
-    raw = compared([line("h1")], [bad("h1")])["raw_validity", "all"]
+    raw = compared([line("h1")], [broken("h1")])["raw_validity", "all"]
     assert (raw.difference, raw.low, raw.high, raw.excludes_zero) == (-1.0, None, None, None)
 
 
-def test_the_seed_decides_the_interval_and_the_order_of_lines_does_not() -> None:
+def test_interval_depends_on_the_seed_and_not_on_the_order_of_lines() -> None:
     a = [line(f"h{n}", composite=n / 10) for n in range(1, 9)]
     b = [line(f"h{n}", composite=n * n / 100) for n in range(1, 9)]
     assert compared(a, b) == compared(a[::-1], b[::-1])
     other = figures(match(a, b), seed=2, resamples=200, on_panel=True)
-    assert compared(a, b)["composite", "all"] != next(f for f in other if (f.name, f.among) == ("composite", "all"))
+    assert compared(a, b)["composite", "all"] != by_name(other)["composite", "all"]
 
 
 def side(**changes: Any) -> SideView:
@@ -142,28 +147,28 @@ def side(**changes: Any) -> SideView:
     return SideView(**values | changes)
 
 
-MANY = {f"h{n}": [line(f"h{n}")] for n in range(12)}
-SAME = Matched(MANY, MANY, paired=True)
+TWELVE = {f"h{n}": [line(f"h{n}")] for n in range(12)}
+PAIRED = Matched(TWELVE, TWELVE, paired=True)
 
 
-def test_there_is_nothing_to_say_of_two_sound_sides_of_one_run() -> None:
-    assert notes([side(), side()], [{"format": "one_line"}] * 2, SAME, on_panel=True) == []
+def test_two_sound_sides_of_one_run_have_no_notes() -> None:
+    assert notes([side(), side()], [{"format": "one_line"}] * 2, PAIRED, on_panel=True) == []
 
 
 @pytest.mark.parametrize(
-    ("sides", "configs", "matched", "on_panel", "said"),
+    ("sides", "configs", "matched", "on_panel", "text"),
     [
-        ([side(), side(look_ahead=4)], [{}, {}], SAME, True, "B looks ahead: 4 of its 48 lines"),
-        ([side(look_ahead=None), side()], [{}, {}], SAME, True, "A is an imported run"),
-        ([side(), side()], [{"ranker": "judge"}, {"ranker": "semantic"}], SAME, True, "ranker (judge, semantic)"),
-        ([side(), side(run="S")], [{}, {}], SAME, True, "its own run's base model"),
-        ([side(), side()], [{}, {}], SAME, False, "Ranks average to .5 within each group"),
-        ([side(headlines=14), side()], [{}, {}], SAME, True, "left out: 2 of A, 0 of B"),
-        ([side(), side()], [{}, {}], Matched(MANY, MANY, paired=False), True, "no headline in common"),
+        ([side(), side(look_ahead=4)], [{}, {}], PAIRED, True, "B looks ahead: 4 of its 48 lines"),
+        ([side(look_ahead=None), side()], [{}, {}], PAIRED, True, "A is an imported run"),
+        ([side(), side()], [{"ranker": "judge"}, {"ranker": "semantic"}], PAIRED, True, "ranker (judge, semantic)"),
+        ([side(), side(run="S")], [{}, {}], PAIRED, True, "its own run's base model"),
+        ([side(), side()], [{}, {}], PAIRED, False, "Ranks average to .5 within each group"),
+        ([side(headlines=14), side()], [{}, {}], PAIRED, True, "left out: 2 of A, 0 of B"),
+        ([side(), side()], [{}, {}], Matched(TWELVE, TWELVE, paired=False), True, "no headline in common"),
         ([side(), side()], [{}, {}], match([line()], [line()]), True, "Headlines compared: 1. Intervals from so few"),
     ],
 )
-def test_what_a_reader_must_know_is_said(
-    sides: list[SideView], configs: list[dict[str, Any]], matched: Matched, on_panel: bool, said: str
+def test_notes_name_look_ahead_differing_settings_and_weak_intervals(
+    sides: list[SideView], configs: list[dict[str, Any]], matched: Matched, on_panel: bool, text: str
 ) -> None:
-    assert any(said in note for note in notes(sides, configs, matched, on_panel))
+    assert any(text in note for note in notes(sides, configs, matched, on_panel))

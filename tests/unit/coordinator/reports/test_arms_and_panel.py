@@ -8,7 +8,7 @@ import pytest
 
 from services.coordinator.reports.figures.arms import arms_of, units
 from services.coordinator.reports.figures.panel import panel_figures, panel_gain
-from tests.unit.coordinator.reports.made import line
+from tests.unit.coordinator.reports.factories import line
 
 
 def test_units_are_sums_and_counts_by_headline() -> None:
@@ -16,7 +16,7 @@ def test_units_are_sums_and_counts_by_headline() -> None:
     assert units(lines, lambda one: one.score.composite if one.score else None) == {101: (0.75, 2), 102: (0, 0)}
 
 
-def test_the_arms_of_a_day_are_told_apart_by_profile_and_compared_by_headline() -> None:
+def test_arms_of_a_day_are_separated_by_profile_and_compared_by_headline() -> None:
     a = [line(group, n, composite=0.2, raw_strict=n == 0) for group in range(4) for n in range(2)]
     b = [line(group, n, composite=0.5, profile="loose", leak=True) for group in range(4, 8) for n in range(2)]
     found = arms_of([*a, *b], "tight")
@@ -31,12 +31,12 @@ def test_the_arms_of_a_day_are_told_apart_by_profile_and_compared_by_headline() 
     assert found == arms_of([*a, *b], "tight"), "the same draws every time"
 
 
-def test_a_day_of_one_profile_has_no_arms() -> None:
+def test_day_of_one_profile_has_no_arms() -> None:
     assert arms_of([line()], "tight") is None
     assert arms_of([line(profile="loose"), line(2, profile="default")], "tight") is None
 
 
-def test_a_policy_on_the_panel_is_told_by_its_valid_lines() -> None:
+def test_panel_scores_of_a_policy_are_those_of_its_valid_lines() -> None:
     lines = [
         line(1, 0, raw_strict=True, composite=0.6),
         line(1, 1, valid=False, verdict="malformed", composite=0.0),
@@ -48,7 +48,7 @@ def test_a_policy_on_the_panel_is_told_by_its_valid_lines() -> None:
     assert panel_figures(dt.date(2025, 8, 18), "base", "pending", 0, []).raw_validity is None
 
 
-def test_what_a_policy_gained_is_told_headline_by_headline() -> None:
+def test_panel_gain_is_paired_by_headline() -> None:
     base = [line(group, n, composite=0.1 * group, valid=n == 0) for group in range(1, 5) for n in range(2)]
     last = [line(group, n, composite=0.1 * group + 0.2, raw_strict=True) for group in range(1, 5) for n in range(2)]
     found = panel_gain("RUN-x", base, last)
@@ -60,7 +60,7 @@ def test_what_a_policy_gained_is_told_headline_by_headline() -> None:
     assert (raw.value, raw.low) == (1.0, 1.0)
 
 
-def test_a_base_without_a_valid_line_leaves_nothing_to_compare_among_valid_lines() -> None:
+def test_panel_gain_over_a_base_without_valid_lines_is_none() -> None:
     base = [line(group, valid=False) for group in range(3)]
     found = panel_gain("RUN-x", base, [line(group) for group in range(3)])
     assert (found.base["composite"], found.differences["composite"]) == (None, None)

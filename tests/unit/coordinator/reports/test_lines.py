@@ -1,14 +1,14 @@
-"""What is delivered, what it costs, and what the texts are like, by hand."""
+"""Delivery, decoding cost and texts of a day's rollouts, by hand."""
 
 from __future__ import annotations
 
 import pytest
 
 from services.coordinator.reports.figures.lines import Decoding, LineFigures, ValidLines, line_figures
-from tests.unit.coordinator.reports.made import line
+from tests.unit.coordinator.reports.factories import line
 
 
-def test_final_validity_is_that_of_the_arm_that_climbs() -> None:
+def test_final_validity_is_that_of_the_ladder_arm() -> None:
     lines = [
         line(arm="free", valid=False, verdict="malformed"),
         line(arm="free", valid=False, verdict="malformed"),
@@ -19,12 +19,12 @@ def test_final_validity_is_that_of_the_arm_that_climbs() -> None:
     assert (found.delivered, found.final_validity, found.abstained) == (2, 0.5, 0.5)
 
 
-def test_without_a_ladder_everything_is_delivered() -> None:
+def test_all_lines_are_delivered_without_a_ladder_arm() -> None:
     found = line_figures([line(arm="free"), line(arm="free", index=1, valid=False, verdict="malformed")])
     assert (found.delivered, found.final_validity, found.abstained) == (2, 0.5, 0.0)
 
 
-def test_the_cost_of_a_valid_line_is_what_all_delivered_ones_cost() -> None:
+def test_cost_per_valid_line_includes_the_invalid_delivered_ones() -> None:
     lines = [
         line(arm="free", sampled_tokens=1000, attempts=1, tokens=1000),
         line(index=1, sampled_tokens=30, tokens=30),
@@ -40,7 +40,7 @@ def test_the_cost_of_a_valid_line_is_what_all_delivered_ones_cost() -> None:
     )
 
 
-def test_uncounted_tokens_cost_nothing_that_is_known() -> None:
+def test_uncounted_tokens_give_no_decoding_cost() -> None:
     assert line_figures([line()]).decoding == Decoding()
 
 
@@ -69,6 +69,6 @@ def test_valid_lines_are_compared_within_their_groups() -> None:
     assert (found.duplicates, found.restated, found.leak) == (1 / 3, 1 / 3, 1 / 3)
 
 
-def test_of_nothing_nothing_is_known() -> None:
+def test_day_without_scored_rollouts_has_no_figures() -> None:
     assert line_figures([]) == LineFigures()
     assert line_figures([line(score=None)]).valid_lines == ValidLines()

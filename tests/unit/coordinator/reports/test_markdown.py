@@ -1,6 +1,6 @@
-"""A whole report as Markdown, against the file beside this one: read that file to judge a change of the rendering.
+"""A whole report as Markdown, compared with report.md beside this file: review that file to review the rendering.
 
-`python -m tests.unit.coordinator.reports.test_markdown` writes it anew.
+`python -m tests.unit.coordinator.reports.test_markdown` rewrites it.
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from services.coordinator.reports.figures.arms import arms_of
-from services.coordinator.reports.figures.day import DayFigures, Seconds
+from services.coordinator.reports.figures.day import DayReport, Seconds
 from services.coordinator.reports.figures.lines import Decoding, Signs, ValidLines
 from services.coordinator.reports.figures.panel import PanelFigures, panel_figures, panel_gain
 from services.coordinator.reports.figures.position_bias import PositionBias
 from services.coordinator.reports.figures.reliability import reliability
 from services.coordinator.reports.figures.report import Report, RunFacts, RunFigures, make_report
 from services.coordinator.reports.render.markdown import as_markdown
-from tests.unit.coordinator.reports.made import FACTS, day, line, score
+from tests.unit.coordinator.reports.factories import FACTS, day, line, score
 
 GOLDEN = Path(__file__).with_name("report.md")
 CONFIG = {"preset": "default", "base_model": "tiny", "lag": 1, "dates": "enforce", "ranker": "semantic", "seed": 7}
@@ -38,7 +38,7 @@ def training(place: int) -> dict[str, Any]:
     }
 
 
-def chain_day(place: int) -> DayFigures:
+def chain_day(place: int) -> DayReport:
     profile = "tight" if place == 0 else "default"
     decided = {
         "value": profile,
@@ -122,16 +122,16 @@ def panel() -> tuple[list[PanelFigures], RunFigures]:
 
 def report() -> Report:
     days = [chain_day(place) for place in range(4)]
-    days[1] = DayFigures(**vars(days[1]) | {"arms": arms_of(arm_lines(), "default")})
+    days[1] = DayReport(**vars(days[1]) | {"arms": arms_of(arm_lines(), "default")})
     facts = RunFacts(**vars(FACTS) | {"config": CONFIG})
     return make_report(facts, [*days, day(22, state="skipped", reason="nothing settles it")], [], [], [], panel()[1])
 
 
-def test_the_report_reads_as_it_did() -> None:
+def test_markdown_equals_the_golden_file() -> None:
     assert as_markdown(report()) == GOLDEN.read_text("utf8")
 
 
-def test_what_a_run_does_not_have_is_left_out() -> None:
+def test_sections_without_figures_are_left_out() -> None:
     text = as_markdown(make_report(FACTS, [day(18, rollouts=2, evaluations=2)], [], [], []))
     titles = [row.removeprefix("## ") for row in text.splitlines() if row.startswith("## ")]
     assert titles == [

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.coordinator.reports.figures.position_bias import position_bias, spearman
-from tests.unit.coordinator.reports.made import line
+from tests.unit.coordinator.reports.factories import line
 
 
 def test_spearman_without_ties_is_the_textbook_formula() -> None:
@@ -22,7 +22,7 @@ def test_spearman_with_ties_is_pearsons_of_the_shared_places() -> None:
     assert spearman([0, 0, 5], [1, 2, 3]) == pytest.approx(1.5 / 3**0.5)
 
 
-def test_what_does_not_vary_correlates_with_nothing() -> None:
+def test_constant_values_have_no_correlation() -> None:
     assert spearman([1, 1, 1], [1, 2, 3]) is None
     assert spearman([], []) is None
 
@@ -33,21 +33,21 @@ def test_spearman_lies_between_minus_one_and_one(values: list[int]) -> None:
     assert found is None or -1 - 1e-12 <= found <= 1 + 1e-12
 
 
-def test_a_ranker_that_takes_the_first_has_a_bias_of_one() -> None:
+def test_ranker_that_follows_the_positions_has_a_bias_of_one() -> None:
     lines = [line(group, index, rank=index + 1.0) for group in range(3) for index in range(4)]
     found = position_bias(lines)
     assert (found.mean, found.groups, found.samples) == (1.0, 3, 3)
     assert (found.low, found.high) == (1.0, 1.0)
 
 
-def test_arms_are_correlated_apart_since_the_first_of_them_fails_more_often() -> None:
+def test_arms_of_a_group_are_correlated_separately() -> None:
     ranks = {0: 3.0, 1: 4.0, 2: 2.0, 3: 1.0}
     lines = [line(1, index, arm="free" if index < 2 else "ladder", rank=rank) for index, rank in ranks.items()]
     found = position_bias(lines)
     assert (found.mean, found.groups, found.samples) == (0.0, 1, 2), "+1 among the free, −1 on the ladder"
 
 
-def test_groups_that_tie_say_nothing() -> None:
+def test_groups_whose_ranks_tie_are_left_out() -> None:
     tied = [line(1, index, rank=1.5) for index in range(2)]
     found = position_bias([*tied, line(2, 0, rank=2.0), line(2, 1, rank=1.0), line(3, 0, score=None)])
     assert (found.mean, found.groups, found.low) == (-1.0, 1, None)

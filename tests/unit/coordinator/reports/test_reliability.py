@@ -8,15 +8,15 @@ from typing import Any
 import pytest
 
 from services.coordinator.reports.figures.reliability import calibration_error, reliability, reliability_table
-from tests.unit.coordinator.reports.made import line
+from tests.unit.coordinator.reports.factories import line
 
 
 def claim(prob: float, *, happened: bool) -> dict[str, Any]:
-    given = prob if happened else 1 - prob
-    return {"prob": prob, "happened": happened, "brier": (prob - happened) ** 2, "log_loss": -math.log(given)}
+    likelihood = prob if happened else 1 - prob
+    return {"prob": prob, "happened": happened, "brier": (prob - happened) ** 2, "log_loss": -math.log(likelihood)}
 
 
-def test_settled_claims_are_averaged_and_the_others_counted() -> None:
+def test_settled_claims_are_averaged_and_the_others_only_counted() -> None:
     lines = [
         line(settlement=claim(0.8, happened=True)),
         line(settlement=claim(0.6, happened=False)),
@@ -30,7 +30,7 @@ def test_settled_claims_are_averaged_and_the_others_counted() -> None:
     assert found.log_loss == pytest.approx((-math.log(0.8) - math.log(0.4)) / 2)
 
 
-def test_bins_hold_their_lower_bound_and_the_last_one_holds_certainty() -> None:
+def test_bins_include_their_lower_bound_and_the_last_one_also_certainty() -> None:
     bins = reliability_table([(0.0, False), (0.1, True), (0.3, False), (0.35, True), (0.9, True), (1.0, False)])
     assert [found.count for found in bins] == [1, 1, 0, 2, 0, 0, 0, 0, 0, 2]
     assert (bins[3].said, bins[3].happened) == pytest.approx((0.325, 0.5))
@@ -43,7 +43,7 @@ def test_every_round_probability_begins_its_bin() -> None:
     assert [found.count for found in bins] == [1] * 10
 
 
-def test_the_calibration_error_weighs_each_gap_by_its_claims() -> None:
+def test_calibration_error_weighs_each_gap_by_its_claims() -> None:
     # Three claims at .75 of which one happened: gap .4167; one at .25 that happened: gap .75
     claims = [(0.75, True), (0.75, False), (0.75, False), (0.25, True)]
     assert calibration_error(reliability_table(claims)) == pytest.approx(0.75 * (0.75 - 1 / 3) + 0.25 * 0.75)
@@ -54,6 +54,6 @@ def test_honest_probabilities_have_no_calibration_error() -> None:
     assert calibration_error(reliability_table(claims)) == 0.0
 
 
-def test_without_a_settled_claim_nothing_is_known() -> None:
+def test_without_settled_claims_all_figures_are_none() -> None:
     found = reliability([line()])
     assert (found.brier, found.log_loss, found.calibration_error) == (None, None, None)

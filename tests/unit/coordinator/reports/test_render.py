@@ -7,12 +7,12 @@ import datetime as dt
 import io
 import json
 
-from services.coordinator.reports.figures.day import DayFigures, Seconds
+from services.coordinator.reports.figures.day import DayReport, Seconds
 from services.coordinator.reports.figures.report import Failure, Flag, Report, RunFacts, make_report
 from services.coordinator.reports.render.formats import as_csv, as_json
 from services.coordinator.reports.render.markdown import as_markdown
 from services.coordinator.reports.render.markup import escaped
-from services.coordinator.reports.render.notices import MOST_FLAGS
+from services.coordinator.reports.render.notices import MAX_FLAGS
 
 PUBLISHED = dt.datetime(2025, 8, 8, 17, 45, tzinfo=dt.UTC)
 HOSTILE = "a | b\n\x1b[2J\u202e<script>alert(1)</script> [x](javascript:y) **b** `c` # d"
@@ -28,7 +28,7 @@ FACTS = RunFacts(
     created_at=PUBLISHED,
     finished_at=None,
 )
-DONE = DayFigures(
+DONE = DayReport(
     date=dt.date(2025, 8, 18),
     state="published",
     headlines=1,
@@ -50,8 +50,8 @@ DONE = DayFigures(
     policies={"base": 2},
     final_sources={"free": 1, "guided": 1},
 )
-FAILED = DayFigures(date=dt.date(2025, 8, 19), state="failed", reason="=cmd()", sampler="tight")
-SKIPPED = DayFigures(date=dt.date(2025, 8, 20), state="skipped", reason="no | headline")
+FAILED = DayReport(date=dt.date(2025, 8, 19), state="failed", reason="=cmd()", sampler="tight")
+SKIPPED = DayReport(date=dt.date(2025, 8, 20), state="skipped", reason="no | headline")
 
 
 def report(flags: int = 1) -> Report:
@@ -80,7 +80,7 @@ def test_json_has_the_names_of_the_contract_and_unrounded_numbers() -> None:
     assert body["failures"][0]["reason"].startswith("Traceback")
 
 
-def test_csv_has_one_row_per_day_and_runs_nothing() -> None:
+def test_csv_has_one_row_per_day_and_no_formula() -> None:
     rows = list(csv.DictReader(io.StringIO(as_csv(report()))))
     assert [row["date"] for row in rows] == ["2025-08-18", "2025-08-19", "2025-08-20"]
     assert float(rows[0]["composite"]) == 0.29332399152731287
@@ -89,7 +89,7 @@ def test_csv_has_one_row_per_day_and_runs_nothing() -> None:
     assert rows[1]["composite"] == ""
 
 
-def test_markdown_tells_the_days_in_a_right_aligned_table() -> None:
+def test_markdown_lists_the_days_in_a_right_aligned_table() -> None:
     lines = as_markdown(report()).splitlines()
     assert lines[0] == "# Report of backfill RUN (20250818–20250820)"
     head = next(line for line in lines if line.startswith("| Date"))
@@ -103,19 +103,19 @@ def test_markdown_tells_the_days_in_a_right_aligned_table() -> None:
     assert "1 of 2 rollouts come from a policy" in as_markdown(report())
 
 
-def test_markdown_warns_on_top_before_any_figure() -> None:
+def test_markdown_puts_warnings_before_any_figure() -> None:
     text = as_markdown(report())
     assert text.index("looked ahead: under lag 0") < text.index("## Days")
     assert "half \\| of it" in text
 
 
-def test_markdown_says_what_failed_and_what_was_skipped() -> None:
+def test_markdown_lists_failures_and_skipped_days_with_their_reasons() -> None:
     text = as_markdown(report())
     assert "- 20250819 generate 0, attempt 5: EngineError: &lt;b&gt;no&lt;/b&gt; answer" in text
     assert "- 20250820 skipped: no \\| headline" in text
 
 
-def test_a_hostile_headline_is_neither_markup_nor_a_further_line() -> None:
+def test_hostile_headline_is_escaped_and_stays_on_one_line() -> None:
     text = as_markdown(report())
     assert "<script>" not in text
     assert "\\[x\\](javascript:y) \\*\\*b\\*\\*" in text
@@ -124,13 +124,13 @@ def test_a_hostile_headline_is_neither_markup_nor_a_further_line() -> None:
     assert escaped("a\nb") == "a b"
 
 
-def test_many_flags_are_counted_and_only_the_first_are_named() -> None:
-    text = as_markdown(report(MOST_FLAGS + 5))
-    assert f"- 20250818: {MOST_FLAGS + 5} late, used" in text
+def test_flags_beyond_the_limit_are_only_counted() -> None:
+    text = as_markdown(report(MAX_FLAGS + 5))
+    assert f"- 20250818: {MAX_FLAGS + 5} late, used" in text
     assert "… and 5 more" in text
 
 
-def test_a_run_without_days_still_has_a_report() -> None:
+def test_run_without_days_has_a_report() -> None:
     empty = make_report(FACTS, [], [], [], [])
     assert json.loads(as_json(empty))["days"] == []
     assert as_csv(empty).count("\n") == 1

@@ -1,11 +1,11 @@
-"""Rollouts, days and runs made up for the tests of reports."""
+"""Rollouts, days and runs for the tests of reports."""
 
 from __future__ import annotations
 
 import datetime as dt
 from typing import Any
 
-from services.coordinator.reports.figures.day import DayFigures
+from services.coordinator.reports.figures.day import DayReport
 from services.coordinator.reports.figures.lines import Line, Score
 from services.coordinator.reports.figures.report import RunFacts
 
@@ -23,10 +23,10 @@ FACTS = RunFacts(
 )
 
 
-def day(number: int, **figures: Any) -> DayFigures:
+def day(number: int, **figures: Any) -> DayReport:
     """A published day of August 2025."""
     values: dict[str, Any] = {"date": dt.date(2025, 8, number), "state": "published"}
-    return DayFigures(**values | figures)
+    return DayReport(**values | figures)
 
 
 def score(**overrides: Any) -> Score:
@@ -44,7 +44,7 @@ def score(**overrides: Any) -> Score:
 
 
 def line(group: int = 1, index: int = 0, **overrides: Any) -> Line:
-    """A valid line of the ladder arm; what is not a field of a line is one of its score."""
+    """A valid line of the ladder arm; overrides that are no field of Line are fields of its score."""
     of_line = {name: overrides.pop(name) for name in list(overrides) if name in Line.__dataclass_fields__}
     values: dict[str, Any] = {
         "group": group,
