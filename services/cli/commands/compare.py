@@ -40,7 +40,7 @@ def show(comparison: Json) -> None:
     """Print a comparison: its two sides and dates, the figures, and the notes on their validity."""
     console = out()
     where = f"panel {comparison['panel']}" if comparison["panel"] else "their common dates"
-    console.print(f"{comparison['a']['asked']} and {comparison['b']['asked']} on {where}", markup=False)
+    console.print(f"{comparison['a']['operand']} and {comparison['b']['operand']} on {where}", markup=False)
     for name in "ab":
         console.print(f"{name.upper()}: {_side(comparison[name])}", markup=False)
     columns = ("figure", "of", "A", "B", "B − A", "95 %", "")

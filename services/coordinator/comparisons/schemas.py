@@ -34,11 +34,11 @@ class Figure(Message):
 
 
 class SideView(Message):
-    """A side; `asked` is the operand as the request named it. `policy` is `base`, a checkpoint's id, or None if the
+    """A side; `operand` is the text of the request. `policy` is `base`, a checkpoint's id, or None if the
     lines are by several policies. `look_ahead` counts the lines whose policy had learned from headlines published
     after their own (None if unknown)."""
 
-    asked: str
+    operand: str
     run: str
     policy: str | None
     dates: list[dt.date]

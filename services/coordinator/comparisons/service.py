@@ -63,7 +63,7 @@ def compare(data: ComparisonData, *, seed: int, resamples: int) -> Comparison:
     a, b = data.a, data.b
     for side in (a, b):
         if not side.lines:
-            raise ConflictError(f"nothing can be compared: {side.view.asked} has no scored line on these days")
+            raise ConflictError(f"nothing can be compared: {side.view.operand} has no scored line on these days")
     matched = match(a.lines, b.lines)
     on_panel = data.panel is not None
     compared = figures(matched, seed=seed, resamples=resamples, on_panel=on_panel)
@@ -92,7 +92,7 @@ def _read(session: Session, side: Side) -> SideData:
     policies = {row.Rollout.policy for row in rows}
     trained_until = [row.trained_until for row in rows if row.trained_until is not None]
     view = SideView(
-        asked=side.text,
+        operand=side.text,
         run=side.run.name,
         policy=policies.pop() if len(policies) == 1 and not is_import else None,
         dates=side.dates,

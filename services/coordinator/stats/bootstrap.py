@@ -55,7 +55,7 @@ class Resamples:
         self._totals: dict[tuple[float, ...], list[float]] = {}
 
     @classmethod
-    def drawn(cls, seed: int, size: int, number: int) -> Resamples:
+    def sampled(cls, seed: int, size: int, number: int) -> Resamples:
         """`number` resamples of `size` headlines, the same ones for the same seed; none of fewer than two headlines."""
         if size < MIN_HEADLINES:
             return cls([])
@@ -135,7 +135,7 @@ def paired_difference(
     pairs: Sequence[tuple[Unit, Unit]], *, seed: int = SEED, resamples: int = RESAMPLES
 ) -> Difference | None:
     """Second less first, of the same headlines: each resample takes the same ones from both. None as bootstrap_ci."""
-    draws = Resamples.drawn(seed, len(pairs), resamples)
+    draws = Resamples.sampled(seed, len(pairs), resamples)
     first, second = Ratio.of([unit for unit, _ in pairs]), Ratio.of([unit for _, unit in pairs])
     return bootstrap_ci(first, second, draws, draws)
 
@@ -145,6 +145,6 @@ def unpaired_difference(
 ) -> Difference | None:
     """Second less first, of different headlines: each side is resampled by itself. None as bootstrap_ci."""
     # Seeds of their own: with one seed, sides of equal size would be drawn in step, as if they were paired.
-    of_first = Resamples.drawn(seed, len(first), resamples)
-    of_second = Resamples.drawn(seed + 1, len(second), resamples)
+    of_first = Resamples.sampled(seed, len(first), resamples)
+    of_second = Resamples.sampled(seed + 1, len(second), resamples)
     return bootstrap_ci(Ratio.of(first), Ratio.of(second), of_first, of_second)

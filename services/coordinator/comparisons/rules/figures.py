@@ -143,9 +143,9 @@ def figures(matched: Matched, *, seed: int, resamples: int, on_panel: bool) -> l
 
 
 def _resamples(matched: Matched, seed: int, number: int) -> tuple[Resamples, Resamples]:
-    of_a = Resamples.drawn(seed, len(matched.a), number)
+    of_a = Resamples.sampled(seed, len(matched.a), number)
     # Without common headlines the sides are independent: a seed of its own keeps B from being drawn in step with A.
-    return of_a, of_a if matched.paired else Resamples.drawn(seed + 1, len(matched.b), number)
+    return of_a, of_a if matched.paired else Resamples.sampled(seed + 1, len(matched.b), number)
 
 
 def _figure(measure: Measure, matched: Matched, of_a: Resamples, of_b: Resamples) -> Figure:

@@ -14,12 +14,12 @@ BINS = 10
 @dataclass(frozen=True)
 class Bin:
     """Settled claims whose probability is in [low, high), in the last bin in [low, high]: their `count`, the mean of
-    the probabilities that they `said`, and the share that `happened`."""
+    the probabilities that they `stated`, and the share that `happened`."""
 
     low: float
     high: float
     count: int
-    said: float | None
+    stated: float | None
     happened: float | None
 
 
@@ -28,7 +28,7 @@ class Reliability:
     """All settled claims. `brier` = mean (prob − happened)² (Brier 1950): 0 is the best, .25 that of a constant 50 %.
 
     `log_loss`: mean −ln of the probability given to what happened, clipped to [.01, .99]. `calibration_error`:
-    Σ count/settled · |said − happened| over the bins. `pending` forecasts have no score yet; `unsettled` ones are
+    Σ count/settled · |stated − happened| over the bins. `pending` forecasts have no score yet; `unsettled` ones are
     scored, but their claim cannot be settled against the prices.
     """
 
@@ -67,15 +67,17 @@ def reliability_table(claims: Sequence[tuple[float, bool]]) -> list[Bin]:
 
 
 def _bin(number: int, claims: Sequence[tuple[float, bool]]) -> Bin:
-    said = mean_or_none(prob for prob, _ in claims)
+    stated = mean_or_none(prob for prob, _ in claims)
     happened = mean_or_none(happened for _, happened in claims)
-    return Bin(number / BINS, (number + 1) / BINS, len(claims), said, happened)
+    return Bin(number / BINS, (number + 1) / BINS, len(claims), stated, happened)
 
 
 def calibration_error(bins: Sequence[Bin]) -> float | None:
-    """Expected calibration error, in [0, 1]: the mean gap of said and happened, weighted by count; None without any."""
+    """Expected calibration error, in [0, 1]: the mean gap of stated and happened, weighted by count; None without any."""
     total = sum(one.count for one in bins)
     gaps = [
-        one.count * abs(one.said - one.happened) for one in bins if one.said is not None and one.happened is not None
+        one.count * abs(one.stated - one.happened)
+        for one in bins
+        if one.stated is not None and one.happened is not None
     ]
     return sum(gaps) / total if total else None

@@ -122,7 +122,7 @@ def settled(report: Report) -> Iterator[str]:
     if claims is None:
         return iter(())
     rows = [
-        [f"{one.low:.0%} to {one.high:.0%}", str(one.count), number(one.said), number(one.happened)]
+        [f"{one.low:.0%} to {one.high:.0%}", str(one.count), number(one.stated), number(one.happened)]
         for one in claims.bins
         if one.count
     ]

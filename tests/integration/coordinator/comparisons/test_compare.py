@@ -14,7 +14,7 @@ from services.coordinator.database import Sessions
 from services.coordinator.models import Day, Headline, Run
 from tests.factories import day, make_corpus
 from tests.fakes import FakeWorker
-from tests.integration.coordinator.scored import BROKEN, LINE, add_day, add_lines, make_run, publish
+from tests.integration.coordinator.scored_runs import BROKEN, LINE, add_day, add_lines, make_run, publish
 
 
 def headlines(session: Session, number: int) -> list[Headline]:

@@ -96,9 +96,9 @@ def test_price_sets_are_listed_and_shown(fake: FakeCoordinator, capsys: pytest.C
 
 
 def a_comparison(**changes: Any) -> Json:
-    side = {"asked": "R:base", "run": "R", "policy": "base", "dates": ["2025-08-17"], "headlines": 12, "lines": 48}
+    side = {"operand": "R:base", "run": "R", "policy": "base", "dates": ["2025-08-17"], "headlines": 12, "lines": 48}
     a = side | {"valid": 5, "look_ahead": 0, "trained_until": None}
-    b = a | {"asked": "R", "policy": "R-20250826-abc", "dates": ["2025-08-26"], "valid": 44, "look_ahead": 8}
+    b = a | {"operand": "R", "policy": "R-20250826-abc", "dates": ["2025-08-26"], "valid": 44, "look_ahead": 8}
     rising = {"difference": 0.8125, "low": 0.7, "high": 0.9, "excludes_zero": True, "left_out": 0}
     unknown = {"difference": None, "low": None, "high": None, "excludes_zero": None, "left_out": 0}
     comparison = {

@@ -33,9 +33,9 @@ def test_settled_claims_are_averaged_and_the_others_only_counted() -> None:
 def test_bins_include_their_lower_bound_and_the_last_one_also_certainty() -> None:
     bins = reliability_table([(0.0, False), (0.1, True), (0.3, False), (0.35, True), (0.9, True), (1.0, False)])
     assert [found.count for found in bins] == [1, 1, 0, 2, 0, 0, 0, 0, 0, 2]
-    assert (bins[3].said, bins[3].happened) == pytest.approx((0.325, 0.5))
-    assert (bins[9].low, bins[9].high, bins[9].said) == pytest.approx((0.9, 1.0, 0.95))
-    assert (bins[2].said, bins[2].happened) == (None, None)
+    assert (bins[3].stated, bins[3].happened) == pytest.approx((0.325, 0.5))
+    assert (bins[9].low, bins[9].high, bins[9].stated) == pytest.approx((0.9, 1.0, 0.95))
+    assert (bins[2].stated, bins[2].happened) == (None, None)
 
 
 def test_every_round_probability_begins_its_bin() -> None:

@@ -36,12 +36,12 @@ def every_resample(size: int) -> Resamples:
 
 def test_constant_difference_has_an_interval_without_width() -> None:
     a, b = means(0.1, 0.7, 0.3), means(0.3, 0.9, 0.5)
-    draws = Resamples.drawn(seed=1, size=3, number=500)
+    draws = Resamples.sampled(seed=1, size=3, number=500)
     assert bootstrap_ci(a, b, draws, draws) == Difference(0.2, 0.2, 0.2)
 
 
 def test_equal_sides_differ_by_zero_and_the_interval_includes_it() -> None:
-    draws = Resamples.drawn(seed=1, size=3, number=500)
+    draws = Resamples.sampled(seed=1, size=3, number=500)
     interval = bootstrap_ci(means(0.1, 0.7, 0.3), means(0.1, 0.7, 0.3), draws, draws)
     assert interval == Difference(0.0, 0.0, 0.0)
     assert not interval.excludes_zero
@@ -92,9 +92,9 @@ def test_too_few_headlines_have_no_interval() -> None:
 
 def test_same_seed_draws_the_same_resamples() -> None:
     column = (1.0, 2.0, 4.0, 8.0)
-    same = [Resamples.drawn(7, 4, 50).totals(column) for _ in range(2)]
+    same = [Resamples.sampled(7, 4, 50).totals(column) for _ in range(2)]
     assert same[0] == same[1]
-    assert same[0] != Resamples.drawn(8, 4, 50).totals(column)
+    assert same[0] != Resamples.sampled(8, 4, 50).totals(column)
 
 
 @pytest.mark.parametrize(("share", "value"), [(0.0, 1.0), (1.0, 4.0), (0.5, 2.5), (0.25, 1.75)])
@@ -107,7 +107,7 @@ def test_interval_lies_within_the_differences_and_mirrors_when_the_sides_are_swa
     values: list[float], seed: int
 ) -> None:
     a, b = means(*values), means(*reversed(values))
-    draws = Resamples.drawn(seed, len(values), 40)
+    draws = Resamples.sampled(seed, len(values), 40)
     there, back = bootstrap_ci(a, b, draws, draws), bootstrap_ci(b, a, draws, draws)
     assert there is not None
     assert back is not None
