@@ -73,7 +73,7 @@ def _bin(number: int, claims: Sequence[tuple[float, bool]]) -> Bin:
 
 
 def calibration_error(bins: Sequence[Bin]) -> float | None:
-    """Expected calibration error, in [0, 1]: the mean gap of stated and happened, weighted by count; None without any."""
+    """Expected calibration error, in [0, 1]: the mean gap of stated and happened by count; None without any."""
     total = sum(one.count for one in bins)
     gaps = [
         one.count * abs(one.stated - one.happened)

@@ -134,7 +134,7 @@ def test_interval_depends_on_the_seed_and_not_on_the_order_of_lines() -> None:
 
 def side(**changes: Any) -> SideView:
     values: dict[str, Any] = {
-        "asked": "R",
+        "operand": "R",
         "run": "R",
         "policy": "R-20250818-abc",
         "dates": ["2025-08-18"],
