@@ -40,7 +40,7 @@ def run_web(settings: EvaluatorSettings) -> None:
     app = create_app(
         make_tools(settings, embedder),
         embedder.check,
-        settings.evaluator_most_body,
+        settings.evaluator_max_body,
         token=settings.evaluator_token.get_secret_value(),
         metrics_open=settings.metrics_open,
     )

@@ -24,7 +24,7 @@ class EvaluatorSettings(WorkerSettings):
     )
     evaluator_host: str = Field("127.0.0.1", description="Address the REST endpoint listens on.")
     evaluator_port: int = Field(8702, ge=1, le=65_535, description="Port the REST endpoint listens on.")
-    evaluator_most_body: int = Field(4_194_304, ge=1_024, description="Maximum size of a request body, in bytes.")
+    evaluator_max_body: int = Field(4_194_304, ge=1_024, description="Maximum size of a request body, in bytes.")
     evaluator_token: SecretStr = Field(
         SecretStr(""),
         description="Token that callers of the REST endpoint must send; without one, only this machine is served.",
