@@ -42,7 +42,10 @@ class Remote:
             files.pipe_file(f"{target}/{MANIFEST}", manifest)
 
     def fetch(self, ref: CheckpointRef, folder: Path) -> None:
-        """Get a checkpoint into an empty folder: the manifest, and if it is the one meant, what it names."""
+        """Fetch a checkpoint into an empty folder: its manifest, then the files that the manifest names.
+
+        Raises CheckpointCorruptError if the manifest is missing or not the one that the reference names.
+        """
         files, source = self._at(ref.uri)
         with self._reachable():
             manifest = self._content(files, f"{source}/{MANIFEST}")

@@ -27,7 +27,10 @@ def _caller(request: Request) -> Caller:
 
 @router.post("", status_code=201, openapi_extra=scope("operate", raises=[ConflictError]))
 def create_token(body: TokenRequest, request: Request, response: Response, deps: DepsDep) -> TokenCreated:
-    """Create a token. Only this response contains its text; the first token must have scope `operate`."""
+    """Create a token. Only this response contains its text.
+
+    Raises InvalidInputError for a first token without scope `operate`.
+    """
     by, fresh = _caller(request).token, new_token()
     with deps.sessions.begin() as session:
         if "operate" not in body.scopes and not service.any_token(session):

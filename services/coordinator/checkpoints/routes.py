@@ -46,7 +46,10 @@ def show_checkpoint(checkpoint: str, deps: DepsDep) -> CheckpointView:
     openapi_extra=scope("read", raises=[NotFoundError, CheckpointCorruptError]),
 )
 def show_file(checkpoint: str, name: str, deps: DepsDep) -> FileResponse:
-    """One file of a checkpoint, or its manifest.json."""
+    """One file of a checkpoint, or its manifest.json.
+
+    Raises NotFoundError for an unknown checkpoint or file, CheckpointCorruptError for a file missing from the store.
+    """
     with deps.sessions.begin() as session:
         view = find_checkpoint(session, checkpoint)
     # Only names of the manifest are served, so that no path leads out of the checkpoint.

@@ -52,28 +52,34 @@ def make_slot(settings: InferenceSettings, engine: httpx.Client, loaded: LoadedP
     return WeightSlot(HttpWeightAdmin(engine), loaded, base.absolute())
 
 
-def make_app(settings: InferenceSettings, syncer_url: str, stop: threading.Event) -> tuple[FastAPI, Callable[[], None]]:
-    """The service, and the function that stops its loop and deregisters the engine."""
+def make_syncer(
+    settings: InferenceSettings, syncer_url: str, engine_url: str, loaded: LoadedPolicies, metrics: SyncerMetrics
+) -> Syncer:
+    """The reconciler of one engine, which others reach at `engine_url`. Raises InvalidInputError as `make_slot`."""
     coordinator = client_of(
         settings.coordinator_url, settings.request_timeout, bearer(settings.token.get_secret_value())
     )
     engine = httpx.Client(base_url=settings.engine_url, timeout=settings.sync_timeout)
-    sampler = HttpEngine.at(settings.engine_url, settings.engine_timeout, settings.engine_concurrency)
-    loaded, metrics = LoadedPolicies(), SyncerMetrics()
-    slot = make_slot(settings, engine, loaded)
-    url = settings.engine_public_url or settings.engine_url
-    syncer = Syncer(
+    return Syncer(
         coordinator=CoordinatorClient(coordinator, settings.sync_period),
         engine=HttpEngineAdmin(engine),
         store=open_store(settings.store, settings.store_cache, settings.store_options),
         loaded=loaded,
-        url=url,
+        url=engine_url,
         clocks=Clocks(time.monotonic, lambda: dt.datetime.now(dt.UTC)),
-        syncer_url=settings.syncer_public_url or syncer_url,
-        slot=slot,
+        syncer_url=syncer_url,
+        slot=make_slot(settings, engine, loaded),
         pace=Pace(settings.sync_grace, settings.sync_retry, settings.sync_report),
         metrics=metrics,
     )
+
+
+def make_app(settings: InferenceSettings, syncer_url: str, stop: threading.Event) -> tuple[FastAPI, Callable[[], None]]:
+    """The service, and the function that stops its loop and deregisters the engine."""
+    sampler = HttpEngine.at(settings.engine_url, settings.engine_timeout, settings.engine_concurrency)
+    loaded, metrics = LoadedPolicies(), SyncerMetrics()
+    url = settings.engine_public_url or settings.engine_url
+    syncer = make_syncer(settings, settings.syncer_public_url or syncer_url, url, loaded, metrics)
     loop = threading.Thread(
         target=tick_until_stopped, args=(syncer, settings.sync_period, stop), name="sync", daemon=True
     )
@@ -95,7 +101,13 @@ def make_app(settings: InferenceSettings, syncer_url: str, stop: threading.Event
         syncer.deregister()
 
     forecaster = Forecaster(
-        sampler, tokenizer, loaded, url, settings.engine_concurrency, settings.forecast_patience, slot is not None
+        sampler,
+        tokenizer,
+        loaded,
+        url,
+        settings.engine_concurrency,
+        settings.forecast_patience,
+        settings.served_weights,
     )
     return create_app(forecaster, loaded, metrics, lifespan), leave
 

@@ -58,7 +58,7 @@ class Objective(Trainer):  # type: ignore[misc]
 
     @classmethod
     def of(cls, learner: Learner, batch: Batch) -> Objective:
-        """The trainer of a day's batch of at least one group, before any step."""
+        """The trainer of a day's batch of at least one group, before any step. Raises NotImplementedError here."""
         raise NotImplementedError
 
     def __init__(

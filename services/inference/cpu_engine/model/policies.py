@@ -87,7 +87,10 @@ class Policies:
         return policy
 
     def unload(self, name: str) -> Policy:
-        """Stop offering a policy. What still runs on it may finish; `release` frees its weights afterwards."""
+        """Stop offering a policy. Its running sequences may finish; `release` frees its weights afterwards.
+
+        Raises InvalidInputError for the base model, and for a policy that is not loaded.
+        """
         if name == self._base.name:
             raise InvalidInputError(f"lora_name: {name!r} is the base model, which cannot be unloaded")
         policy = self.get(name)
