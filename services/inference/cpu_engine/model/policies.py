@@ -89,7 +89,7 @@ class Policies:
     def unload(self, name: str) -> Policy:
         """Stop offering a policy. Its running sequences may finish; `release` frees its weights afterwards.
 
-        Raises InvalidInputError for the base model, and for a policy that is not loaded.
+        Raises InvalidInputError for the base model, NotFoundError for a policy that is not loaded.
         """
         if name == self._base.name:
             raise InvalidInputError(f"lora_name: {name!r} is the base model, which cannot be unloaded")
