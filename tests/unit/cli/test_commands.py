@@ -3,7 +3,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -26,13 +25,14 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> FakeCoordinator:
 
 def test_help_is_quick_and_loads_nothing_heavy() -> None:
     code = (
-        "import sys; from services.cli.main import run; run(['--help']);"
-        "print([m for m in ('torch', 'sqlalchemy', 'fastapi', 'celery', 'transformers') if m in sys.modules])"
+        "import sys, time; from services.cli.main import run; run(['--help']);"
+        "print([m for m in ('torch', 'sqlalchemy', 'fastapi', 'celery', 'transformers') if m in sys.modules]);"
+        "print(time.process_time())"
     )
-    began = time.monotonic()
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
-    assert done.stdout.splitlines()[-1] == "[]"
-    assert time.monotonic() - began < 5.0, "a second on an idle machine"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    *_, heavy, seconds = done.stdout.splitlines()
+    assert heavy == "[]"
+    assert float(seconds) < 3.0, "a second of computing; others at work on the machine do not count"
 
 
 def test_a_backfill_sends_only_what_was_given(fake: FakeCoordinator, capsys: pytest.CaptureFixture[str]) -> None:
