@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import hypothesis
 import pytest
 from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
@@ -22,6 +23,12 @@ from services.coordinator.database import Sessions, make_engine, make_sessions, 
 
 # Waiting OpenMP threads spin and starve other processes. torch reads the variable when it is loaded, later on.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+# Both go by the clock, which on a busy machine says nothing of the code.
+hypothesis.settings.register_profile(
+    "by-examples", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("by-examples")
 
 WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")
 """gw0, gw1 … in a worker process of pytest-xdist."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -26,15 +25,14 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> FakeCoordinator:
 
 def test_help_is_quick_and_imports_no_heavy_library() -> None:
     code = (
-        "import sys; from services.cli.main import run; run(['--help']);"
-        "print([m for m in ('torch', 'sqlalchemy', 'fastapi', 'celery', 'transformers') if m in sys.modules])"
+        "import sys, time; from services.cli.main import run; run(['--help']);"
+        "print([m for m in ('torch', 'sqlalchemy', 'fastapi', 'celery', 'transformers') if m in sys.modules]);"
+        "print(time.process_time())"
     )
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    assert done.stdout.splitlines()[-1] == "[]"
-    # The time on a core and not on the wall: other tests may be at work beside this one.
-    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 5.0, "a second on an idle machine"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    *_, heavy, seconds = done.stdout.splitlines()
+    assert heavy == "[]"
+    assert float(seconds) < 3.0, "a second of computing; others at work on the machine do not count"
 
 
 def test_backfill_sends_only_the_options_that_are_set(
