@@ -83,7 +83,9 @@ def test_the_inference_extra_has_all_that_xgrammar_asks_for_but_triton() -> None
     requirements = {
         canonicalize_name(one.name) for one in every if not one.marker or one.marker.evaluate({"extra": ""})
     }
-    assert requirements - _closure(["morrow[inference]"]) == {"triton"}
+    assert "triton" in requirements
+    # A CUDA build of torch asks for triton itself.
+    assert requirements - _closure(["morrow[inference]"]) <= {"triton"}
 
 
 def test_triton_is_there_only_if_torch_itself_asks_for_it() -> None:
