@@ -23,7 +23,7 @@ def make_app(model: Any, tokenizer: Any, root: str, limits: Limits, threads: int
         return str(tokenizer.decode(ids, skip_special_tokens=True))
 
     vocabulary = model.config.vocab_size
-    engine = Engine(Policies(model, root), end_ids, decode, limits)
     grammars = Grammars(tokenizer, vocabulary, end_ids, threads)
+    engine = Engine(Policies(model, root), end_ids, decode, limits, grammars)
     parser = RequestParser(tokenizer, grammars, vocabulary, model.config.max_position_embeddings)
     return create_app(engine, parser, ResponseBuilder(tokenizer))

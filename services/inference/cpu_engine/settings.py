@@ -21,7 +21,9 @@ class EngineSettings(ServiceSettings):
     engine_threads: int = Field(
         default_factory=lambda: len(os.sched_getaffinity(0)), ge=1, description="Threads of a matrix product."
     )
-    engine_max_batch: int = Field(64, ge=1, le=1024, description="Answers that are decoded together.")
+    engine_max_batch: int = Field(
+        128, ge=1, le=1024, description="Answers that are decoded together; 128 use the processor better than 64."
+    )
     engine_max_waiting: int = Field(4096, ge=1, description="Answers that may wait; beyond it requests get 503.")
     engine_prompt_tokens: int = Field(
         8192, ge=0, description="Prompt tokens whose keys and values are kept for reuse (46 KiB each for SmolLM2)."

@@ -1,67 +1,100 @@
-"""Rows that are decoded together by one policy, one token each per step."""
+"""Rows that are decoded together by one policy, at least one token each per step."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence as Items
 
 import torch
 from torch import Tensor
 
-from services.inference.cpu_engine.decoding.grammar import constrain
+from services.inference.cpu_engine.decoding.grammar import Grammars, constrain
 from services.inference.cpu_engine.decoding.sampling import sample
-from services.inference.cpu_engine.decoding.sequence import Decode, Sequence
-from services.inference.cpu_engine.model.attention import Answers, Prompt
-
-WORTH_CLOSING = 8
-"""Finished rows are dropped when they are one in this many: closing ranks copies the cache."""
+from services.inference.cpu_engine.decoding.sequence import Decode, Sequence, Token
+from services.inference.cpu_engine.model.attention import Answers
+from services.inference.cpu_engine.model.decoder import Decoder
+from services.inference.cpu_engine.model.keys import Prompt
 
 
 class Batch:
-    """The rows and the keys and values of their answers."""
+    """The rows and the keys and values of their answers; `tokens` counts all that were appended.
 
-    def __init__(self, capacity: int, end_ids: frozenset[int], decode: Decode) -> None:
+    `grammars` says which text a guided row must go on with.
+    """
+
+    def __init__(
+        self, capacity: int, end_ids: frozenset[int], decode: Decode, grammars: Grammars | None = None
+    ) -> None:
         self.rows: list[Sequence] = []
-        self._answers = Answers(capacity)
-        self._end_ids = end_ids
-        self._decode = decode
+        self.tokens = 0
+        self._capacity, self._end_ids, self._decode, self._grammars = capacity, end_ids, decode, grammars
+        self._answers = Answers()
 
     @property
     def free(self) -> int:
         """How many rows may join."""
-        return self._answers.capacity - len(self.rows)
+        return self._capacity - len(self.rows)
 
     @torch.inference_mode()
-    def join(self, rows: list[Sequence], prompt: Prompt) -> list[Sequence]:
-        """Start rows that share a prompt with their first token; returns those that ended with it."""
-        over = self._extend(rows, prompt.logits.repeat(len(rows), 1))
+    def join(self, rows: Items[Sequence], prompts: Items[Prompt]) -> list[Sequence]:
+        """Start rows, each from its prompt, with their first tokens; returns those that ended with them."""
         for row in rows:
+            self._go_on(row)
+        sampled = [(row, prompt) for row, prompt in zip(rows, prompts, strict=True) if not row.tokens and not row.over]
+        if sampled:
+            self._extend([row for row, _ in sampled], torch.stack([prompt.logits for _, prompt in sampled]))
+        for row, prompt in zip(rows, prompts, strict=True):
             if not row.over:
                 self.rows.append(row)
                 self._answers.join(prompt)
-        return over
+        return [row for row in rows if row.over]
 
     @torch.inference_mode()
-    def step(self, model: Any) -> list[Sequence]:
-        """One more token for every row; returns the rows that ended."""
-        token = torch.tensor([[row.tokens[-1].id] for row in self.rows])
-        positions = self._answers.advance([len(row.tokens) - 1 for row in self.rows])
-        logits = model(input_ids=token, position_ids=positions, use_cache=False, answers=self._answers).logits[:, -1]
+    def step(self, decoder: Decoder) -> list[Sequence]:
+        """Feed every row's tokens that the model has not seen and sample its next; returns the rows that ended."""
+        waiting = [row.token_ids[stored:] for row, stored in zip(self.rows, self._answers.lengths, strict=True)]
+        counts = [len(tokens) for tokens in waiting]
+        fed = [tokens[0] for tokens in waiting] + [token for tokens in waiting for token in tokens[1:]]
+        positions = self._answers.advance(counts)
+        logits = decoder.logits(torch.tensor(fed), positions, self._answers, _last(counts))
         live = [i for i, row in enumerate(self.rows) if not row.over]
-        over = self._extend([self.rows[i] for i in live], logits if len(live) == len(self.rows) else logits[live])
+        if live:
+            self._extend([self.rows[i] for i in live], logits if len(live) == len(counts) else logits[live])
+        over = [self.rows[i] for i in live if self.rows[i].over]
         self.close_ranks()
         return over
 
     def close_ranks(self) -> None:
-        """Drop the rows that are over, once there are enough of them."""
-        live = [i for i, row in enumerate(self.rows) if not row.over]
-        if (len(self.rows) - len(live)) * WORTH_CLOSING > len(live):
-            self.rows = [self.rows[i] for i in live]
-            self._answers.keep(live)
+        """Drop the rows that are over: the last ones take their places."""
+        for place in range(len(self.rows) - 1, -1, -1):
+            if self.rows[place].over:
+                self._answers.leave(place)
+                self.rows[place] = self.rows[-1]
+                self.rows.pop()
 
-    def _extend(self, rows: list[Sequence], logits: Tensor) -> list[Sequence]:
-        if not rows:
-            return []
+    def _extend(self, rows: list[Sequence], logits: Tensor) -> None:
         constrain(logits, rows)
         for row, token in zip(rows, sample(logits, rows), strict=True):
-            row.append(token, self._end_ids, self._decode)
-        return [row for row in rows if row.over]
+            self._append(row, token)
+            self._go_on(row)
+
+    def _go_on(self, row: Sequence) -> None:
+        """Append the tokens of the text that a guided row's grammar forces next."""
+        if row.sampling.grammar is None or self._grammars is None:
+            return
+        for token in self._grammars.forced(row):
+            if row.over:
+                return
+            self._append(row, token)
+
+    def _append(self, row: Sequence, token: Token) -> None:
+        row.append(token, self._end_ids, self._decode)
+        self.tokens += 1
+
+
+def _last(counts: list[int]) -> Tensor | slice:
+    """Where the last token of each row lies: the first ones of all rows come first, then the further ones."""
+    further = torch.tensor(counts) - 1
+    if not further.any():
+        return slice(None)
+    ends = len(counts) + further.cumsum(0) - 1
+    return torch.where(further > 0, ends, torch.arange(len(counts)))

@@ -9,16 +9,16 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
-from itertools import groupby
 from pathlib import Path
 from typing import TypeVar
 
 from services.inference.cpu_engine.decoding.batch import Batch
+from services.inference.cpu_engine.decoding.grammar import Grammars
 from services.inference.cpu_engine.decoding.metrics import EngineMetrics
 from services.inference.cpu_engine.decoding.pause import PauseGate
 from services.inference.cpu_engine.decoding.prompts import Prompts
 from services.inference.cpu_engine.decoding.queue import FairQueue
-from services.inference.cpu_engine.decoding.sequence import Decode, Request, Sequence
+from services.inference.cpu_engine.decoding.sequence import Decode, Request, Sequence, fail, hand_over
 from services.inference.cpu_engine.model.policies import Policies, Policy
 from services.inference.cpu_engine.model.weights import checksums, read_weights, replace_weights
 from shared.errors import ConflictError, MorrowError, UnavailableError
@@ -31,7 +31,7 @@ T = TypeVar("T")
 class Limits:
     """How much the engine does at once: rows decoded, rows waiting, prompt tokens kept, seconds waited for company."""
 
-    batch: int = 64
+    batch: int = 128
     waiting: int = 4096
     prompt_tokens: int = 8192
     gather_seconds: float = 0.005
@@ -40,11 +40,13 @@ class Limits:
 class Engine:
     """Decodes requests. Rows of one policy run together; others join them at any step, until another policy waits."""
 
-    def __init__(self, policies: Policies, end_ids: frozenset[int], decode: Decode, limits: Limits) -> None:
+    def __init__(
+        self, policies: Policies, ends: frozenset[int], decode: Decode, limits: Limits, grammars: Grammars | None = None
+    ) -> None:
         self.policies = policies
         self.metrics = EngineMetrics(policies.base.name)
         self.weight_version = "default"
-        self._end_ids, self._decode, self._limits = end_ids, decode, limits
+        self._end_ids, self._decode, self._limits, self._grammars = ends, decode, limits, grammars
         self._inbox: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._waiting = FairQueue()
         self._prompts = Prompts(limits.prompt_tokens)
@@ -116,14 +118,15 @@ class Engine:
         def replace() -> None:
             if not self._pause.on or self._batch.rows or self._waiting:
                 raise ConflictError("weights are replaced while the engine pauses: POST /pause?mode=wait first")
-            replace_weights(self.policies.base.model, weights)
+            replace_weights(self.policies.base_model, weights)
+            self.policies.base_changed()
             self._prompts.clear()
 
         return self._between_steps(replace)
 
     def checksums(self) -> Future[dict[str, str]]:
         """SHA-256 of each tensor of the base model."""
-        return self._between_steps(lambda: checksums(self.policies.base.model))
+        return self._between_steps(lambda: checksums(self.policies.base_model))
 
     def _run(self) -> None:
         try:
@@ -156,38 +159,44 @@ class Engine:
         if self._batch.rows and self._waiting.others(self._policy):
             return
         rows = self._waiting.take(self._policy, self._batch.free)
-        for prompt_ids, group in groupby(sorted(rows, key=_prompt_ids), key=_prompt_ids):
-            self._begin(list(group), prompt_ids)
+        if rows and not self._begin(rows) and len(rows) > 1:
+            # One bad prompt must not fail those that were taken up with it.
+            for row in rows:
+                self._begin([row])
 
-    def _begin(self, rows: list[Sequence], prompt_ids: tuple[int, ...]) -> None:
+    def _begin(self, rows: list[Sequence]) -> bool:
+        """Read the prompts and join the batch. False if it failed, which fails a row that is alone."""
+        distinct = list(dict.fromkeys(row.request.prompt_ids for row in rows))
         try:
-            prompt = self._prompts.read(self.policies.activate(self._policy), self._policy, prompt_ids)
-            over = self._batch.join(rows, prompt)
+            prompts = self._prompts.read(self.policies.decoder(self._policy), self._policy, distinct)
+            by_ids = dict(zip(distinct, prompts, strict=True))
+            over = self._batch.join(rows, [by_ids[row.request.prompt_ids] for row in rows])
         except Exception as error:
             log.exception("could not begin %d answers", len(rows))
-            self._fail(rows, error)
-            return
-        self.metrics.began(len(rows), len(prompt_ids), self._prompts)
-        self._settle(over, len(rows))
+            if len(rows) == 1:
+                fail(rows, error)
+            return False
+        self.metrics.began(rows, self._prompts)
+        self._settle(over)
+        return True
 
     def _step(self) -> None:
         rows = list(self._batch.rows)
         if not rows:
             return
         try:
-            over = self._batch.step(self.policies.activate(self._policy))
+            over = self._batch.step(self.policies.decoder(self._policy))
         except Exception as error:
             log.exception("could not decode %d answers", len(rows))
-            self._fail(rows, error)
+            fail(rows, error)
             self._batch = self._new_batch()
             return
-        self._settle(over, len(rows))
+        self._settle(over)
 
-    def _settle(self, over: list[Sequence], tokens: int) -> None:
-        self.metrics.generation_tokens.inc(tokens)
-        for request in {row.request for row in over}:
-            if all(row.over for row in request.answers) and not request.cancelled:
-                request.done.set_result(request.answers)
+    def _settle(self, over: list[Sequence]) -> None:
+        self.metrics.generation_tokens.inc(self._batch.tokens)
+        self._batch.tokens = 0
+        hand_over(over)
 
     def _release(self) -> None:
         for policy in list(self._unloaded):
@@ -228,23 +237,13 @@ class Engine:
         self._inbox.put(act)
         return done
 
-    def _fail(self, rows: list[Sequence], error: Exception) -> None:
-        for request in {row.request for row in rows}:
-            if not request.done.done():
-                request.cancelled = True
-                request.done.set_exception(error)
-
     def _close(self) -> None:
         self._stopping.set()
         while not self._inbox.empty():
             self._inbox.get()()
         over = UnavailableError("the engine is shutting down")
         self._pause.give_up(over)
-        self._fail(self._batch.rows + self._waiting.clear(), over)
+        fail(self._batch.rows + self._waiting.clear(), over)
 
     def _new_batch(self) -> Batch:
-        return Batch(self._limits.batch, self._end_ids, self._decode)
-
-
-def _prompt_ids(row: Sequence) -> tuple[int, ...]:
-    return row.request.prompt_ids
+        return Batch(self._limits.batch, self._end_ids, self._decode, self._grammars)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from services.inference.cpu_engine.decoding.prompts import Prompts
+from services.inference.cpu_engine.decoding.sequence import Sequence
 
 
 class EngineMetrics:
@@ -27,9 +28,9 @@ class EngineMetrics:
         self.prefix_hits = counter("prefix_cache_hits", "Those among them that were not computed again.")
         self._seen = (0, 0)
 
-    def began(self, answers: int, tokens: int, prompts: Prompts) -> None:
-        """Count answers that began from one prompt of so many tokens."""
-        self.prompt_tokens.inc(answers * tokens)
+    def began(self, rows: list[Sequence], prompts: Prompts) -> None:
+        """Count answers that began, and what their prompts cost."""
+        self.prompt_tokens.inc(sum(len(row.request.prompt_ids) for row in rows))
         self.prefix_queries.inc(prompts.tokens_asked - self._seen[0])
         self.prefix_hits.inc(prompts.tokens_reused - self._seen[1])
         self._seen = (prompts.tokens_asked, prompts.tokens_reused)

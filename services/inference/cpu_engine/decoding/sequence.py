@@ -116,3 +116,18 @@ class Sequence:
         self.finish_reason, self.stop_reason = reason, stop
         text = decode(self.token_ids)
         self.text = text[: text.find(stop)] if isinstance(stop, str) and stop in text else text
+
+
+def hand_over(over: list[Sequence]) -> None:
+    """Answer the requests of which these were the last rows to end."""
+    for request in {row.request for row in over}:
+        if all(row.over for row in request.answers) and not request.cancelled:
+            request.done.set_result(request.answers)
+
+
+def fail(rows: list[Sequence], error: Exception) -> None:
+    """Answer the requests of these rows with an error, and give their other rows up."""
+    for request in {row.request for row in rows}:
+        if not request.done.done():
+            request.cancelled = True
+            request.done.set_exception(error)

@@ -4,39 +4,38 @@ from __future__ import annotations
 
 import itertools
 import logging
+from collections import OrderedDict
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import torch
 
-from services.inference.cpu_engine.model.attention import IMPLEMENTATION, register
+from services.inference.cpu_engine.model.decoder import Decoder, decoder_of, prepared, with_changes
 from shared.errors import ConflictError, InvalidInputError, NotFoundError
 
 log = logging.getLogger(__name__)
 ADAPTER_FILES = ("adapter_config.json", "adapter_model.safetensors")
 MODEL_FILES = ("config.json", "model.safetensors")
+MERGED: Final = 3
+"""Adapters whose weights are kept merged with the base's; each costs the memory of the base's layers."""
 
 
 def load_model(source: str | Path, dtype: torch.dtype = torch.float32) -> Any:
-    """A causal language model from safetensors, ready for the engine's attention."""
+    """A causal language model from safetensors."""
     from transformers import AutoModelForCausalLM
 
-    register()
-    model = AutoModelForCausalLM.from_pretrained(
-        source, dtype=dtype, attn_implementation=IMPLEMENTATION, use_safetensors=True
-    )
+    model = AutoModelForCausalLM.from_pretrained(source, dtype=dtype, use_safetensors=True)
     return model.eval().requires_grad_(False)
 
 
 @dataclass(frozen=True, eq=False)
 class Policy:
-    """A policy that requests name; `adapter` is peft's name of the adapter on `model`, if it is one."""
+    """A policy that requests name; `adapter` is peft's name of the adapter on the base, if it is one."""
 
     name: str
     root: str
     parent: str | None
-    model: Any
     adapter: str | None = None
 
 
@@ -44,9 +43,12 @@ class Policies:
     """Policies by name. A name is given once: what it stands for never changes while it is served."""
 
     def __init__(self, base: Any, root: str, name: str = "base") -> None:
-        self._base = Policy(name, root, None, base)
+        self.base_model = base
+        self._plain = decoder_of(base)
+        self._base = Policy(name, root, None)
         self._named = {name: self._base}
-        self._active: Policy | None = None
+        self._whole = {self._base: prepared(self._plain)}
+        self._merged: OrderedDict[Policy, Decoder] = OrderedDict()
         self._peft: Any = None
         self._numbers = itertools.count()
 
@@ -77,10 +79,11 @@ class Policies:
         folder = Path(path)
         if (folder / ADAPTER_FILES[0]).is_file():
             _require_safetensors(folder, ADAPTER_FILES[1])
-            policy = Policy(name, path, self._base.name, self._base.model, self._add_adapter(path))
+            policy = Policy(name, path, self._base.name, self._add_adapter(path))
         elif (folder / MODEL_FILES[0]).is_file():
             _require_safetensors(folder, MODEL_FILES[1])
-            policy = Policy(name, path, None, self._load_full(folder))
+            policy = Policy(name, path, None)
+            self._whole[policy] = self._load_full(folder)
         else:
             raise NotFoundError(f"lora_path: no adapter at {path!r} ({ADAPTER_FILES[0]} is missing)")
         self._named[name] = policy
@@ -99,23 +102,40 @@ class Policies:
 
     def release(self, policy: Policy) -> None:
         """Free an unloaded policy's weights. It must not be in use."""
+        self._whole.pop(policy, None)
+        self._merged.pop(policy, None)
         if policy.adapter is not None:
             self._drop(policy.adapter)
 
-    def activate(self, policy: Policy) -> Any:
-        """The model to call for this policy, until another is activated."""
-        if policy is not self._active:
-            self._active = policy
-            if policy.adapter is not None:
-                self._peft.base_model.enable_adapter_layers()
-                self._peft.base_model.set_adapter(policy.adapter, inference_mode=True)
-            elif self._peft is not None:
-                self._peft.base_model.disable_adapter_layers()
-        return policy.model
+    def decoder(self, policy: Policy) -> Decoder:
+        """The decoder of a policy. An adapter's is merged on first use and kept until others have pushed it out."""
+        if policy in self._whole:
+            return self._whole[policy]
+        merged = self._merged.pop(policy, None)
+        head = self._whole[self._base].head
+        self._merged[policy] = merged or with_changes(self._plain, self._changes(policy.adapter), head)
+        if len(self._merged) > MERGED:
+            self._merged.popitem(last=False)
+        return self._merged[policy]
+
+    def base_changed(self) -> None:
+        """The base's weights were replaced in place: pack them anew, and merge adapters with them anew."""
+        self._merged.clear()
+        self._whole[self._base] = prepared(self._plain)
+
+    @torch.no_grad()
+    def _changes(self, adapter: str | None) -> dict[tuple[int, str], torch.Tensor]:
+        """What an adapter adds to each weight, by layer and projection."""
+        return {
+            (number, name): module.get_delta_weight(adapter)
+            for number, layer in enumerate(self.base_model.model.layers)
+            for part in (layer.self_attn, layer.mlp)
+            for name, module in part.named_children()
+            if adapter in getattr(module, "lora_A", ())
+        }
 
     def _add_adapter(self, path: str) -> str:
         adapter = f"adapter{next(self._numbers)}"  # peft admits no dots in names
-        self._active = None
         try:
             self._read_adapter(path, adapter)
         except Exception as error:
@@ -129,26 +149,27 @@ class Policies:
         config = PeftConfig.from_pretrained(path)
         if not isinstance(config, LoraConfig):
             raise InvalidInputError(f"it is not LoRA but {config.peft_type}")
+        if config.use_dora or config.lora_bias or config.bias != "none" or config.modules_to_save:
+            raise InvalidInputError("DoRA, trained biases and modules_to_save are not supported: train plain LoRA")
         if self._peft is None:
-            self._peft = PeftModel(self._base.model, config, adapter)
+            self._peft = PeftModel(self.base_model, config, adapter)
         result = self._peft.load_adapter(path, adapter, torch_device="cpu")
         if strange := [*result.missing_keys, *result.unexpected_keys]:
             raise InvalidInputError(f"it does not fit the base model: {', '.join(strange[:3])}")
 
     def _drop(self, adapter: str) -> None:
-        self._active = None
         if self._peft is not None and adapter in self._peft.peft_config:
             self._peft.base_model.set_adapter([])  # peft would make another adapter the active one, with a warning
             self._peft.delete_adapter(adapter)
 
-    def _load_full(self, folder: Path) -> Any:
+    def _load_full(self, folder: Path) -> Decoder:
         try:
-            model = load_model(folder, self._base.model.dtype)
+            model = load_model(folder, self.base_model.dtype)
         except Exception as error:
             raise InvalidInputError(f"lora_path: the model at {str(folder)!r} does not load: {error}") from error
-        if model.config.vocab_size != self._base.model.config.vocab_size:
+        if model.config.vocab_size != self.base_model.config.vocab_size:
             raise InvalidInputError(f"lora_path: the model at {str(folder)!r} has another vocabulary than the base")
-        return model
+        return prepared(decoder_of(model))
 
 
 def _require_safetensors(folder: Path, name: str) -> None:

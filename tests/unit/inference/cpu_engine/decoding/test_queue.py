@@ -5,7 +5,7 @@ from services.inference.cpu_engine.decoding.queue import FairQueue
 from services.inference.cpu_engine.decoding.sequence import Request, Sampling, Sequence
 from services.inference.cpu_engine.model.policies import Policy
 
-BASE, TUNED = Policy("base", "", None, None), Policy("tuned", "", "base", None)
+BASE, TUNED = Policy("base", "", None), Policy("tuned", "", "base", None)
 
 
 def rows(count: int) -> list[Sequence]:
