@@ -42,7 +42,7 @@ class PackedProduct(Product):
 
 
 def packed(weight: Tensor, like: Product) -> Product:
-    """The product with a weight, packed where torch stands on MKL. `like` has its shape and bias and lends its weight."""
+    """The product with a weight, packed where torch stands on MKL. `like` has its shape and lends bias and weight."""
     if weight.dtype != torch.float32 or not torch.backends.mkl.is_available():  # type: ignore[no-untyped-call]
         return Product(weight, like.bias)
     return PackedProduct(like.weight, like.bias, torch.ops.mkl._mkl_reorder_linear_weight(weight, ROWS))
