@@ -19,9 +19,9 @@ def machine() -> str:
     return f"{name}, {len(os.sched_getaffinity(0))} cores, load {loads} (1, 5, 15 min); it wants a quiet machine"
 
 
-def resident(name: str) -> float:
-    """A figure of /proc/self/status in MiB."""
-    lines = Path("/proc/self/status").read_text("utf8").splitlines()
+def resident(name: str, process: int | str = "self") -> float:
+    """A figure of a process' /proc/PID/status in MiB."""
+    lines = Path(f"/proc/{process}/status").read_text("utf8").splitlines()
     return int(next(line for line in lines if line.startswith(name)).split()[1]) / 1024
 
 

@@ -19,6 +19,7 @@ from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast, Qwen3Con
 from trl import GRPOConfig
 
 from bench.updating.by_hand import terms_by_hand
+from bench.updating.data import stored
 from bench.updating.meters import Peak, matrix_peak
 from bench.updating.stock import stock_trainer
 from services.trainer.batch.rules import BatchGroup, pack_groups
@@ -29,41 +30,12 @@ from services.trainer.objectives.base import trl_settings
 from services.trainer.objectives.gspo import GspoTrainer, gspo_config
 from services.trainer.update.model import lora_config
 from shared.run_config import RunConfig
-from shared.wire import TrainGroup, TrainRollout
 
-DATA = Path(__file__).parents[1] / "data" / "rollouts.json"
-SAMPLER = -0.5
-"""Log-probability that the sampler is taken to have given each token; the importance weights follow from it."""
 QWEN = {"hidden_size": 1024, "intermediate_size": 3072, "num_hidden_layers": 28, "num_attention_heads": 16}
 QWEN |= {"num_key_value_heads": 8, "head_dim": 128, "vocab_size": 151_936}
 CONFIG = RunConfig(max_grad_norm=1000.0)
 CAP = CONFIG.importance_cap
 PACK_TOKENS = UpdateRequest.model_fields["pack_tokens"].default
-
-
-def stored(count: int) -> list[TrainGroup]:
-    """The first groups of the stored batch."""
-    data = json.loads(DATA.read_text("utf8"))
-    return [
-        TrainGroup(
-            group_id=number,
-            prompt_token_ids=group["prompt"],
-            temperature=data["temperature"],
-            rollouts=[
-                TrainRollout(
-                    rollout_id=8 * number + place,
-                    token_ids=answer,
-                    logprobs=[SAMPLER] * len(answer),
-                    forced=[False] * len(answer),
-                    reward=reward,
-                    valid=True,
-                    normalized_score=reward,
-                )
-                for place, (answer, reward) in enumerate(zip(group["answers"], group["rewards"], strict=True))
-            ],
-        )
-        for number, group in enumerate(data["groups"][:count])
-    ]
 
 
 def learner(options: argparse.Namespace) -> Any:
