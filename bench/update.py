@@ -2,10 +2,11 @@
 
 Run by itself: `python bench/update.py` (SmolLM2-135M on the processor), or with `--device cuda` (a model of
 Qwen3-0.6B's shape with random weights). Each measurement is a fresh process, and the sides alternate, so that a slow
-minute of the machine falls on both. An update is, on both sides: log-probabilities of the rollouts under the weights
-of the start, loss and gradient of one minibatch, one optimizer step. Loading the model is not in it. Tokens are those
-of the rollouts, each with its prompt, whether or not a side computes the prompt again. Neither side recomputes
-activations.
+minute of the machine falls on both. It wants a quiet machine, and prints the load. An update is, on both sides:
+log-probabilities of the rollouts under the weights of the start, loss and gradient of one minibatch, one optimizer
+step. Loading the model is not in it. Tokens are those of the rollouts, each with its prompt, whether or not a side
+computes the prompt again. Neither side recomputes activations. At the end loss and gradient of both sides are compared
+with those worked by hand (bench/updating/by_hand.py).
 
 The rollouts, token ids only, were made from the sample corpus' longest headlines and forecasts by a fixed rule.
 """
@@ -15,7 +16,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import statistics
 import subprocess
 import sys
@@ -24,9 +24,12 @@ from pathlib import Path
 
 import torch
 
-HERE = Path(__file__).resolve().parent
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from bench.updating.meters import machine  # noqa: E402
+
 SIDES = ("stock", "morrow")
-ROOT = HERE.parent
 
 
 def measured(side: str, options: argparse.Namespace, folder: Path, *more: str) -> dict[str, float]:
@@ -43,10 +46,10 @@ def measured(side: str, options: argparse.Namespace, folder: Path, *more: str) -
     return figures
 
 
-def apart(folder: Path) -> float:
-    """|ours − stock| / |stock| of the whole gradient."""
-    ours, stock = (torch.load(folder / f"{side}.pt", weights_only=True) for side in ("morrow", "stock"))
-    return float((ours - stock).norm() / stock.norm())
+def apart(folder: Path, side: str, other: str) -> float:
+    """|gradient of a side − other's| / |other's|, of the whole gradient."""
+    ours, theirs = (torch.load(folder / f"{name}.pt", weights_only=True) for name in (side, other))
+    return float((ours - theirs).norm() / theirs.norm())
 
 
 def show(pairs: list[dict[str, dict[str, float]]], gradients: list[float]) -> None:
@@ -60,9 +63,18 @@ def show(pairs: list[dict[str, dict[str, float]]], gradients: list[float]) -> No
         row = f"{name:24}{statistics.median(stock):12.2f}{statistics.median(ours):12.2f}{statistics.median(each):9.2f}"
         print(row, " ", *(f"{ratio:.2f}" for ratio in each))
     losses = [(pair["stock"]["loss"], pair["morrow"]["loss"]) for pair in pairs]
-    print(f"loss                    {losses[0][0]:12.7f}{losses[0][1]:12.7f}")
-    print(f"largest difference of the loss      {max(abs(a - b) for a, b in losses):.1e}")
+    print(f"{'loss':24}{losses[0][0]:12.7f}{losses[0][1]:12.7f}")
+    print(f"largest difference of the loss       {max(abs(a - b) for a, b in losses):.1e}")
     print(f"largest relative one of the gradient {max(gradients):.1e}")
+
+
+def check(pair: dict[str, dict[str, float]], options: argparse.Namespace, folder: Path) -> None:
+    """Compare the last pair with what is worked by hand, and print both."""
+    hand = measured("hand", options, folder)
+    print("worked by hand:", ", ".join(f"{name} {value:.7f}" for name, value in hand.items()))
+    for side in SIDES:
+        loss, gradient = abs(pair[side]["loss"] - hand["loss"]), apart(folder, side, "hand")
+        print(f"{side} differs from it by {loss:.1e} in the loss and {gradient:.1e} relative in the gradient")
 
 
 def shares(pairs: list[dict[str, dict[str, float]]], options: argparse.Namespace, folder: Path) -> None:
@@ -86,7 +98,7 @@ def main() -> None:
     """Measure in alternation and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
-    parser.add_argument("--pairs", type=int, default=5)
+    parser.add_argument("--pairs", type=int, default=2)
     parser.add_argument("--groups", type=int, default=2, help="of the four that are stored")
     parser.add_argument("--adapter", choices=["lora", "full"], default="lora")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
@@ -94,18 +106,19 @@ def main() -> None:
     parser.add_argument("--model", help="folder of a SmolLM2-135M; the embedded one if not given")
     options = parser.parse_args()
     options.model = base_model(options)
+    print(machine())
     pairs, gradients = [], []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for number in range(options.pairs):
             order = SIDES if number % 2 == 0 else SIDES[::-1]
             pairs.append({side: measured(side, options, folder) for side in order})
-            gradients.append(apart(folder))
+            gradients.append(apart(folder, "morrow", "stock"))
             seconds = {side: round(pairs[-1][side]["seconds per update"], 2) for side in SIDES}
             print(f"pair {number + 1}: seconds {seconds}", file=sys.stderr, flush=True)
-        words = f"{options.groups} groups, {options.adapter}, {options.threads} threads"
-        print(f"{platform.machine()}, {options.device}, {words}")
+        print(f"{options.groups} groups, {options.adapter}, {options.device}, {options.threads} threads")
         show(pairs, gradients)
+        check(pairs[-1], options, folder)
         if options.device == "cuda":
             shares(pairs, options, folder)
 

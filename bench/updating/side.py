@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import statistics
 import time
 from contextlib import nullcontext
 from pathlib import Path
@@ -17,6 +18,8 @@ from torch.utils.flop_counter import FlopCounterMode
 from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast, Qwen3Config, Qwen3ForCausalLM
 from trl import GRPOConfig
 
+from bench.updating.by_hand import terms_by_hand
+from bench.updating.data import stored
 from bench.updating.meters import Peak, matrix_peak
 from bench.updating.stock import stock_trainer
 from services.trainer.batch.rules import BatchGroup, pack_groups
@@ -27,43 +30,12 @@ from services.trainer.objectives.base import trl_settings
 from services.trainer.objectives.gspo import GspoTrainer, gspo_config
 from services.trainer.update.model import lora_config
 from shared.run_config import RunConfig
-from shared.wire import TrainGroup, TrainRollout
 
-DATA = Path(__file__).parents[1] / "data" / "rollouts.json"
-SAMPLER = -0.5
-"""Log-probability that the sampler is taken to have given each token; the importance weights follow from it."""
 QWEN = {"hidden_size": 1024, "intermediate_size": 3072, "num_hidden_layers": 28, "num_attention_heads": 16}
 QWEN |= {"num_key_value_heads": 8, "head_dim": 128, "vocab_size": 151_936}
 CONFIG = RunConfig(max_grad_norm=1000.0)
 CAP = CONFIG.importance_cap
 PACK_TOKENS = UpdateRequest.model_fields["pack_tokens"].default
-
-
-def stored(count: int) -> list[BatchGroup]:
-    """The first groups of the stored batch, with advantages."""
-    data = json.loads(DATA.read_text("utf8"))
-    groups = [
-        TrainGroup(
-            group_id=number,
-            prompt_token_ids=group["prompt"],
-            temperature=data["temperature"],
-            rollouts=[
-                TrainRollout(
-                    rollout_id=8 * number + place,
-                    token_ids=answer,
-                    logprobs=[SAMPLER] * len(answer),
-                    forced=[False] * len(answer),
-                    reward=reward,
-                    valid=True,
-                    normalized_score=reward,
-                )
-                for place, (answer, reward) in enumerate(zip(group["answers"], group["rewards"], strict=True))
-            ],
-        )
-        for number, group in enumerate(data["groups"][:count])
-    ]
-    (minibatch,) = make_batch(groups, 1).minibatches
-    return list(minibatch)
 
 
 def learner(options: argparse.Namespace) -> Any:
@@ -109,14 +81,39 @@ class Update:
         self.trainer.optimizer.register_step_pre_hook(self._keep)
         self.trainer.train()
 
+    @property
+    def loss(self) -> float:
+        """The loss of its one step."""
+        (loss,) = [step["loss"] for step in self.trainer.state.log_history if "loss" in step]
+        return float(loss)
+
     def _keep(self, *_: Any) -> None:
         trained = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
         self.gradient = torch.cat([parameter.grad.flatten().float().cpu() for parameter in trained])
 
 
+def worked_by_hand(options: argparse.Namespace) -> tuple[dict[str, float], torch.Tensor]:
+    """Loss and gradient of equation 5, answer by answer, and the loss of each group alone."""
+    model, groups = learner(options), stored(options.groups)
+    losses = []
+    for group in groups:
+        terms = []
+        # a backward pass per answer: the graphs of all of them would not fit
+        for term in terms_by_hand(model, group, CONFIG.epsilon_low, CONFIG.epsilon_high, CAP):
+            torch.autograd.backward([-term / len(group.rollouts) / len(groups)])
+            terms.append(-term.item())
+        losses.append(statistics.mean(terms))
+    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    gradient = torch.cat([parameter.grad.flatten().float().cpu() for parameter in trained])
+    alone = {f"loss of group {number}": loss for number, loss in enumerate(losses, 1)}
+    return {"loss": statistics.mean(losses)} | alone, gradient
+
+
 def figures(side: str, options: argparse.Namespace, folder: Path) -> tuple[dict[str, float], torch.Tensor]:
     """Measure one update."""
-    groups, device, model = stored(options.groups), torch.device(options.device), learner(options)
+    device, model = torch.device(options.device), learner(options)
+    (minibatch,) = make_batch(stored(options.groups), 1).minibatches
+    groups = list(minibatch)
 
     def prepared(config: RunConfig) -> Update:
         args = gspo_config(config, trl_settings(config, config.learning_rate, folder / "trl", device))
@@ -132,17 +129,16 @@ def figures(side: str, options: argparse.Namespace, folder: Path) -> tuple[dict[
         update.run()
     above, seconds = peak.above(), time.perf_counter() - started
     tokens = sum(len(item.group.prompt_token_ids) * len(item.advantages) + item.answer_tokens for item in groups)
-    (loss,) = [step["loss"] for step in update.trainer.state.log_history if "loss" in step]
     measured = {"seconds per update": seconds, "tokens per second": tokens / seconds, "MiB above the model": above}
     if options.operations:
         measured = {"operations": float(counter.get_total_flops())}
-    return measured | {"loss": loss}, update.gradient
+    return measured | {"loss": update.loss}, update.gradient
 
 
 def main() -> None:
     """Write SIDE.json and SIDE.pt into a folder."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("side", choices=["stock", "morrow"])
+    parser.add_argument("side", choices=["stock", "morrow", "hand"])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--groups", type=int, default=2)
@@ -154,8 +150,9 @@ def main() -> None:
     parser.add_argument("--operations", action="store_true", help="count matrix operations and time nothing")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    measured, gradient = figures(options.side, options, options.folder)
-    if options.device == "cuda" and not options.operations:
+    by_hand = options.side == "hand"
+    measured, gradient = worked_by_hand(options) if by_hand else figures(options.side, options, options.folder)
+    if options.device == "cuda" and not options.operations and not by_hand:
         measured["matrix peak"] = matrix_peak()
     torch.save(gradient, options.folder / f"{options.side}.pt")
     (options.folder / f"{options.side}.json").write_text(json.dumps(measured), "utf8")

@@ -8,34 +8,35 @@ from typing import Any
 import torch
 from datasets import Dataset
 from torch.nn.utils.rnn import pad_sequence
-from torch.utils.data import SequentialSampler
 from trl import GRPOConfig, GRPOTrainer
 
 from services.trainer.batch.rules import BatchGroup
 
 
 class StockTrainer(GRPOTrainer):  # type: ignore[misc]
-    """TRL's trainer with its sampling replaced by the stored rollouts; log-probabilities and loss are its own."""
+    """TRL's trainer with its generation replaced by the stored rollouts: batches, log-probabilities and loss are TRL's.
 
-    rows: list[tuple[BatchGroup, int]]
+    TRL's sampler repeats each prompt once per rollout, and its batch of all groups once per group: a step takes the
+    gradients of as many parts of the batch, each of as many rollouts as a group has.
+    """
+
+    groups: list[BatchGroup]
     cap: float
 
-    def _get_train_sampler(self, dataset: Any = None) -> SequentialSampler:
-        return SequentialSampler(dataset if dataset is not None else self.train_dataset)
-
     def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
-        chosen = [self.rows[item["row"]] for item in inputs]
-        prompts = [torch.tensor(item.group.prompt_token_ids) for item, _ in chosen]
-        answers = [torch.tensor(item.group.rollouts[place].token_ids) for item, place in chosen]
-        sampled = [torch.tensor(item.group.rollouts[place].logprobs) for item, place in chosen]
+        chosen = [(self.groups[item["group"]], place % self.num_generations) for place, item in enumerate(inputs)]
+        rollouts = [item.group.rollouts[place] for item, place in chosen]
         device = self.accelerator.device
 
-        def padded(tensors: list[torch.Tensor], side: str) -> torch.Tensor:
-            return pad_sequence(tensors, batch_first=True, padding_side=side).to(device)
+        def padded(rows: list[list[Any]], side: str) -> torch.Tensor:
+            return pad_sequence([torch.tensor(row) for row in rows], batch_first=True, padding_side=side).to(device)
 
+        prompts = [item.group.prompt_token_ids for item, _ in chosen]
+        answers = [rollout.token_ids for rollout in rollouts]
         ids = {"prompt_ids": padded(prompts, "left"), "completion_ids": padded(answers, "right")}
-        prompt_mask = padded([torch.ones_like(one) for one in prompts], "left")
-        mask = padded([torch.ones_like(one) for one in answers], "right")
+        prompt_mask = padded([[1] * len(prompt) for prompt in prompts], "left")
+        mask = padded([[1] * len(answer) for answer in answers], "right")
+        free = padded([[int(not forced) for forced in rollout.forced] for rollout in rollouts], "right")
         with torch.no_grad():
             old, _, _ = self._get_per_token_logps_and_entropies(
                 self.model,
@@ -44,31 +45,36 @@ class StockTrainer(GRPOTrainer):  # type: ignore[misc]
                 mask.size(1),
                 self.args.per_device_train_batch_size,
             )
-        ratios = ((old - padded(sampled, "right")) * mask).sum(1) / mask.sum(1)
-        weights = ratios.exp().clamp(max=self.cap)
+        differences = (old - padded([rollout.logprobs for rollout in rollouts], "right")) * free
+        weights = (differences.sum(1) / free.sum(1).clamp(min=1)).exp().clamp(max=self.cap)
         advantages = torch.tensor([item.advantages[place] for item, place in chosen], device=device)
         return ids | {
             "prompt_mask": prompt_mask,
             "completion_mask": mask,
+            "tool_mask": free,
             "advantages": weights * advantages,
             "old_per_token_logps": old,
-            "num_items_in_batch": mask.sum(),
+            "num_items_in_batch": free.sum(),
         }
 
 
 def stock_trainer(model: Any, tokenizer: Any, groups: list[BatchGroup], args: GRPOConfig, cap: float) -> StockTrainer:
-    """A stock trainer, ready to make its step: a group at a time, as many as there are."""
-    rows = [(item, place) for item in groups for place in range(len(item.advantages))]
-    settings = {"temperature": groups[0].group.temperature, "gradient_accumulation_steps": len(groups)}
+    """A stock trainer, ready to make one step of all groups, a part of the size of a group at a time.
+
+    Raises ValueError for groups that TRL cannot batch: of other sizes than its settings, or of several temperatures.
+    """
+    if {len(item.advantages) for item in groups} != {args.num_generations}:
+        raise ValueError(f"each group needs {args.num_generations} rollouts, as many as TRL's num_generations")
+    (temperature,) = {item.group.temperature for item in groups}
+    settings = {"temperature": temperature, "gradient_accumulation_steps": len(groups), "shuffle_dataset": False}
     fresh = {"generation_batch_size": None, "steps_per_generation": None}
     args = replace(args, **settings, **fresh, bf16=not args.use_cpu, max_steps=1)
-    places = Dataset.from_dict({"prompt": ["-"] * len(rows), "row": list(range(len(rows)))})
     trainer = StockTrainer(
         model=model,
         reward_funcs=lambda completions, **_: [0.0] * len(completions),
         args=args,
-        train_dataset=places,
+        train_dataset=Dataset.from_dict({"prompt": ["-"] * len(groups), "group": list(range(len(groups)))}),
         processing_class=tokenizer,
     )
-    trainer.rows, trainer.cap = rows, cap
+    trainer.groups, trainer.cap = groups, cap
     return trainer

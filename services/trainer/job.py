@@ -1,4 +1,4 @@
-"""The files between the worker and the training process: the update request and its outcome, both JSON."""
+"""What the worker and the training process exchange: an update request and its outcome, both files of JSON."""
 
 from __future__ import annotations
 
@@ -12,12 +12,14 @@ WORK = "work"
 """The folder inside the staging folder that holds both files; it is removed before the checkpoint is published."""
 REQUEST = "request.json"
 OUTCOME = "outcome.json"
+DONE = "\x1edone "
+"""Begins the line of the process' output that reports a request done, before the path of the request's file."""
 
 
 class UpdateRequest(Message):
     """The request of one update. `base` is a folder or hub id, `parent` the verified folder of the parent's checkpoint.
 
-    `threads` is the number of processor threads, `pack_tokens` the limit of prompt and answer tokens per pack.
+    `pack_tokens` is the limit of prompt and answer tokens per pack.
     """
 
     task: TrainTask
@@ -25,7 +27,6 @@ class UpdateRequest(Message):
     parent: Path | None
     staged: Path
     device: Literal["auto", "cpu", "cuda"]
-    threads: int
     layout: LayoutName = "packed"
     pack_tokens: int = 512
 
@@ -36,7 +37,7 @@ class UpdateRequest(Message):
 
 
 class Outcome(Message):
-    """The end of the process: `stats` after an update, or the `error` that another attempt cannot cure."""
+    """The end of an update: its `stats`, or the `error` that another attempt cannot cure."""
 
     stats: TrainStats | None = None
     error: str | None = None

@@ -21,7 +21,12 @@ class TrainerSettings(ModelSettings):
     trainer_threads: int = Field(
         0, ge=0, le=1024, description="Processor threads of an update; 0 takes every core that the worker may run on."
     )
-
+    trainer_idle_seconds: float = Field(
+        300.0,
+        ge=0,
+        description="Seconds that the process of updates is kept, with its imports and the base model, while no step "
+        "comes; 0 starts one for each update.",
+    )
     trainer_layout: LayoutName = Field(
         "packed",
         description="`packed` computes the prompt of a group once; `plain` once per answer, for models whose attention "

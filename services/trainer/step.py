@@ -1,4 +1,4 @@
-"""A train step: stage, train in a spawned process, publish."""
+"""A train step: stage, train in a process of its own, publish."""
 
 from __future__ import annotations
 
@@ -7,24 +7,39 @@ import os
 import re
 import shutil
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Protocol
 
 from services.trainer.job import OUTCOME, REQUEST, WORK, Outcome, UpdateRequest
 from services.trainer.settings import TrainerSettings
-from services.trainer.subprocess import supervise
+from services.trainer.subprocess import WarmProcess
 from shared.checkpoints import CheckpointStore
 from shared.errors import InvalidInputError, ProcessFailedError
 from shared.wire import TrainResult, TrainStats, TrainTask
 from shared.worker.steps import Lease
 
 log = logging.getLogger(__name__)
-Spawn = Callable[[Sequence[str], Mapping[str, str], Lease], None]
 _STAGING = re.compile(r"\.staging-(?P<date>\d{8})-(?P<fence>\d+)-\d+")
 
 
+class Updates(Protocol):
+    """The process that makes updates, as a step uses it: it does a request file and writes its outcome beside it.
+
+    Raises ProcessFailedError if it crashes, StoppedError once the lease is revoked.
+    """
+
+    def run(self, request: Path, lease: Lease) -> None: ...
+
+
+def update_process(settings: TrainerSettings) -> WarmProcess:
+    """The process of a worker's updates, not started yet. Its environment sizes its thread pools, once."""
+    command = [sys.executable, "-P", "-m", "services.trainer.update"]
+    return WarmProcess(command, child_environment(settings, os.environ), settings.trainer_idle_seconds)
+
+
 def train(
-    task: TrainTask, lease: Lease, store: CheckpointStore, settings: TrainerSettings, spawn: Spawn = supervise
+    task: TrainTask, lease: Lease, store: CheckpointStore, settings: TrainerSettings, updates: Updates
 ) -> TrainResult:
     """Train and publish one step's checkpoint. The staging folder is removed on success and on failure.
 
@@ -42,11 +57,10 @@ def train(
             parent=parent,
             staged=staged,
             device=settings.trainer_device,
-            threads=settings.threads,
             layout=settings.trainer_layout,
             pack_tokens=settings.trainer_pack_tokens,
         )
-        stats = _spawned(request, lease, spawn)
+        stats = _updated(request, lease, updates)
         shutil.rmtree(request.work)
         # checked last: a lease that was lost during training must publish nothing
         lease.check()
@@ -81,11 +95,10 @@ def _check_base(task: TrainTask, settings: TrainerSettings) -> None:
         )
 
 
-def _spawned(request: UpdateRequest, lease: Lease, spawn: Spawn) -> TrainStats:
+def _updated(request: UpdateRequest, lease: Lease, updates: Updates) -> TrainStats:
     request.work.mkdir()
     (request.work / REQUEST).write_text(request.model_dump_json(), "utf8")
-    command = [sys.executable, "-P", "-m", "services.trainer.update", str(request.work / REQUEST), str(os.getpid())]
-    spawn(command, child_environment(request, os.environ), lease)
+    updates.run(request.work / REQUEST, lease)
     path = request.staged / WORK / OUTCOME
     if not path.is_file():
         raise ProcessFailedError("the training process ended without an outcome; its log has the last lines")
@@ -99,17 +112,18 @@ NOT_FOR_CHILDREN = ("MORROW_TOKEN", "MORROW_BROKER_URL")
 """Secrets that the training process does not need: it contacts neither the coordinator nor the broker."""
 
 
-def child_environment(request: UpdateRequest, inherited: Mapping[str, str]) -> dict[str, str]:
-    """The worker's environment with the request's number of threads, at most one GPU, telemetry off and no secrets.
+def child_environment(settings: TrainerSettings, inherited: Mapping[str, str]) -> dict[str, str]:
+    """The worker's environment with the settings' number of threads, at most one GPU, telemetry off and no secrets.
 
     Waiting threads sleep (OMP_WAIT_POLICY): spinning ones take the cores of the engine, and an update beside a busy
     engine took four times as long.
     """
-    threads = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), str(request.threads)) | {
+    threads = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), str(settings.threads)) | {
         "OMP_WAIT_POLICY": "PASSIVE"
     }
     quiet = {"PYTHONUNBUFFERED": "1", "PYTHONWARNINGS": "ignore::FutureWarning", "TOKENIZERS_PARALLELISM": "false"}
-    offline = {"HF_HUB_DISABLE_TELEMETRY": "1"} | ({"HF_HUB_OFFLINE": "1"} if Path(request.base).is_dir() else {})
-    gpus = "" if request.device == "cpu" else inherited.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0]
+    local = Path(settings.base_model_source).is_dir()
+    offline = {"HF_HUB_DISABLE_TELEMETRY": "1"} | ({"HF_HUB_OFFLINE": "1"} if local else {})
+    gpus = "" if settings.trainer_device == "cpu" else inherited.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0]
     kept = {name: value for name, value in inherited.items() if name not in NOT_FOR_CHILDREN}
     return kept | threads | quiet | offline | {"CUDA_VISIBLE_DEVICES": gpus}

@@ -1,8 +1,8 @@
-"""The spawned process: `python -m services.trainer.update REQUEST` makes one update and ends.
+"""The process of updates: `python -m services.trainer.update WORKER` makes the updates whose requests it reads.
 
-Exit status 0 means that the outcome file exists, with figures or with an error that another attempt cannot cure. Any
-other status is a crash, explained by its last log lines. Heavy imports come after `die_with`, so that a worker killed
-meanwhile leaves no process behind.
+Each line of its standard input is the path of a request; it ends with its input, or with the process id WORKER. It
+crashes with an update that does, explained by its last log lines. Heavy imports come after `die_with`, so that a
+worker killed meanwhile leaves no process behind.
 """
 
 from __future__ import annotations
@@ -10,36 +10,21 @@ from __future__ import annotations
 import logging
 import sys
 import time
-from pathlib import Path
 
-from services.trainer.job import OUTCOME, Outcome, UpdateRequest
-from shared.errors import MorrowError
 from shared.process import die_with
 
 log = logging.getLogger(__name__)
 
 
-def run(request: UpdateRequest, started: float) -> Outcome:
-    """Make the update; a MorrowError that is not retryable becomes the outcome's error. Raises any other."""
-    from services.trainer.update.update import update
-
-    try:
-        return Outcome(stats=update(request, started))
-    except MorrowError as error:
-        if error.retryable:
-            raise
-        log.error("refused: %s", error.detail)
-        return Outcome(error=error.detail)
-
-
 def main(arguments: list[str]) -> None:
-    """Make the update of the request file (first argument) under the worker's process id (second)."""
+    """Serve the worker whose process id is the first argument."""
     started = time.perf_counter()
-    path, worker = Path(arguments[0]), int(arguments[1])
-    die_with(worker)
+    die_with(int(arguments[0]))
     logging.basicConfig(level="INFO", format="%(levelname)s %(message)s", stream=sys.stdout)
-    request = UpdateRequest.model_validate_json(path.read_bytes())
-    (request.work / OUTCOME).write_text(run(request, started).model_dump_json(), "utf8")
+    from services.trainer.update.serve import serve
+
+    log.info("ready for updates after %.2f seconds of imports", time.perf_counter() - started)
+    serve(sys.stdin, sys.stdout)
 
 
 if __name__ == "__main__":

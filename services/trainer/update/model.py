@@ -8,9 +8,10 @@ from typing import Any
 
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoTokenizer
 
 from services.trainer.job import UpdateRequest
+from services.trainer.update.base import BaseModels, load
 from shared.run_config import RunConfig
 
 
@@ -19,23 +20,23 @@ def device_of(setting: str) -> torch.device:
     return torch.device("cuda" if setting == "cuda" or (setting == "auto" and torch.cuda.is_available()) else "cpu")
 
 
-def load_policy(request: UpdateRequest, device: torch.device) -> Any:
+def load_policy(request: UpdateRequest, device: torch.device, bases: BaseModels | None = None) -> Any:
     """The model with the parent's weights, or fresh ones seeded by the run.
 
     A LoRA adapter is float32 on a base that is bfloat16 on a GPU; full weights are float32 everywhere, since steps of
-    the usual size vanish in bfloat16. On a GPU both are computed with in bfloat16.
+    the usual size vanish in bfloat16. On a GPU both are computed with in bfloat16. An adapter's base may be shared with
+    other updates; full weights are always loaded, and free the shared ones.
     """
-    config = request.task.config
+    config, bases = request.task.config, bases or BaseModels()
+    if config.adapter == "full":
+        bases.drop()
+        torch.manual_seed(config.seed)
+        return load(str(request.parent or request.base), torch.float32).to(device)
+    base = bases.shared(request.base, torch.float32 if device.type == "cpu" else torch.bfloat16, device)
     torch.manual_seed(config.seed)
-    full = config.adapter == "full"
-    source = str(request.parent) if full and request.parent else request.base
-    dtype = torch.float32 if full or device.type == "cpu" else torch.bfloat16
-    model = AutoModelForCausalLM.from_pretrained(source, dtype=dtype)
-    if not full and request.parent:
-        model = PeftModel.from_pretrained(model, request.parent, is_trainable=True)
-    elif not full:
-        model = get_peft_model(model, lora_config(config))
-    return model.to(device)
+    if request.parent:
+        return PeftModel.from_pretrained(base, request.parent, is_trainable=True).to(device)
+    return get_peft_model(base, lora_config(config)).to(device)
 
 
 def load_tokenizer(request: UpdateRequest) -> Any:

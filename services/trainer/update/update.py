@@ -7,7 +7,6 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import torch
 from transformers.utils.logging import disable_progress_bar
 
 from services.trainer.batch.rules import Batch
@@ -15,6 +14,7 @@ from services.trainer.job import UpdateRequest
 from services.trainer.objectives.base import Learner
 from services.trainer.objectives.registry import OBJECTIVES
 from services.trainer.objectives.trl import Objective
+from services.trainer.update.base import BaseModels
 from services.trainer.update.model import device_of, load_policy, load_tokenizer, save_policy
 from services.trainer.update.optimizer import carry_optimizer, load_optimizer, save_optimizer
 from services.trainer.update.stats import make_stats
@@ -25,20 +25,20 @@ log = logging.getLogger(__name__)
 STATS = "training.json"
 
 
-def update(request: UpdateRequest, started: float) -> TrainStats:
+def update(request: UpdateRequest, bases: BaseModels, started: float) -> TrainStats:
     """Make the update of a request and write the checkpoint's files into its staging folder.
 
-    `started` is the perf_counter at the start, in seconds. A day without a group to learn from keeps the parent's
-    weights, or publishes a fresh adapter that changes nothing. Raises InvalidInputError for groups that no update can
-    be made of and for figures that are not finite, CheckpointCorruptError for an optimizer state that does not fit.
+    `started` is the perf_counter at the request's arrival, in seconds. A day without a group to learn from keeps the
+    parent's weights, or publishes a fresh adapter that changes nothing. Raises InvalidInputError for groups that no
+    update can be made of and for figures that are not finite, CheckpointCorruptError for an optimizer state that does
+    not fit.
     """
     task, device = request.task, device_of(request.device)
-    torch.set_num_threads(request.threads)
     disable_progress_bar()
     objective = OBJECTIVES[task.objective]
     batch = objective.make_batch(task)
     log.info("%s: %d groups, %d left out, %d answer tokens", task.objective, batch.groups, batch.dropped, batch.tokens)
-    learner = Learner(request, load_policy(request, device), load_tokenizer(request), device)
+    learner = Learner(request, load_policy(request, device, bases), load_tokenizer(request), device)
     _check_tokens(request, learner.model)
     steps, own = _train(learner, objective, batch)
     stats = make_stats(task, batch, steps, own, time.perf_counter() - started)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from services.trainer.job import OUTCOME, Outcome, UpdateRequest
@@ -23,17 +22,20 @@ def steps(folder: Path) -> int:
     return next(count for count in range(9) if content == safetensors(bytes(count)))
 
 
-def step(command: Sequence[str], environment: Mapping[str, str], lease: Lease) -> None:
+class FakeUpdates:
     """A training process that adds one to its parent's optimizer state."""
-    request = UpdateRequest.model_validate_json(Path(command[4]).read_bytes())
-    (request.staged / WEIGHTS).write_bytes(safetensors(str(request.task.date).encode()))
-    (request.staged / OPTIMIZER).write_bytes(safetensors(bytes(1 + (steps(request.parent) if request.parent else 0))))
-    (request.work / OUTCOME).write_text(Outcome(stats=STATS).model_dump_json(), "utf8")
+
+    def run(self, request: Path, lease: Lease) -> None:
+        """Make an update."""
+        given = UpdateRequest.model_validate_json(request.read_bytes())
+        (given.staged / WEIGHTS).write_bytes(safetensors(str(given.task.date).encode()))
+        (given.staged / OPTIMIZER).write_bytes(safetensors(bytes(1 + (steps(given.parent) if given.parent else 0))))
+        (given.work / OUTCOME).write_text(Outcome(stats=STATS).model_dump_json(), "utf8")
 
 
 def test_another_hosts_trainer_goes_on_from_a_parent_and_its_optimizer_in_s3(s3: Place) -> None:
     settings = TrainerSettings(store=s3.url, base_model=BASE, base_model_path="/somewhere", trainer_device="cpu")
-    first = train(train_task([]), Lease(5, 1), s3.host(), settings, step).checkpoint
-    second = train(train_task([], day=1, parent=first.ref), Lease(6, 1), s3.host(), settings, step).checkpoint
+    first = train(train_task([]), Lease(5, 1), s3.host(), settings, FakeUpdates()).checkpoint
+    second = train(train_task([], day=1, parent=first.ref), Lease(6, 1), s3.host(), settings, FakeUpdates()).checkpoint
     assert second.parent == first.ref.id
     assert [steps(s3.host().verified(record.ref)) for record in (first, second)] == [1, 2]

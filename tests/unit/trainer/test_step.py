@@ -1,10 +1,10 @@
-"""A train step from the worker's side: staged, spawned, published or swept away. The spawned process is a fake."""
+"""A train step from the worker's side: staged, spawned, published or swept away. The training process is a fake."""
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import pytest
 
 from services.trainer.job import OUTCOME, Outcome, UpdateRequest
 from services.trainer.settings import TrainerSettings
-from services.trainer.step import child_environment, sweep_staging, train
+from services.trainer.step import child_environment, sweep_staging, train, update_process
 from shared.checkpoints import MANIFEST, CheckpointStore
 from shared.errors import CheckpointCorruptError, InvalidInputError, ProcessFailedError, StoppedError
 from shared.wire import TrainResult, TrainStats, TrainTask
@@ -27,24 +27,23 @@ STATS = TrainStats.model_validate(
 
 
 class FakeProcess:
-    """Stands in for the spawned process: writes weights and an outcome, or fails."""
+    """Stands in for the training process: writes weights and an outcome, or fails."""
 
     def __init__(self, outcome: Outcome | None, error: Exception | None = None) -> None:
         self.outcome, self.error = outcome, error
         self.requests: list[UpdateRequest] = []
-        self.commands: list[Sequence[str]] = []
 
-    def __call__(self, command: Sequence[str], environment: Mapping[str, str], lease: Lease) -> None:
-        request = UpdateRequest.model_validate_json(Path(command[-2]).read_bytes())
-        self.requests.append(request)
-        self.commands.append(command)
-        (request.staged / "adapter_model.safetensors").write_bytes(
-            weights(b"weights of " + str(request.task.date).encode())
+    def run(self, request: Path, lease: Lease) -> None:
+        """Do the request, or fail."""
+        given = UpdateRequest.model_validate_json(request.read_bytes())
+        self.requests.append(given)
+        (given.staged / "adapter_model.safetensors").write_bytes(
+            weights(b"weights of " + str(given.task.date).encode())
         )
         if self.error:
             raise self.error
         if self.outcome:
-            (request.work / OUTCOME).write_text(self.outcome.model_dump_json(), "utf8")
+            (given.work / OUTCOME).write_text(self.outcome.model_dump_json(), "utf8")
 
 
 @pytest.fixture
@@ -84,8 +83,6 @@ def test_a_step_ends_as_a_published_checkpoint_that_verifies(do: Do, store: Chec
     assert (record.run, record.date, record.fence, record.parent) == ("RUN", DAY, 1, None)
     assert (record.base_model, record.adapter) == (BASE, "lora")
     assert leftovers(store) == []
-    assert process.commands[0][1:4] == ["-P", "-m", "services.trainer.update"]
-    assert process.commands[0][-1] == str(os.getpid())
 
 
 def test_next_day_gets_the_verified_folder_of_its_parent(do: Do, store: CheckpointStore) -> None:
@@ -153,27 +150,38 @@ def request(tmp_path: Path, **changes: Any) -> UpdateRequest:
         "staged": tmp_path,
         "device": "cpu",
     }
-    return UpdateRequest(**(defaults | {"threads": 3} | changes))
+    return UpdateRequest(**(defaults | changes))
 
 
-def test_training_process_gets_its_threads_and_no_gpu_on_cpu(tmp_path: Path) -> None:
-    environment = child_environment(
-        request(tmp_path), {"PATH": "/bin", "OMP_NUM_THREADS": "9", "CUDA_VISIBLE_DEVICES": "1"}
-    )
+def test_training_process_gets_its_threads_and_no_gpu_on_cpu(settings: TrainerSettings) -> None:
+    environment = child_environment(settings, {"PATH": "/bin", "OMP_NUM_THREADS": "9", "CUDA_VISIBLE_DEVICES": "1"})
     assert environment["PATH"] == "/bin"
-    assert environment["OMP_NUM_THREADS"] == environment["MKL_NUM_THREADS"] == "3"
+    assert environment["OMP_NUM_THREADS"] == environment["MKL_NUM_THREADS"] == "2"
     assert environment["CUDA_VISIBLE_DEVICES"] == ""
     assert "HF_HUB_OFFLINE" not in environment
 
 
 @pytest.mark.parametrize(("inherited_gpus", "visible"), [(None, "0"), ("2,3", "2")])
-def test_one_gpu_at_most_is_visible(tmp_path: Path, inherited_gpus: str | None, visible: str) -> None:
+def test_one_gpu_at_most_is_visible(settings: TrainerSettings, inherited_gpus: str | None, visible: str) -> None:
     inherited = {"CUDA_VISIBLE_DEVICES": inherited_gpus} if inherited_gpus else {}
-    assert child_environment(request(tmp_path, device="auto"), inherited)["CUDA_VISIBLE_DEVICES"] == visible
+    auto = settings.model_copy(update={"trainer_device": "auto"})
+    assert child_environment(auto, inherited)["CUDA_VISIBLE_DEVICES"] == visible
 
 
-def test_a_base_model_in_a_folder_needs_no_hub(tmp_path: Path) -> None:
-    assert child_environment(request(tmp_path, base=str(tmp_path)), {})["HF_HUB_OFFLINE"] == "1"
+def test_a_base_model_in_a_folder_needs_no_hub(settings: TrainerSettings, tmp_path: Path) -> None:
+    folder = settings.model_copy(update={"base_model_path": str(tmp_path)})
+    assert child_environment(folder, {})["HF_HUB_OFFLINE"] == "1"
+
+
+def test_training_process_gets_no_secret(settings: TrainerSettings) -> None:
+    environment = child_environment(settings, {"MORROW_TOKEN": "mrw_x", "MORROW_BROKER_URL": "redis://u:p@h"})
+    assert not environment.keys() & {"MORROW_TOKEN", "MORROW_BROKER_URL"}
+
+
+def test_training_process_is_not_started_before_it_is_needed(settings: TrainerSettings) -> None:
+    before = set(Path("/proc/self/task", str(os.getpid()), "children").read_text("utf8").split())
+    update_process(settings)
+    assert set(Path("/proc/self/task", str(os.getpid()), "children").read_text("utf8").split()) == before
 
 
 def test_update_request_round_trips_through_json(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from services.trainer.job import WORK, UpdateRequest
 from services.trainer.objectives.advantages import make_batch
 from services.trainer.objectives.base import Learner
 from services.trainer.objectives.gspo import GspoTrainer, gspo_config
+from services.trainer.update.base import BaseModels
 from services.trainer.update.model import load_policy, load_tokenizer
 from services.trainer.update.update import update
 from shared.run_config import RunConfig
@@ -119,12 +120,12 @@ def train_task(
 def make_request(task: TrainTask, base: Path, staged: Path, parent: Path | None = None) -> UpdateRequest:
     """A request with its folders."""
     (staged / WORK).mkdir(parents=True)
-    return UpdateRequest(task=task, base=str(base), parent=parent, staged=staged, device="cpu", threads=1)
+    return UpdateRequest(task=task, base=str(base), parent=parent, staged=staged, device="cpu")
 
 
-def run_update(request: UpdateRequest) -> TrainStats:
+def run_update(request: UpdateRequest, bases: BaseModels | None = None) -> TrainStats:
     """Make a request's update in this process."""
-    return update(request, time.perf_counter())
+    return update(request, bases or BaseModels(), time.perf_counter())
 
 
 @torch.no_grad()

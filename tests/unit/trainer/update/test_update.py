@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import time
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +13,9 @@ from peft import PeftModel
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from services.trainer.update.__main__ import run
+from services.trainer.update.base import BaseModels
 from services.trainer.update.optimizer import ABOUT, TENSORS
+from services.trainer.update.serve import run
 from services.trainer.update.update import STATS
 from shared.checkpoints import ALLOWED_SUFFIXES
 from shared.errors import CheckpointCorruptError, InvalidInputError
@@ -161,7 +161,7 @@ def test_token_outside_the_vocabulary_is_refused_naming_the_group(tiny_base: Pat
 
 def test_error_that_is_not_retryable_becomes_the_outcome(tiny_base: Path, tmp_path: Path) -> None:
     alien = GROUPS[0].model_copy(update={"temperature": 0.0})
-    outcome = run(make_request(train_task([alien]), tiny_base, tmp_path), time.perf_counter())
+    outcome = run(make_request(train_task([alien]), tiny_base, tmp_path), BaseModels())
     assert outcome.stats is None
     assert outcome.error is not None
     assert outcome.error.startswith("group 1: temperature is 0.0")
