@@ -15,6 +15,12 @@ def morrow_home() -> Path:
     return Path(os.environ.get("MORROW_HOME", ".morrow")).absolute()
 
 
+COMPUTE_LOCK = (
+    "Path of the lock files with which engine and trainer of one machine take turns at its processors, the same for "
+    "both; no turns when empty. The local stack sets it."
+)
+
+
 class ServiceSettings(BaseSettings):
     """Settings of every service process."""
 

@@ -19,7 +19,7 @@ DONE = "\x1edone "
 class UpdateRequest(Message):
     """The request of one update. `base` is a folder or hub id, `parent` the verified folder of the parent's checkpoint.
 
-    `pack_tokens` is the limit of prompt and answer tokens per pack.
+    `pack_tokens` is the limit of prompt and answer tokens per pack; on a processor, turns are taken at `compute_lock`.
     """
 
     task: TrainTask
@@ -29,6 +29,7 @@ class UpdateRequest(Message):
     device: Literal["auto", "cpu", "cuda"]
     layout: LayoutName = "packed"
     pack_tokens: int = 512
+    compute_lock: str = ""
 
     @property
     def work(self) -> Path:

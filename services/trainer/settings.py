@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from shared.settings import ModelSettings
+from shared.settings import COMPUTE_LOCK, ModelSettings
 
 LayoutName = Literal["packed", "plain"]
 
@@ -38,6 +38,8 @@ class TrainerSettings(ModelSettings):
         description="Tokens, prompts and answers, that groups computed together may hold; a larger group goes alone. "
         "Attention costs the square: raise it only where small groups leave the device idle.",
     )
+
+    compute_lock: str = Field("", description=COMPUTE_LOCK)
 
     @property
     def threads(self) -> int:

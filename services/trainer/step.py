@@ -59,6 +59,7 @@ def train(
             device=settings.trainer_device,
             layout=settings.trainer_layout,
             pack_tokens=settings.trainer_pack_tokens,
+            compute_lock=settings.compute_lock,
         )
         stats = _updated(request, lease, updates)
         shutil.rmtree(request.work)

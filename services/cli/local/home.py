@@ -42,6 +42,11 @@ class Home:
         return self.root / "checkpoints"
 
     @property
+    def compute_lock(self) -> Path:
+        """Where engine and trainer take turns at the processors."""
+        return self.root / "locks" / "compute"
+
+    @property
     def logs(self) -> Path:
         """One log file per part."""
         return self.root / "logs"

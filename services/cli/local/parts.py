@@ -121,6 +121,7 @@ def engine_part(wiring: Wiring) -> Part:
         "MORROW_ENGINE_PORT": str(wiring.engine_port),
         "MORROW_BASE_MODEL_PATH": wiring.model_path,
         "MORROW_STORE": str(wiring.home.checkpoints),
+        "MORROW_COMPUTE_LOCK": str(wiring.home.compute_lock),
         "OMP_NUM_THREADS": str(wiring.cores),
     }
     return Part(
@@ -142,6 +143,8 @@ def worker_parts(wiring: Wiring) -> list[Part]:
     broker = coordinator | {"MORROW_BROKER_URL": wiring.broker_url, "REMAP_SIGTERM": "SIGQUIT"}
     model = {"MORROW_BASE_MODEL_PATH": wiring.model_path, "MORROW_STORE": str(wiring.home.checkpoints)}
     engine = {"MORROW_ENGINE_URL": wiring.engine_url}
+    # An external engine computes elsewhere: the trainer then has the processors to itself.
+    turns = {"MORROW_COMPUTE_LOCK": str(wiring.home.compute_lock)} if wiring.engine_port is not None else {}
     one, all_cores = {"OMP_NUM_THREADS": "1"}, {"OMP_NUM_THREADS": str(wiring.cores)}
 
     def part(name: str, command: tuple[str, ...], own: dict[str, str], extra: str, ready_line: str) -> Part:
@@ -171,7 +174,7 @@ def worker_parts(wiring: Wiring) -> list[Part]:
             _CELERY_READY,
         ),
         _evaluator_web(wiring, engine | one),
-        part("trainer", _python("services.trainer.main"), broker | model | all_cores, "trainer", _CELERY_READY),
+        part("trainer", _python("services.trainer.main"), broker | model | all_cores | turns, "trainer", _CELERY_READY),
     ]
 
 

@@ -11,6 +11,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from services.inference.cpu_engine.settings import EngineSettings
+from shared.compute import turn_at
 from shared.logging import configure_logging
 
 GRACE = 5
@@ -25,7 +26,7 @@ def build(settings: EngineSettings) -> FastAPI:
     import torch  # after the line above: OpenMP reads its environment once
     from transformers import AutoTokenizer
 
-    from services.inference.cpu_engine.decoding.engine import Limits
+    from services.inference.cpu_engine.decoding.limits import Limits
     from services.inference.cpu_engine.factory import make_app
     from services.inference.cpu_engine.model.policies import load_model
 
@@ -37,7 +38,8 @@ def build(settings: EngineSettings) -> FastAPI:
         settings.engine_gather_ms / 1000,
     )
     source = settings.base_model_source
-    return make_app(load_model(source), AutoTokenizer.from_pretrained(source), source, limits, settings.engine_threads)
+    tokenizer, turn = AutoTokenizer.from_pretrained(source), turn_at(settings.compute_lock)
+    return make_app(load_model(source), tokenizer, source, limits, settings.engine_threads, turn)
 
 
 class Server(uvicorn.Server):

@@ -6,7 +6,7 @@ import os
 
 from pydantic import Field
 
-from shared.settings import ServiceSettings
+from shared.settings import COMPUTE_LOCK, ServiceSettings
 
 
 class EngineSettings(ServiceSettings):
@@ -28,6 +28,7 @@ class EngineSettings(ServiceSettings):
     engine_prompt_tokens: int = Field(
         8192, ge=0, description="Prompt tokens whose keys and values are kept for reuse (46 KiB each for SmolLM2)."
     )
+    compute_lock: str = Field("", description=COMPUTE_LOCK)
     engine_gather_ms: float = Field(
         5.0, ge=0, le=1000, description="Milliseconds an idle engine waits for further requests to batch."
     )

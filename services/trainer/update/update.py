@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from transformers.utils.logging import disable_progress_bar
@@ -18,6 +19,7 @@ from services.trainer.update.base import BaseModels
 from services.trainer.update.model import device_of, load_policy, load_tokenizer, save_policy
 from services.trainer.update.optimizer import carry_optimizer, load_optimizer, save_optimizer
 from services.trainer.update.stats import make_stats
+from shared.compute import Turn, turn_at
 from shared.errors import InvalidInputError
 from shared.wire import TrainStats
 
@@ -40,11 +42,25 @@ def update(request: UpdateRequest, bases: BaseModels, started: float) -> TrainSt
     log.info("%s: %d groups, %d left out, %d answer tokens", task.objective, batch.groups, batch.dropped, batch.tokens)
     learner = Learner(request, load_policy(request, device, bases), load_tokenizer(request), device)
     _check_tokens(request, learner.model)
-    steps, own = _train(learner, objective, batch)
+    turn = turn_at(request.compute_lock if device.type == "cpu" else "")
+    with taking_turns(learner.model, turn):
+        steps, own = _train(learner, objective, batch)
     stats = make_stats(task, batch, steps, own, time.perf_counter() - started)
     save_policy(learner.model, learner.tokenizer, request.staged, task.config)
     _write_stats(request, stats)
     return stats.model_copy(update={"seconds": time.perf_counter() - started})
+
+
+@contextmanager
+def taking_turns(model: Any, turn: Turn) -> Iterator[None]:
+    """Hold the turn from each forward pass of the model on; at each, a process that waits goes first."""
+    # Every layout and objective begins a pass with the embeddings, and calls the model's parts by themselves.
+    handle = model.get_input_embeddings().register_forward_pre_hook(lambda *_: turn.hold())
+    try:
+        yield
+    finally:
+        handle.remove()
+        turn.release()
 
 
 def _train(

@@ -12,7 +12,8 @@ from typing import Any
 import httpx
 import pytest
 
-from services.inference.cpu_engine.decoding.engine import Engine, Limits
+from services.inference.cpu_engine.decoding.engine import Engine
+from services.inference.cpu_engine.decoding.limits import Limits
 from services.inference.cpu_engine.decoding.sequence import Request, Sampling
 from services.inference.cpu_engine.factory import make_app
 from services.inference.cpu_engine.model.policies import Policies, load_model

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from services.inference.cpu_engine.decoding.engine import Limits
+from services.inference.cpu_engine.decoding.limits import Limits
 from services.inference.cpu_engine.factory import make_app
 from services.inference.cpu_engine.model.policies import load_model
 from tests.integration.engine_contract.serving import Served, serve

@@ -44,7 +44,7 @@ def engine(engine_files: Path) -> Iterator[Served]:
 def _cpu_engine(files: Path) -> AbstractContextManager[Served]:
     from transformers import AutoTokenizer
 
-    from services.inference.cpu_engine.decoding.engine import Limits
+    from services.inference.cpu_engine.decoding.limits import Limits
     from services.inference.cpu_engine.factory import make_app
     from services.inference.cpu_engine.model.policies import load_model
 

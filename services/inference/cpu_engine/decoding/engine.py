@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import logging
-import queue
 import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
 from services.inference.cpu_engine.decoding.batch import Batch
 from services.inference.cpu_engine.decoding.grammar import Grammars
+from services.inference.cpu_engine.decoding.inbox import Inbox
+from services.inference.cpu_engine.decoding.limits import Limits
 from services.inference.cpu_engine.decoding.metrics import EngineMetrics
 from services.inference.cpu_engine.decoding.pause import PauseGate
 from services.inference.cpu_engine.decoding.prompts import Prompts
@@ -21,39 +21,37 @@ from services.inference.cpu_engine.decoding.queue import FairQueue
 from services.inference.cpu_engine.decoding.sequence import Decode, Request, Sequence, fail, hand_over
 from services.inference.cpu_engine.model.policies import Policies, Policy
 from services.inference.cpu_engine.model.weights import checksums, read_weights, replace_weights
+from shared.compute import NoTurn, Turn
 from shared.errors import ConflictError, MorrowError, UnavailableError
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 
-@dataclass(frozen=True)
-class Limits:
-    """How much the engine does at once: rows decoded, rows waiting, prompt tokens kept, seconds waited for company."""
-
-    batch: int = 128
-    waiting: int = 4096
-    prompt_tokens: int = 8192
-    gather_seconds: float = 0.005
-
-
 class Engine:
     """Decodes requests. Rows of one policy run together; others join them at any step, until another policy waits."""
 
     def __init__(
-        self, policies: Policies, ends: frozenset[int], decode: Decode, limits: Limits, grammars: Grammars | None = None
+        self,
+        policies: Policies,
+        ends: frozenset[int],
+        decode: Decode,
+        limits: Limits,
+        grammars: Grammars | None = None,
+        turn: Turn | None = None,
     ) -> None:
         self.policies = policies
         self.metrics = EngineMetrics(policies.base.name)
         self.weight_version = "default"
         self._end_ids, self._decode, self._limits, self._grammars = ends, decode, limits, grammars
-        self._inbox: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._inbox = Inbox()
         self._waiting = FairQueue()
         self._prompts = Prompts(limits.prompt_tokens)
         self._policy = policies.base
         self._batch = self._new_batch()
         self._unloaded: list[Policy] = []
         self._pause = PauseGate()
+        self._turn = turn or NoTurn()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
 
@@ -116,7 +114,7 @@ class Engine:
         weights = read_weights(Path(path))
 
         def replace() -> None:
-            if not self._pause.on or self._batch.rows or self._waiting:
+            if not self._pause.on or not self._idle:
                 raise ConflictError("weights are replaced while the engine pauses: POST /pause?mode=wait first")
             replace_weights(self.policies.base_model, weights)
             self.policies.base_changed()
@@ -133,21 +131,27 @@ class Engine:
             while not self._stopping.is_set():
                 self._take_in()
                 self._choose_policy()
+                if not self._idle:
+                    self._turn.hold()
                 self._admit()
                 self._step()
                 self._release()
-                if not self._batch.rows and not self._waiting:
+                if self._idle:
                     self._pause.still()
                 self.metrics.show(len(self._batch.rows), len(self._waiting) + len(self._pause.held))
         finally:
             self._close()
 
+    @property
+    def _idle(self) -> bool:
+        return not self._batch.rows and not self._waiting
+
     def _take_in(self) -> None:
-        if not self._batch.rows and not self._waiting:
-            self._inbox.get()()
+        if self._idle:
+            self._turn.release()
+            self._inbox.wait()
             time.sleep(self._limits.gather_seconds)
-        while not self._inbox.empty():
-            self._inbox.get()()
+        self._inbox.drain()
 
     def _choose_policy(self) -> None:
         policy = self._waiting.turn()
@@ -224,23 +228,12 @@ class Engine:
 
     def _between_steps(self, action: Callable[[], T]) -> Future[T]:
         self.check()
-        done: Future[T] = Future()
-
-        def act() -> None:
-            if not done.set_running_or_notify_cancel():
-                return
-            try:
-                done.set_result(action())
-            except Exception as error:  # noqa: BLE001 - it is the caller's, who waits for it
-                done.set_exception(error)
-
-        self._inbox.put(act)
-        return done
+        return self._inbox.call(action)
 
     def _close(self) -> None:
         self._stopping.set()
-        while not self._inbox.empty():
-            self._inbox.get()()
+        self._turn.release()
+        self._inbox.drain()
         over = UnavailableError("the engine is shutting down")
         self._pause.give_up(over)
         fail(self._batch.rows + self._waiting.clear(), over)
