@@ -34,6 +34,8 @@ hypothesis.settings.load_profile("by-examples")
 WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")
 """gw0, gw1 … in a worker process of pytest-xdist."""
 TEMPLATE = f"morrow_template_{WORKER}".rstrip("_")
+END_OTHERS = """SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
+    WHERE state <> 'idle' AND pid <> pg_backend_pid() AND datname = current_database()"""
 BROKER_DATABASES = [0, 1, 2, 3, 4, 5, 6, 9, 10, 11, 12, 13, 14, 15]
 """Of the sixteen that a server has; 7 and 8 belong to tests that need an empty one."""
 if WORKER:
@@ -127,9 +129,8 @@ def _empty(engine: Engine) -> None:
 
     What an earlier test left under way is ended first, since its locks would hold this up.
     """
-    running = "state <> 'idle' AND pid <> pg_backend_pid() AND datname = current_database()"
     with engine.begin() as connection:
-        connection.execute(text(f"SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE {running}"))
+        connection.execute(text(END_OTHERS))
         tables = ", ".join(f'"{name}"' for name in Base.metadata.tables)
         connection.execute(text(f"TRUNCATE {tables} RESTART IDENTITY CASCADE"))
 

@@ -1,4 +1,4 @@
-"""The side of bench/end_to_end.py without Morrow: the days as one script on TRL's GRPOTrainer, as a user would write it.
+"""The side of bench/end_to_end.py without Morrow: the days as one script on TRL's GRPOTrainer, as users would write it.
 
 One process: the model is loaded once, each day's prompts are one generation batch with its optimizer steps, and the
 trainer saves a checkpoint after each day. The reward function is Morrow's evaluator, called in the process.
@@ -153,7 +153,9 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("folder", type=Path)
     parser.add_argument("--model", required=True)
-    parser.add_argument("--batch", type=int, help="rollouts of a forward and backward pass; those of a headline if not given")
+    parser.add_argument(
+        "--batch", type=int, help="rollouts of a forward and backward pass; those of a headline if not given"
+    )
     parser.add_argument("--engine", choices=["transformers", "vllm"], default="transformers")
     add_size(parser)
     options = parser.parse_args()

@@ -1,4 +1,4 @@
-"""The work that both sides of bench/end_to_end.py do: its size, its settings, its headlines, and a check of the counts."""
+"""What both sides of bench/end_to_end.py work on: size, settings, headlines; and a comparison of what they did."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Figures = dict[str, Any]
 
 @dataclass(frozen=True)
 class Day:
-    """A day of the sample corpus: its date (YYYYMMDD), the headlines of the run, all of the day's, and the next day's."""
+    """A day of the sample corpus: its date (YYYYMMDD), the run's headlines, all of the day's, and the next day's."""
 
     date: str
     headlines: list[str]
@@ -43,7 +43,7 @@ def sample_days(days: int, headlines: int) -> list[Day]:
     """
     files = sorted(CORPUS.glob("*_headlines.json"))
     if days >= len(files):
-        raise SystemExit(f"--days {days}: the sample corpus has {len(files)} days, and the last one only settles others")
+        raise SystemExit(f"--days {days}: the sample corpus has {len(files)} days, and the last only settles others")
     texts = [_texts(file) for file in files]
     made = [
         Day(file.name[:8], today[:headlines], today, tomorrow)
@@ -81,6 +81,4 @@ COUNTS = ("headlines", "rollouts", "steps", "checkpoints")
 
 def differences(stock: Figures, morrow: Figures, names: Sequence[str] = COUNTS) -> list[str]:
     """What one side did and the other did not, in words; empty if both did the same work."""
-    return [
-        f"{name}: TRL {stock[name]}, Morrow {morrow[name]}" for name in names if stock[name] != morrow[name]
-    ]
+    return [f"{name}: TRL {stock[name]}, Morrow {morrow[name]}" for name in names if stock[name] != morrow[name]]
