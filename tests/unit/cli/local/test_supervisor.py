@@ -66,6 +66,7 @@ def stage(tmp_path: Path) -> Iterator[Callable[..., Stage]]:
 def _short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(supervisor, "MIN_BACKOFF", 0.05)
     monkeypatch.setattr(supervisor, "_POLL_SECONDS", 0.02)
+    monkeypatch.setattr(supervisor, "_IDLE_SECONDS", 0.05)  # no SIGCHLD wakes a supervisor of a test
 
 
 def test_stage_starts_after_the_previous_one_is_ready(stage: Callable[..., Stage], tmp_path: Path) -> None:
