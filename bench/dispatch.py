@@ -1,9 +1,9 @@
 """Seconds from a posted result to the claim of the step that depends on it, with real servers and real workers.
 
-`python bench/dispatch.py` starts Postgres (durable commits), Valkey, the coordinator and Celery workers whose handler is
-instant, and runs backfills. A hop begins when a worker begins to post the last result that a stage waits for, and ends
-when a worker has the answer that grants the stage's first step: it holds the transaction that stores the result, the
-message's way through the outbox, the broker and Celery, and the claim. Wants a quiet machine.
+`python bench/dispatch.py` starts Postgres (durable commits), Valkey, the coordinator and Celery workers whose handler
+is instant, and runs backfills. A hop begins when a worker begins to post the last result that a stage waits for, and
+ends when a worker has the answer that grants the stage's first step. It contains the transaction that stores the
+result, the message's way through the outbox, the broker and Celery, and the claim. Wants a quiet machine.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ def import_corpus(started: Stack, name: str, days: int, headlines: int) -> None:
     rows = [
         {
             "origin": f"made-up:{number}:{place}",
-            "text": f"Company {place} of sector {place % 7} reports results of quarter {number} above what was expected",
+            "text": f"Company {place} of sector {place % 7} reports results of quarter {number} above expectations",
             "published_at": f"{FIRST + dt.timedelta(days=number)}T{9 + place // 60 % 12:02d}:{place % 60:02d}:00Z",
             "date": (FIRST + dt.timedelta(days=number)).isoformat(),
         }

@@ -23,7 +23,7 @@ from shared.wire import (
 )
 
 PROMPT_TOKENS, ANSWER_TOKENS, VOCABULARY = 300, 60, 49_152
-_RANDOM = random.Random(7)
+_RANDOM = random.Random(7)  # noqa: S311 - the same values in each process
 _PROMPT = [_RANDOM.randrange(VOCABULARY) for _ in range(PROMPT_TOKENS)]
 _IDS = [_RANDOM.randrange(VOCABULARY) for _ in range(ANSWER_TOKENS)]
 # As from an engine: float32, so that the double's decimals are long.

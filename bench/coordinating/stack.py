@@ -150,7 +150,7 @@ def _ready(client: httpx.Client) -> bool:
 
 @contextmanager
 def stack(settings: dict[str, str] | None = None, *, durable: bool = True) -> Iterator[Stack]:
-    """Postgres, Valkey and a coordinator with these settings; `durable`: commits wait for the disk, as in production."""
+    """Postgres, Valkey and a coordinator with these settings; `durable`: commits wait for the disk."""
     with tempfile.TemporaryDirectory(prefix="morrow-bench-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
         folder.chmod(0o755)  # Postgres runs under another account

@@ -63,7 +63,17 @@ def start_postgres(host: Host, *, durable: bool = False) -> str:
     )
     with (data / "pg_hba.conf").open("a") as rules:
         rules.write("host all all samenet scram-sha-256\n")
-    words = (str(programs / "postgres"), "-D", str(data), "-h", host.address, "-p", "5432", "-c", f"fsync={'on' if durable else 'off'}")
+    words = (
+        str(programs / "postgres"),
+        "-D",
+        str(data),
+        "-h",
+        host.address,
+        "-p",
+        "5432",
+        "-c",
+        f"fsync={'on' if durable else 'off'}",
+    )
     host.start("postgres", (*words, "-c", "unix_socket_directories="), {}, account)
     return f"postgresql://morrow:{PASSWORD}@{host.address}:5432/postgres"
 

@@ -14,6 +14,9 @@ from services.coordinator.states import OPEN_STEPS, STEP_TRANSITIONS, AttemptOut
 from shared.errors import NotFoundError
 from shared.wire import StepKind
 
+NEWS = "queue_news"
+"""Key of a session's info: set once its transaction has announced steps, or has taken one from the queue."""
+
 
 def create_steps(session: Session, day: Day, kind: StepKind, chunks: Sequence[Sequence[int]]) -> None:
     """Queue one step per chunk of ids, and the messages that announce them."""
@@ -39,6 +42,7 @@ def announce(session: Session, steps: Sequence[tuple[int, StepKind]]) -> None:
     """Put a message about each (step id, kind) into the outbox; the publisher sends it once the step is due."""
     if steps:
         session.execute(insert(Outbox), [{"step_id": step_id, "kind": kind} for step_id, kind in steps])
+        session.info[NEWS] = True
 
 
 def locked_step(session: Session, step_id: int) -> Step:

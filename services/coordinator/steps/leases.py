@@ -14,7 +14,7 @@ from services.coordinator.backoff import Backoff
 from services.coordinator.database import database_now, storable
 from services.coordinator.models import Attempt, Day, Run, Step
 from services.coordinator.runs.queries import locked_run_of_step, record_event, run_id_of_step, share_locked_state
-from services.coordinator.runs.steps import announce, attempt_of, end_attempt, locked_step, transition_step
+from services.coordinator.runs.steps import NEWS, announce, attempt_of, end_attempt, locked_step, transition_step
 from services.coordinator.scheduling.service import advance
 from services.coordinator.states import GRANTING_RUNS, RunState, step_name
 from services.coordinator.steps.kinds.base import StepContext
@@ -40,6 +40,8 @@ def claim(session: Session, step_id: int, worker: str, lease_seconds: float) -> 
         status, reason = refusal
         return ClaimAnswer(status=status, reason=reason)
     transition_step(step, "leased")
+    # The queue holds a message of this run less: the outbox may hold another one back.
+    session.info[NEWS] = True
     step.attempt += 1
     step.worker, step.error, step.sent_at = worker, None, None
     step.started_at, step.lease_until = now, now + dt.timedelta(seconds=lease_seconds)
