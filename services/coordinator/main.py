@@ -22,7 +22,7 @@ from services.coordinator.serving.engines import expire_engines
 from services.coordinator.serving.limits import ServingLimits
 from services.coordinator.serving.panel_promotions import decide_promotions
 from services.coordinator.settings import CoordinatorSettings
-from services.coordinator.steps.outbox import backlog_of, on_news, publish_due, sender, with_timeouts
+from services.coordinator.steps.outbox import Publisher, backlog_of, sender, with_timeouts
 from services.coordinator.steps.sweeper import expire_leases, resend_lost
 from shared.checkpoints import CheckpointStore, open_store
 from shared.logging import configure_logging
@@ -89,10 +89,10 @@ def _repeaters(
 
 
 def _publisher(settings: CoordinatorSettings, sessions: Sessions, celery: Celery) -> PeriodicTask:
-    send, per_run = sender(celery), settings.queued_per_run
-    publisher = PeriodicTask("publisher", lambda: publish_due(sessions, send, per_run=per_run), settings.publish_every)
-    on_news(sessions, publisher.wake)
-    return publisher
+    publisher = Publisher(sessions, sender(celery), per_run=settings.queued_per_run)
+    task = PeriodicTask("publisher", publisher.publish, settings.publish_every)
+    publisher.wake_at_commit(task.wake)
+    return task
 
 
 def _serving_repeaters(settings: CoordinatorSettings, sessions: Sessions, store: CheckpointStore) -> list[PeriodicTask]:
