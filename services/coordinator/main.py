@@ -22,7 +22,7 @@ from services.coordinator.serving.engines import expire_engines
 from services.coordinator.serving.limits import ServingLimits
 from services.coordinator.serving.panel_promotions import decide_promotions
 from services.coordinator.settings import CoordinatorSettings
-from services.coordinator.steps.outbox import backlog_of, publish_due, sender, with_timeouts
+from services.coordinator.steps.outbox import Publisher, backlog_of, sender, with_timeouts
 from services.coordinator.steps.sweeper import expire_leases, resend_lost
 from shared.checkpoints import CheckpointStore, open_store
 from shared.logging import configure_logging
@@ -78,14 +78,21 @@ def _access(settings: CoordinatorSettings) -> Access:
 def _repeaters(
     settings: CoordinatorSettings, sessions: Sessions, celery: Celery, backoff: Backoff
 ) -> list[PeriodicTask]:
-    send, backlog, sweep_every = sender(celery), backlog_of(celery), settings.sweep_every
+    backlog, sweep_every = backlog_of(celery), settings.sweep_every
     return [
-        PeriodicTask("publisher", lambda: publish_due(sessions, send), settings.publish_every),
+        _publisher(settings, sessions, celery),
         PeriodicTask("lease sweeper", lambda: expire_leases(sessions, backoff), sweep_every),
         PeriodicTask("message sweeper", lambda: resend_lost(sessions, backlog, settings.resend_after), sweep_every),
         PeriodicTask("outcome sweeper", lambda: poll_waiting_runs(sessions), settings.mature_every),
         PeriodicTask("pruner", lambda: prune(sessions, settings.event_days), PRUNE_INTERVAL),
     ]
+
+
+def _publisher(settings: CoordinatorSettings, sessions: Sessions, celery: Celery) -> PeriodicTask:
+    publisher = Publisher(sessions, sender(celery), per_run=settings.queued_per_run)
+    task = PeriodicTask("publisher", publisher.publish, settings.publish_every)
+    publisher.wake_at_commit(task.wake)
+    return task
 
 
 def _serving_repeaters(settings: CoordinatorSettings, sessions: Sessions, store: CheckpointStore) -> list[PeriodicTask]:

@@ -22,7 +22,16 @@ class CoordinatorSettings(StoreSettings):
     pool_size: int = Field(20, ge=1, le=200, description="Database connections kept open.")
     lease_seconds: float = Field(30.0, gt=0, le=3600, description="Seconds that a claim or a renewal lasts.")
     publish_every: float = Field(
-        0.5, gt=0, le=60, description="Seconds between rounds of the publisher, which sends the outbox's messages."
+        0.5,
+        gt=0,
+        le=60,
+        description="Seconds between rounds of the publisher, which sends the outbox's messages; a commit wakes it.",
+    )
+    queued_per_run: int = Field(
+        16,
+        ge=1,
+        le=100_000,
+        description="Messages of one run and kind of step in the queue at once; others wait, so that runs alternate.",
     )
     sweep_every: float = Field(
         2.0,

@@ -5,11 +5,10 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from services.coordinator.models import Day, Event, Run, Step
-from services.coordinator.states import RunState
 from shared.errors import NotFoundError
 
 
@@ -34,22 +33,29 @@ def locked_run_by_id(session: Session, run_id: int) -> Run:
 
 
 def locked_run_of_step(session: Session, step_id: int) -> Run:
-    """The run that a step belongs to, locked. Raises NotFoundError."""
-    return locked_run_by_id(session, run_id_of_step(session, step_id))
+    """The run that a step belongs to, locked and read anew. Raises NotFoundError."""
+    return _found(session, _run_of(step_id).with_for_update(key_share=True), step_id)
 
 
-def run_id_of_step(session: Session, step_id: int) -> int:
-    """The id of the run that a step belongs to. Raises NotFoundError."""
-    run_id = session.scalar(select(Day.run_id).join(Step, Step.day_id == Day.id).where(Step.id == step_id))
-    if run_id is None:
-        raise NotFoundError(f"there is no step {step_id}")
-    return run_id
+def share_locked_run_of_step(session: Session, step_id: int) -> Run:
+    """The run that a step belongs to, read anew; its state cannot change until this transaction ends.
 
-
-def share_locked_state(session: Session, run_id: int) -> RunState:
-    """The run's state, which cannot change until this transaction ends."""
+    Raises NotFoundError.
+    """
     # FOR SHARE: claims of one run do not wait for one another, only for a transaction that changes the run.
-    return session.scalars(select(Run.state).where(Run.id == run_id).with_for_update(read=True)).one()
+    return _found(session, _run_of(step_id).with_for_update(read=True), step_id)
+
+
+def _run_of(step_id: int) -> Select[Run]:
+    run_id = select(Day.run_id).join(Step, Step.day_id == Day.id).where(Step.id == step_id)
+    return select(Run).where(Run.id == run_id.scalar_subquery())
+
+
+def _found(session: Session, query: Select[Run], step_id: int) -> Run:
+    run = session.scalars(query.execution_options(populate_existing=True)).one_or_none()
+    if run is None:
+        raise NotFoundError(f"there is no step {step_id}")
+    return run
 
 
 def record_event(session: Session, run: Run, kind: str, message: str, date: dt.date | None = None, **data: Any) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
+from typing import Literal
 
 from sqlalchemy import func, insert, select, update
 from sqlalchemy.orm import Session
@@ -13,6 +14,11 @@ from services.coordinator.models import Attempt, Day, Json, Outbox, Step
 from services.coordinator.states import OPEN_STEPS, STEP_TRANSITIONS, AttemptOutcome, StepState, checked_transition
 from shared.errors import NotFoundError
 from shared.wire import StepKind
+
+QueueNews = Literal["announced", "claimed"]
+"""A change of a transaction that may let a message be sent: steps were announced, or one was claimed."""
+QUEUE_NEWS = "queue_news"
+"""Key of a session's info that holds the QueueNews of its transaction."""
 
 
 def create_steps(session: Session, day: Day, kind: StepKind, chunks: Sequence[Sequence[int]]) -> None:
@@ -39,6 +45,13 @@ def announce(session: Session, steps: Sequence[tuple[int, StepKind]]) -> None:
     """Put a message about each (step id, kind) into the outbox; the publisher sends it once the step is due."""
     if steps:
         session.execute(insert(Outbox), [{"step_id": step_id, "kind": kind} for step_id, kind in steps])
+        note_queue_news(session, "announced")
+
+
+def note_queue_news(session: Session, news: QueueNews) -> None:
+    """Note it for the publisher, which learns of it when the transaction is committed."""
+    if session.info.get(QUEUE_NEWS) != "announced":
+        session.info[QUEUE_NEWS] = news
 
 
 def locked_step(session: Session, step_id: int) -> Step:
@@ -64,9 +77,10 @@ def end_attempt(
     session: Session, step: Step, outcome: AttemptOutcome, now: dt.datetime, *, error: str | None = None, log: str = ""
 ) -> None:
     """Record the outcome, error and log of the step's current attempt."""
-    attempt = attempt_of(session, step, step.attempt)
-    attempt.outcome, attempt.error, attempt.ended_at = outcome, storable(error), now
-    attempt.log = storable(log) or attempt.log
+    values: Json = {"outcome": outcome, "error": storable(error), "ended_at": now}
+    values |= {"log": storable(log)} if log else {}
+    current = update(Attempt).where(Attempt.step_id == step.id, Attempt.attempt == step.attempt)
+    session.execute(current.values(values), execution_options={"synchronize_session": "evaluate"})
 
 
 def steps_of_day(session: Session, day_id: int, state: StepState) -> Sequence[Step]:

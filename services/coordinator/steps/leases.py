@@ -13,8 +13,15 @@ from sqlalchemy.orm import Session
 from services.coordinator.backoff import Backoff
 from services.coordinator.database import database_now, storable
 from services.coordinator.models import Attempt, Day, Run, Step
-from services.coordinator.runs.queries import locked_run_of_step, record_event, run_id_of_step, share_locked_state
-from services.coordinator.runs.steps import announce, attempt_of, end_attempt, locked_step, transition_step
+from services.coordinator.runs.queries import locked_run_of_step, record_event, share_locked_run_of_step
+from services.coordinator.runs.steps import (
+    announce,
+    attempt_of,
+    end_attempt,
+    locked_step,
+    note_queue_news,
+    transition_step,
+)
 from services.coordinator.scheduling.service import advance
 from services.coordinator.states import GRANTING_RUNS, RunState, step_name
 from services.coordinator.steps.kinds.base import StepContext
@@ -33,20 +40,21 @@ class FailAnswer(Message):
 
 def claim(session: Session, step_id: int, worker: str, lease_seconds: float) -> ClaimAnswer:
     """Grant the step to a worker under a new fence, or refuse it with the reason. Raises NotFoundError."""
-    run_state = share_locked_state(session, run_id_of_step(session, step_id))
+    run = share_locked_run_of_step(session, step_id)
     step = locked_step(session, step_id)
     now = database_now(session)
-    if refusal := _refusal(step, run_state, now):
+    if refusal := _refusal(step, run.state, now):
         status, reason = refusal
         return ClaimAnswer(status=status, reason=reason)
     transition_step(step, "leased")
+    note_queue_news(session, "claimed")
     step.attempt += 1
     step.worker, step.error, step.sent_at = worker, None, None
     step.started_at, step.lease_until = now, now + dt.timedelta(seconds=lease_seconds)
     session.add(Attempt(step_id=step.id, attempt=step.attempt, worker=worker, outcome="running", started_at=now))
     session.flush()
     day = session.get_one(Day, step.day_id)
-    task = KINDS[step.kind].build_task(StepContext(session, session.get_one(Run, day.run_id), day, step))
+    task = KINDS[step.kind].build_task(StepContext(session, run, day, step))
     return ClaimAnswer(status="granted", lease_seconds=lease_seconds, task=task)
 
 
@@ -87,11 +95,16 @@ def lease_state(session: Session, step: Step, fence: int) -> LeaseState:
 
 def extend_lease(session: Session, step: Step, seconds: float) -> None:
     """Let the lease end `seconds` from now; an expired one is taken back from the queue."""
+    take_back(session, step)
+    step.lease_until = database_now(session) + dt.timedelta(seconds=seconds)
+
+
+def take_back(session: Session, step: Step) -> None:
+    """Lease a step again whose lease expired while nobody else claimed it; a leased step stays as it is."""
     if step.state == "queued":
         transition_step(step, "leased")
         attempt = attempt_of(session, step, step.attempt)
         attempt.outcome, attempt.error, attempt.ended_at, step.error = "running", None, None, None
-    step.lease_until = database_now(session) + dt.timedelta(seconds=seconds)
 
 
 def renew(session: Session, step_id: int, fence: int, lease_seconds: float) -> RenewAnswer:
@@ -114,7 +127,7 @@ def fail(session: Session, step_id: int, request: FailRequest, backoff: Backoff)
         case "cancelled":
             end_attempt(session, step, "cancelled", database_now(session), log=request.log)
             return FailAnswer(status="cancelled")
-    extend_lease(session, step, 0)
+    take_back(session, step)
     give_up_attempt(session, run, step, "failed", request.error, backoff, retry=request.retryable, log=request.log)
     return FailAnswer(status="queued" if step.state == "queued" else "failed")
 

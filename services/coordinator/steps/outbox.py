@@ -8,11 +8,12 @@ import redis
 from celery import Celery
 from kombu.exceptions import KombuError
 from kombu.exceptions import OperationalError as BrokerError
-from sqlalchemy import Row, delete, func, select, update
+from sqlalchemy import Row, Subquery, and_, delete, event, false, func, select, update
 from sqlalchemy.orm import Session
 
 from services.coordinator.database import Sessions
-from services.coordinator.models import Outbox, Step
+from services.coordinator.models import Day, Outbox, Step
+from services.coordinator.runs.steps import QUEUE_NEWS, QueueNews
 from services.coordinator.states import StepState
 from shared.errors import UnavailableError, message_of
 from shared.wire import StepKind
@@ -24,6 +25,8 @@ Backlog = Callable[[StepKind], int]
 """Number of messages in the queue of a kind. Raises UnavailableError."""
 
 BROKER_ERRORS = (BrokerError, KombuError, redis.RedisError, OSError)
+PER_RUN = 16
+"""Messages of a run and a kind in the queue at once, by default."""
 BROKER_TIMEOUT = 5.0
 """Seconds the broker may take to connect or to answer."""
 
@@ -61,41 +64,96 @@ def backlog_of(app: Celery) -> Backlog:
     return backlog
 
 
-def publish_due(sessions: Sessions, send: Send, limit: int = 100) -> int:
-    """Send up to `limit` messages whose steps are due; returns the number of rows sent or dropped.
+class Publisher:
+    """Sends the outbox's messages whose steps are due, up to `limit` a round.
 
-    Rows that another coordinator has locked are left to it. Raises UnavailableError after recording the sent ones.
+    At most `per_run` messages of a run and a kind are in the queue at once, so that no run fills it before others: the
+    rest is held back until workers have claimed some.
     """
-    failure: UnavailableError | None = None
-    with sessions.begin() as session:
-        handled: list[int] = []
-        sent: list[int] = []
-        for row in _due(session, limit):
-            # The message of a step that is no longer queued has lost its purpose: it is deleted unsent.
-            if row.state == "queued":
-                try:
-                    send(row.kind, row.step_id)
-                except UnavailableError as error:
-                    failure = error
-                    break
-                sent.append(row.step_id)
-            handled.append(row.id)
-        _record_sent(session, handled, sent)
-    if failure:
-        raise failure
-    return len(handled)
+
+    def __init__(self, sessions: Sessions, send: Send, *, per_run: int = PER_RUN, limit: int = 100) -> None:
+        self._sessions, self._send = sessions, send
+        self._per_run, self._limit = per_run, limit
+        self._holds_back = False
+
+    def wake_at_commit(self, wake: Callable[[], None]) -> None:
+        """Call `wake` after each commit of this process that lets a message be sent, so that none waits for a poll."""
+
+        def committed(session: Session) -> None:
+            news: QueueNews | None = session.info.pop(QUEUE_NEWS, None)
+            if news == "announced" or (news == "claimed" and self._holds_back):
+                wake()
+
+        event.listen(self._sessions, "after_commit", committed)
+
+    def publish(self) -> bool:
+        """Send and record one round of messages; returns whether the round was full, so that more may wait."""
+        return self.publish_round() == self._limit
+
+    def publish_round(self) -> int:
+        """Send one round of messages; returns the number of rows sent or dropped.
+
+        Rows that another coordinator has locked are left to it. Raises UnavailableError after recording the sent ones.
+        """
+        failure: UnavailableError | None = None
+        with self._sessions.begin() as session:
+            due = _due(session, self._limit, self._per_run)
+            self._holds_back = any(row.held for row in due)
+            handled: list[int] = []
+            sent: list[int] = []
+            for row in (row for row in due if not row.held):
+                # The message of a step that is no longer queued has lost its purpose: it is deleted unsent.
+                if row.state == "queued":
+                    try:
+                        self._send(row.kind, row.step_id)
+                    except UnavailableError as error:
+                        failure = error
+                        break
+                    sent.append(row.step_id)
+                handled.append(row.id)
+            if handled:
+                _record_sent(session, handled, sent)
+        if failure:
+            raise failure
+        return len(handled)
 
 
-def _due(session: Session, limit: int) -> Sequence[Row[int, int, StepKind, StepState]]:
+def _due(session: Session, limit: int, per_run: int) -> Sequence[Row[int, int, StepKind, StepState, bool]]:
+    """Up to `limit` rows, runs alternating, and of each run and kind the first that is held back, marked as `held`."""
+    waiting, queued = _waiting(), _queued()
+    same = and_(queued.c.run_id == waiting.c.run_id, queued.c.kind == waiting.c.kind)
+    place = waiting.c.place + func.coalesce(queued.c.messages, 0)
     query = (
-        select(Outbox.id, Outbox.step_id, Outbox.kind, Step.state)
+        select(
+            Outbox.id, Outbox.step_id, Outbox.kind, Step.state, func.coalesce(place > per_run, false()).label("held")
+        )
         .join(Step, Step.id == Outbox.step_id)
-        .where((Step.next_attempt_at <= func.clock_timestamp()) | (Step.state != "queued"))
-        .order_by(Outbox.id)
+        .outerjoin(waiting, waiting.c.id == Outbox.id)
+        .outerjoin(queued, same)
+        .where((waiting.c.place == 1) | (place <= per_run + 1) | (Step.state != "queued"))
+        # By place, runs alternate; by id, the messages of a run keep their order.
+        .order_by(place, Outbox.id)
         .limit(limit)
         .with_for_update(of=Outbox, skip_locked=True)
     )
     return session.execute(query).all()
+
+
+def _waiting() -> Subquery:
+    """Rows of the outbox that are due, each with its place (from 1) among those of its run and kind."""
+    place = func.row_number().over(partition_by=(Day.run_id, Outbox.kind), order_by=Outbox.id)
+    due = select(Outbox.id, Outbox.kind, Day.run_id, place.label("place"))
+    due = due.join(Step, Step.id == Outbox.step_id).join(Day, Day.id == Step.day_id)
+    return due.where(Step.state == "queued", Step.next_attempt_at <= func.clock_timestamp()).subquery()
+
+
+def _queued() -> Subquery:
+    """The number of messages in the queue by run and kind: of steps that were sent and are neither claimed since nor
+    announced again."""
+    again = select(Outbox.id).where(Outbox.step_id == Step.id).exists()
+    sent = select(Day.run_id, Step.kind, func.count().label("messages")).join(Day, Day.id == Step.day_id)
+    sent = sent.where(Step.state == "queued", Step.sent_at.is_not(None), ~again)
+    return sent.group_by(Day.run_id, Step.kind).subquery()
 
 
 def _record_sent(session: Session, handled: Sequence[int], sent: Sequence[int]) -> None:

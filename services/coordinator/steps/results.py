@@ -12,7 +12,7 @@ from services.coordinator.scheduling.service import advance
 from services.coordinator.states import step_name
 from services.coordinator.steps.kinds.base import StepContext
 from services.coordinator.steps.kinds.registry import KINDS
-from services.coordinator.steps.leases import extend_lease, lease_state
+from services.coordinator.steps.leases import lease_state, take_back
 from shared.errors import InvalidInputError, StaleFenceError
 from shared.wire import CompleteAnswer, CompleteRequest
 
@@ -33,8 +33,8 @@ def accept(session: Session, step_id: int, request: CompleteRequest) -> Complete
             return CompleteAnswer(status="cancelled")
         case "failed":
             raise StaleFenceError(f"step {step.id}: attempt {request.fence} was reported as failed before")
-    # A lease that ran out while the step was queued again is taken back first: only a leased step can become done.
-    extend_lease(session, step, 0)
+    # Only a leased step can become done.
+    take_back(session, step)
     day = session.get_one(Day, step.day_id)
     _store(StepContext(session, run, day, step), request)
     session.flush()
@@ -50,7 +50,8 @@ def _store(context: StepContext, request: CompleteRequest) -> None:
     kind = KINDS[step.kind]
     kind.check_result(context, request.result)
     kind.store_result(context, request.result)
-    now = database_now(session)
+    with session.no_autoflush:  # one UPDATE of the step instead of two
+        now = database_now(session)
     transition_step(step, "done")
     step.finished_at, step.lease_until, step.error = now, None, None
     end_attempt(session, step, "accepted", now, log=request.log)

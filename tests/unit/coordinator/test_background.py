@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import queue
 import threading
 
 import pytest
@@ -43,3 +44,47 @@ def test_periodic_task_repeats_at_once_while_there_is_work() -> None:
     assert done.wait(10)
     repeater.stop()
     assert left == []
+
+
+def test_a_wake_ends_the_pause() -> None:
+    calls: queue.Queue[int] = queue.Queue()
+    repeater = PeriodicTask("tester", lambda: calls.put(1) or 0, 3600)
+    repeater.start()
+    calls.get(timeout=10)
+    repeater.wake()
+    calls.get(timeout=10)
+    repeater.stop()
+    assert calls.empty()
+
+
+def test_a_wake_during_the_work_calls_it_again() -> None:
+    began: queue.Queue[int] = queue.Queue()
+    go_on = threading.Event()
+
+    def work() -> int:
+        began.put(1)
+        go_on.wait(10)
+        return 0
+
+    repeater = PeriodicTask("tester", work, 3600)
+    repeater.start()
+    began.get(timeout=10)
+    repeater.wake()
+    go_on.set()
+    began.get(timeout=10)
+    repeater.stop()
+
+
+def test_a_wake_does_not_shorten_the_pause_after_a_failure() -> None:
+    calls: queue.Queue[int] = queue.Queue()
+
+    def work() -> int:
+        calls.put(1)
+        raise ValueError("the broker is away")
+
+    repeater = PeriodicTask("tester", work, 3600)
+    repeater.start()
+    calls.get(timeout=10)
+    repeater.wake()
+    repeater.stop()
+    assert calls.empty()

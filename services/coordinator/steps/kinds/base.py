@@ -14,7 +14,7 @@ from services.coordinator.models import Checkpoint, Day, Json, Run, Step
 from services.coordinator.runs.days import checkpoint_of, previous_day
 from services.coordinator.scheduling.rules.roles import config_of
 from shared.run_config import RunConfig
-from shared.wire import Message, PolicyRef, StepHead, Task
+from shared.wire import PolicyRef, StepHead, Task
 
 _Result_contra = TypeVar("_Result_contra", contravariant=True)
 
@@ -82,8 +82,3 @@ class Kind(Protocol[_Result_contra]):
 def head_fields(head: StepHead) -> Json:
     """The head's fields as keyword arguments of a task; pydantic's dump would turn the configuration into a dict."""
     return {name: getattr(head, name) for name in StepHead.model_fields}
-
-
-def row_of(record: Message) -> Json:
-    """A record of a result as the values of a row."""
-    return storable(record.model_dump(mode="json"))

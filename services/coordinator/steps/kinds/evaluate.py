@@ -7,15 +7,16 @@ from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
-from sqlalchemy import insert, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session, aliased, contains_eager
 
 from services.coordinator.corpora.queries import calendar, dates_of, texts_on
+from services.coordinator.database import insert_rows
 from services.coordinator.models import Day, Evaluation, Group, Rollout, Run
 from services.coordinator.prices.queries import series, spans
 from services.coordinator.scheduling.rules.maturity import LOOK_AHEAD, LOOK_BACK, due, lagging, needs_prices
 from services.coordinator.scheduling.rules.planning import outcome_day
-from services.coordinator.steps.kinds.base import StepContext, head_fields, row_of
+from services.coordinator.steps.kinds.base import StepContext, head_fields
 from services.coordinator.steps.rules import check_finite, check_ids, refusal
 from shared.run_config import RunConfig
 from shared.wire import (
@@ -63,8 +64,8 @@ def check_result(context: StepContext, result: EvaluateResult) -> None:
 
 def store_result(context: StepContext, result: EvaluateResult) -> None:
     """Store one evaluation per rollout."""
-    rows = [row_of(record) | {"step_id": context.step.id} for record in result.evaluations]
-    context.session.execute(insert(Evaluation), rows)
+    rows = [record.model_dump() | {"step_id": context.step.id} for record in result.evaluations]
+    insert_rows(context.session, Evaluation, rows)
     context.record(result.seconds, result.model_dump(include={"ranker", "leak_list", "figures"}))
 
 

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 from sqlalchemy import insert, select
 
-from services.coordinator.database import storable
+from services.coordinator.database import insert_rows, storable
 from services.coordinator.models import Group, Headline, Rollout
 from services.coordinator.scheduling.rules.selection import step_profile
-from services.coordinator.steps.kinds.base import StepContext, head_fields, row_of
+from services.coordinator.steps.kinds.base import StepContext, head_fields
 from services.coordinator.steps.rules import check_finite, check_ids, refusal
 from shared.run_config import RunConfig
 from shared.wire import GenerateResult, GenerateTask, GroupRecord, HeadlineItem, RolloutRecord
@@ -46,14 +46,12 @@ def store_result(context: StepContext, result: GenerateResult) -> None:
         _group_row(group, headlines[group.headline_id], place[group.headline_id]) | owner for group in result.groups
     ]
     ids = session.scalars(insert(Group).returning(Group.id, sort_by_parameter_order=True), rows).all()
-    session.execute(
-        insert(Rollout),
-        [
-            row_of(rollout) | {"group_id": group_id, "forced": [int(flag) for flag in rollout.forced]}
-            for group_id, group in zip(ids, result.groups, strict=True)
-            for rollout in sorted(group.rollouts, key=lambda rollout: rollout.index)
-        ],
-    )
+    rollouts = [
+        rollout.model_dump() | {"group_id": group_id, "forced": [int(flag) for flag in rollout.forced]}
+        for group_id, group in zip(ids, result.groups, strict=True)
+        for rollout in sorted(group.rollouts, key=lambda rollout: rollout.index)
+    ]
+    insert_rows(session, Rollout, rollouts)
     context.record(result.seconds, {"tokens": result.tokens, "engine_calls": result.engine_calls})
 
 

@@ -10,7 +10,7 @@ from queue import Empty, SimpleQueue
 
 from services.coordinator.backoff import Backoff
 from services.coordinator.database import Sessions
-from services.coordinator.steps.outbox import publish_due
+from services.coordinator.steps.outbox import Publisher
 from services.coordinator.steps.sweeper import expire_leases, resend_lost
 from shared.wire import StepKind
 from tests.factories import day, make_corpus
@@ -75,7 +75,7 @@ def test_faults_and_control_under_load_change_nothing_in_what_is_stored(
     with ThreadPoolExecutor(10) as pool:
         jobs: list[Future[None]] = [pool.submit(work, crowd, broker, over, seed) for seed in range(4)]
         for _ in range(2):
-            jobs.append(pool.submit(repeat, over, 0.02, lambda: publish_due(sessions, broker.send)))
+            jobs.append(pool.submit(repeat, over, 0.02, Publisher(sessions, broker.send).publish_round))
             jobs.append(pool.submit(repeat, over, 0.05, lambda: expire_leases(sessions, backoff)))
         jobs.append(pool.submit(repeat, over, 0.05, lambda: resend_lost(sessions, broker.backlog, 0.2)))
         silent = "update steps set lease_until = now() where state = 'leased' and started_at < now() - interval '1 s'"

@@ -13,7 +13,7 @@ import redis
 from celery import Celery
 
 from services.coordinator.database import Sessions
-from services.coordinator.steps.outbox import backlog_of, publish_due, sender, with_timeouts
+from services.coordinator.steps.outbox import Publisher, backlog_of, sender, with_timeouts
 from services.coordinator.steps.sweeper import resend_lost
 from shared.errors import UnavailableError
 from shared.wire import StepKind
@@ -56,11 +56,11 @@ def step_ids(broker: redis.Redis, queue: str) -> list[int]:
 def test_a_celery_message_carries_the_step_id_to_the_queue_of_its_kind(
     sessions: Sessions, broker: redis.Redis, celery: Celery, worker: FakeWorker, run: str, sql: Sql
 ) -> None:
-    assert publish_due(sessions, sender(celery)) == 2
+    assert Publisher(sessions, sender(celery)).publish_round() == 2
     assert step_ids(broker, "generate") == worker.queued(run)
     assert sql("select count(*) from outbox")[0][0] == 0
     assert sql("select count(*) from steps where sent_at is null")[0][0] == 0
-    assert publish_due(sessions, sender(celery)) == 0
+    assert Publisher(sessions, sender(celery)).publish_round() == 0
     assert backlog_of(celery)("generate") == 2
     assert backlog_of(celery)("train") == 0
 
@@ -72,7 +72,7 @@ def test_two_publishers_send_each_message_once(sessions: Sessions, run: str) -> 
         sent.append(step_id)
 
     with ThreadPoolExecutor(3) as pool:
-        for done in [pool.submit(publish_due, sessions, send) for _ in range(3)]:
+        for done in [pool.submit(Publisher(sessions, send).publish_round) for _ in range(3)]:
             done.result()
     assert sorted(sent) == sorted(set(sent))
     assert len(sent) == 2
@@ -87,18 +87,18 @@ def test_message_refused_by_the_broker_stays_in_the_outbox(sessions: Sessions, w
         sent.append(step_id)
 
     with pytest.raises(UnavailableError):
-        publish_due(sessions, send)
+        Publisher(sessions, send).publish_round()
     first, second = worker.queued(run)
     assert sent == [first]
     again: list[int] = []
-    publish_due(sessions, lambda _, step_id: again.append(step_id))
+    Publisher(sessions, lambda _, step_id: again.append(step_id)).publish_round()
     assert again == [second]
 
 
 def test_absent_broker_is_unavailable(sessions: Sessions, run: str, sql: Sql) -> None:
     with with_timeouts(make_celery("redis://127.0.0.1:1/0")) as away:
         with pytest.raises(UnavailableError, match="the broker does not accept messages"):
-            publish_due(sessions, sender(away))
+            Publisher(sessions, sender(away)).publish_round()
         with pytest.raises(UnavailableError, match="the broker does not answer"):
             backlog_of(away)("generate")
     assert sql("select count(*) from outbox")[0][0] == 2
@@ -109,32 +109,32 @@ def test_messages_of_steps_that_are_not_queued_are_deleted_unsent(
 ) -> None:
     worker.take(worker.queued(run)[0])
     sent: list[int] = []
-    assert publish_due(sessions, lambda _, step_id: sent.append(step_id)) == 2
+    assert Publisher(sessions, lambda _, step_id: sent.append(step_id)).publish_round() == 2
     assert sent == worker.queued(run)
 
 
 def test_a_message_waits_for_its_step_to_be_due(sessions: Sessions, worker: FakeWorker, run: str, sql: Sql) -> None:
-    publish_due(sessions, lambda *_: None)
+    Publisher(sessions, lambda *_: None).publish_round()
     step_id = worker.queued(run)[0]
     worker.fail(worker.take(step_id))
     sql("update steps set next_attempt_at = now() + interval '1 hour'")
     sent: list[Any] = []
-    assert publish_due(sessions, lambda *message: sent.append(message)) == 0
+    assert Publisher(sessions, lambda *message: sent.append(message)).publish_round() == 0
     sql("update steps set next_attempt_at = now()")
-    assert publish_due(sessions, lambda *message: sent.append(message)) == 1
+    assert Publisher(sessions, lambda *message: sent.append(message)).publish_round() == 1
     assert sent == [("generate", step_id)]
 
 
 def test_lost_messages_are_sent_again(
     sessions: Sessions, broker: redis.Redis, celery: Celery, worker: FakeWorker, run: str, sql: Sql
 ) -> None:
-    publish_due(sessions, sender(celery))
+    Publisher(sessions, sender(celery)).publish_round()
     broker.flushall()
     assert resend_lost(sessions, backlog_of(celery), 20.0) == 0
     sql("update steps set sent_at = sent_at - interval '21 s', next_attempt_at = next_attempt_at - interval '21 s'")
     assert resend_lost(sessions, backlog_of(celery), 20.0) == 2
     assert resend_lost(sessions, backlog_of(celery), 20.0) == 0
-    publish_due(sessions, sender(celery))
+    Publisher(sessions, sender(celery)).publish_round()
     assert step_ids(broker, "generate") == worker.queued(run)
     assert resend_lost(sessions, backlog_of(celery), 20.0) == 0
 
