@@ -26,4 +26,4 @@ def make_app(model: Any, tokenizer: Any, root: str, limits: Limits, threads: int
     grammars = Grammars(tokenizer, vocabulary, end_ids, threads)
     engine = Engine(Policies(model, root), end_ids, decode, limits, grammars)
     parser = RequestParser(tokenizer, grammars, vocabulary, model.config.max_position_embeddings)
-    return create_app(engine, parser, ResponseBuilder(tokenizer))
+    return create_app(engine, parser, ResponseBuilder(tokenizer), limits.batch)

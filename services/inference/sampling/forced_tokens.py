@@ -38,9 +38,11 @@ class XgrammarForcing:
             restricted = matcher.fill_next_token_bitmask(bitmask)
             if token >= self._vocabulary or not matcher.accept_token(token):
                 break
-            forced.append(bool(restricted) and _only_one(bitmask[0].tolist()))
+            forced.append(bool(restricted) and _only_one(bitmask[0]))
         return forced + [False] * (len(token_ids) - len(forced))
 
 
-def _only_one(words: list[int]) -> bool:
-    return sum((word & 0xFFFFFFFF).bit_count() for word in words) == 1
+def _only_one(words: Any) -> bool:
+    """Whether one bit is set in a tensor of 32-bit words."""
+    used: list[int] = words[words != 0].tolist()
+    return len(used) == 1 and (used[0] & 0xFFFFFFFF).bit_count() == 1

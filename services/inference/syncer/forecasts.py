@@ -39,6 +39,10 @@ class SlotEngine:
         """The one policy."""
         return [self.policy]
 
+    async def rows(self) -> int | None:
+        """As the engine."""
+        return await self.engine.rows()
+
     async def complete(self, request: SamplingRequest) -> list[Completion]:
         """Completions of the engine's own weights, under the name of their policy."""
         answers = await self.engine.complete(replace(request, policy=BASE_POLICY, salt=self.policy))

@@ -10,39 +10,43 @@ from services.inference.engine_client import HttpEngine
 from services.inference.sampling.forced_tokens import XgrammarForcing
 from services.inference.sampling.tokenizer import HfTokenizer
 from services.inference.settings import InferenceSettings
+from services.inference.worker.loop import LoopThread
 from services.inference.worker.service import Generator
 from shared.wire import GenerateResult, GenerateTask
+from shared.worker.load import Load
 from shared.worker.run import run
 from shared.worker.steps import Lease
 
 
-def make_generate(settings: InferenceSettings) -> Callable[[GenerateTask, Lease], GenerateResult]:
-    """The use case with its collaborators.
-
-    The first step loads the tokenizer, in the pool process that does the step; each step has its own event loop.
-    """
+def make_generate(settings: InferenceSettings, load: Load) -> Callable[[GenerateTask, Lease], GenerateResult]:
+    """The use case with its collaborators. All steps of a process share them, and sample on one event loop."""
+    concurrency = settings.engine_concurrency
+    engine = HttpEngine.at(settings.engine_url, settings.engine_timeout, concurrency)
+    places, loop = asyncio.Semaphore(concurrency), LoopThread()
 
     @cache
-    def models() -> tuple[HfTokenizer, XgrammarForcing]:
+    def generator() -> Generator:
         tokenizer = HfTokenizer(settings.base_model_source)
-        return tokenizer, XgrammarForcing(tokenizer.hf)
+        forcing = XgrammarForcing(tokenizer.hf)
+        return Generator(
+            engine,
+            tokenizer,
+            forcing,
+            settings.base_model,
+            places,
+            settings.policy_patience,
+            load,
+            settings.engine_rows,
+        )
 
-    async def generate(task: GenerateTask, lease: Lease) -> GenerateResult:
-        tokenizer, forcing = models()
-        timeout, concurrency = settings.engine_timeout, settings.engine_concurrency
-        async with HttpEngine.at(settings.engine_url, timeout, concurrency) as engine:
-            generator = Generator(
-                engine, tokenizer, forcing, settings.base_model, concurrency, settings.policy_patience
-            )
-            return await generator.generate(task, lease)
-
-    return lambda task, lease: asyncio.run(generate(task, lease))
+    return lambda task, lease: loop.run(generator().generate(task, lease))
 
 
 def main() -> None:
     """Run the worker until SIGTERM or SIGINT."""
     settings = InferenceSettings()
-    run("generate", GenerateTask, make_generate(settings), settings)
+    load = Load()
+    run("generate", GenerateTask, make_generate(settings, load), settings, load)
 
 
 if __name__ == "__main__":
