@@ -21,8 +21,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from bench.sampled.measures import Backfills, Figures, engine_alone, requests, texts  # noqa: E402
-from bench.swapping.fleet import ROOT, Fleet, add_replicas, fleet  # noqa: E402
+from bench.sampled.measures import Backfills, Figures, engine_alone, requests, texts
+from bench.swapping.fleet import ROOT, Fleet, add_replicas, fleet
 
 FREE_SHARES = {"free": 1.0, "ladder": 0.0, "both": 0.5}
 """By arm of a backfill, the share of each group that never climbs."""
@@ -67,6 +67,8 @@ def show(name: str, figures: Figures, bare: float) -> None:
         f"{figures.hits:>12.0%}{os.getloadavg()[0]:>7.1f}",
         flush=True,
     )
+    if figures.rungs:
+        print(f"    rollouts by rung and attempts: {figures.rungs}", flush=True)
 
 
 def measure(started: Fleet, url: str, options: argparse.Namespace) -> None:

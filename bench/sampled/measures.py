@@ -6,6 +6,7 @@ import asyncio
 import datetime as dt
 import json
 import time
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,12 +29,16 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True)
 class Figures:
-    """Sampled tokens, seconds, engine calls, and the share of prompt tokens that the engine had in its cache."""
+    """Sampled tokens, seconds, engine calls, and the share of prompt tokens that the engine had in its cache.
+
+    `rungs` counts the rollouts by the rung that their result is of, with the attempts that these cost.
+    """
 
     tokens: int
     seconds: float
     calls: int
     hits: float
+    rungs: str = ""
 
     @property
     def speed(self) -> float:
@@ -127,7 +132,9 @@ class Backfills:
         assert len(rollouts) == len(self._headlines) * config["rollouts"], len(rollouts)
         tokens = sum(rollout["sampled_tokens"] for rollout in rollouts)
         calls = sum(step["figures"]["engine_calls"] for step in steps)
-        return Figures(tokens, (ended - began).total_seconds(), calls, cache.hits())
+        rungs = Counter(f"{rollout['rung']} in {rollout['attempts']}" for rollout in rollouts)
+        words = ", ".join(f"{count} {rung}" for rung, count in sorted(rungs.items()))
+        return Figures(tokens, (ended - began).total_seconds(), calls, cache.hits(), words)
 
     def _generated(self, name: str) -> list[Json]:
         """The generate steps, once all of them are done."""

@@ -69,7 +69,7 @@ def request_body(request: SamplingRequest) -> dict[str, Any]:
         max_tokens=request.max_tokens,
         temperature=request.temperature,
         seed=request.seed,
-        logprobs=0,  # that of the sampled token alone: the likeliest ones beside it would be formatted, sent and dropped
+        logprobs=0,  # that of the sampled token alone: those beside it would be formatted, sent and dropped
         regex=request.regex,
     )
     sampler = {"n": request.n, "top_p": request.top_p, "top_k": request.top_k, "stop": list(request.stop)}

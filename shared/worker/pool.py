@@ -10,7 +10,6 @@ from typing import Any
 
 from celery import Celery, bootsteps
 from celery.concurrency.thread import TaskPool
-from celery.signals import worker_shutting_down
 from celery.worker import state
 from celery.worker.consumer.tasks import Tasks
 
@@ -22,15 +21,19 @@ LOOK_EVERY = 0.05
 """Seconds between two looks whether there is room: nothing else wakes Celery's loop when rows end."""
 
 
-class StepPool(TaskPool):  # type: ignore[misc]
-    """Celery's threads. A cold shutdown revokes the leases, which ends the steps; there is no process to kill."""
-
-    def terminate_job(self, pid: int, signal: int | None = None) -> None:
-        """Nothing."""
-
-
 def fill_engine(app: Celery, load: Load) -> None:
     """Let a worker of this application do steps in threads, as many as `load` has room for."""
+    app.steps["consumer"].add(gate_of(load))
+    app.conf.update(
+        worker_pool=pool_of(load),
+        worker_concurrency=MAX_STEPS,
+        # After a reconnect Redis delivers the messages again; the coordinator refuses their claims while the steps run.
+        worker_cancel_long_running_tasks_on_connection_loss=False,
+    )
+
+
+def gate_of(load: Load) -> type[Any]:
+    """A part of Celery's consumer that takes a message only while `load` has room."""
 
     class Gate(bootsteps.StartStopStep):  # type: ignore[misc]
         requires = (Tasks,)
@@ -41,19 +44,19 @@ def fill_engine(app: Celery, load: Load) -> None:
             may_consume = qos.can_consume
             qos.can_consume = lambda: load.has_room(len(state.reserved_requests)) and may_consume()
 
-        def register_with_event_loop(self, consumer: Any, hub: Any) -> None:
+        def register_with_event_loop(self, _: Any, hub: Any) -> None:
             """Look regularly."""
             hub.call_repeatedly(LOOK_EVERY, lambda: None)
 
-    def revoke(how: str, **_: object) -> None:
-        if how == "Cold":
+    return Gate
+
+
+def pool_of(load: Load) -> type[Any]:
+    """Celery's threads. They cannot be killed: where Celery would, at a cold shutdown, the leases are revoked."""
+
+    class StepPool(TaskPool):  # type: ignore[misc]
+        def terminate_job(self, pid: int, signal: int | None = None) -> None:  # noqa: ARG002 - as Celery calls it
+            """End all steps; their threads end with them."""
             load.revoke("the worker is shutting down")
 
-    app.steps["consumer"].add(Gate)
-    app.conf.update(
-        worker_pool="shared.worker.pool:StepPool",
-        worker_concurrency=MAX_STEPS,
-        # After a reconnect Redis delivers the messages again; the coordinator refuses their claims while the steps run.
-        worker_cancel_long_running_tasks_on_connection_loss=False,
-    )
-    worker_shutting_down.connect(revoke, weak=False)
+    return StepPool

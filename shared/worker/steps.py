@@ -11,7 +11,6 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import copy_context
-from functools import partial
 from typing import Literal, Protocol
 
 import httpx
@@ -172,8 +171,9 @@ def _renewed(
     done = threading.Event()
     # A third of the lease: two renewals may be lost before it expires.
     args = (done, max(seconds / 3, 0.2), lease, coordinator, count)
-    target = partial(copy_context().run, _renew_until)
-    thread = threading.Thread(target=target, args=args, name=f"renew-{lease.step_id}", daemon=True)
+    thread = threading.Thread(
+        target=copy_context().run, args=(_renew_until, *args), name=f"renew-{lease.step_id}", daemon=True
+    )
     thread.start()
     try:
         yield

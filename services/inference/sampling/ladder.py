@@ -12,7 +12,7 @@ from services.inference.engine_client import Completion, Engine, SamplingRequest
 from services.inference.sampling.answers import Answer, Attempt, Draft
 from services.inference.sampling.concurrency import gathered
 from services.inference.sampling.forced_tokens import Forcing
-from services.inference.sampling.rules import PROFILES, best, merit, next_rung, sampling_seed
+from services.inference.sampling.rules import PROFILES, best, merit, next_rung, rows_in_flight, sampling_seed
 from services.inference.sampling.tokenizer import Prompt, Tokenizer
 from shared.errors import MorrowError
 from shared.forecast import Asked, Format, Kept, RepairPlan
@@ -43,7 +43,7 @@ class Ladder:
     """Takes rollouts up the decoding ladder.
 
     `places` bounds how many engine calls are in flight at once; `check` is called before each and may raise to stop;
-    `ended` is called with the number of rollouts of a group that need nothing more of the engine.
+    `ended` is called with the `rows_in_flight` of rollouts of a group that need nothing more of the engine.
     """
 
     engine: Engine
@@ -68,7 +68,7 @@ class Ladder:
     async def _first(self, headline: str, prompt: Prompt, count: int) -> list[list[Attempt]]:
         """The one attempt of each of the rollouts from 0 to below `count`, by one engine call."""
         attempts = await Climber(self, headline, prompt, 0, 0).first(count)
-        self.ended(count)
+        self.ended(rows_in_flight(count, count))
         return [[attempt] for attempt in attempts]
 
     async def _climbed(self, headline: str, prompt: Prompt, index: int) -> list[list[Attempt]]:

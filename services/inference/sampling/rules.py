@@ -85,6 +85,14 @@ def best(merits: Sequence[Merit]) -> int:
     return max(range(len(merits)), key=merits.__getitem__)
 
 
+def rows_in_flight(rollouts: int, free: int) -> int:
+    """The rows that a group's rollouts, `free` of them of the free arm, count as while they are sampled.
+
+    The free ones are one call, which returns with its longest answer: on average, half of them have ended before.
+    """
+    return rollouts - free // 2
+
+
 def group_seed(seed: int, date: dt.date, headline: str) -> int:
     """The seed of a group's first answers: that of rollout i is sampled with this + i, as an engine's answer i of n is.
 

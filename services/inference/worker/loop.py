@@ -20,7 +20,7 @@ class LoopThread:
         threading.Thread(target=self._loop.run_forever, name="sampling", daemon=True).start()
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """The result of the work, or what it raises. It runs in the caller's context: its log lines are the caller's."""
+        """The result of the work, or what it raises. It runs in the caller's context, whose its log lines then are."""
         result: Future[T] = Future()
 
         async def settle() -> None:

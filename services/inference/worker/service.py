@@ -18,7 +18,7 @@ from services.inference.sampling.concurrency import gathered
 from services.inference.sampling.forced_tokens import Forcing
 from services.inference.sampling.ladder import ClimbSettings, Ladder
 from services.inference.sampling.prompts import messages
-from services.inference.sampling.rules import PROFILES, arm
+from services.inference.sampling.rules import PROFILES, arm, rows_in_flight
 from services.inference.sampling.tokenizer import Prompt, Tokenizer
 from shared.errors import InvalidInputError, UnavailableError
 from shared.forecast import format_named
@@ -61,7 +61,8 @@ class Generator:
                 "start a worker with MORROW_BASE_MODEL set to the run's"
             )
         started = time.monotonic()
-        with self.load.step(lease, len(task.headlines) * task.config.rollouts) as ended:
+        size, free = task.config.rollouts, task.config.free_rollouts
+        with self.load.step(lease, len(task.headlines) * rows_in_flight(size, free)) as ended:
             groups, calls = await stoppable(self._groups(task, lease, ended), lease)
         tokens = sum(rollout.sampled_tokens for group in groups for rollout in group.rollouts)
         result = GenerateResult(groups=groups, engine_calls=calls, tokens=tokens, seconds=time.monotonic() - started)
@@ -82,10 +83,7 @@ class Generator:
         prompts = [self.tokenizer.prompt(messages(item.text, task.config.horizon, form)) for item in task.headlines]
         size, free = task.config.rollouts, task.config.free_rollouts
         climbed = await gathered(
-            [
-                ladder.group(item.text, prompt, size, free)
-                for item, prompt in zip(task.headlines, prompts, strict=True)
-            ]
+            [ladder.group(item.text, prompt, size, free) for item, prompt in zip(task.headlines, prompts, strict=True)]
         )
         await self.engine.policies()  # raises if the weights were replaced meanwhile: no answer tells of that
         groups = zip(task.headlines, prompts, climbed, strict=True)

@@ -11,7 +11,7 @@ from services.inference.settings import InferenceSettings
 from services.inference.syncer.clients import HttpEngineAdmin
 from services.inference.syncer.loaded import LoadedPolicies
 from services.inference.syncer.reconciler import Pace, Syncer
-from services.inference.worker.main import make_generate
+from services.inference.worker.main import make_generate, make_generator
 from shared.checkpoints import CheckpointStore
 from shared.errors import UnavailableError
 from shared.forecast import judge
@@ -37,7 +37,7 @@ def make_syncer(coordinator: FakeCoordinator, engine: httpx.Client, store: Check
 
 
 def generated(settings: InferenceSettings, task: GenerateTask) -> GenerateResult:
-    return make_generate(settings, Load())(task, Lease(7, 1))
+    return make_generate(make_generator(settings, Load()))(task, Lease(7, 1))
 
 
 def published(store: CheckpointStore, model: Path, task: GenerateTask) -> CheckpointRecord:
