@@ -150,7 +150,7 @@ class Climber:
 
     def _answer(self, completion: Completion, regex: str | None, seed: int) -> Answer:
         ids = completion.token_ids
-        forced = self.ladder.forcing.forced(regex, ids) if regex else [False] * len(ids)
+        forced = self.ladder.forcing.forced(regex, ids, completion.logprobs) if regex else [False] * len(ids)
         return Answer(completion.text, ids, completion.logprobs, forced, completion.finish_reason, seed)
 
     async def first(self, count: int) -> list[Attempt]:

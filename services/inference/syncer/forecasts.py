@@ -23,7 +23,7 @@ from shared.wire import BASE_POLICY, ForecastLine, ForecastLines, ForecastTask
 class NothingForced:
     """Marks no token as forced: nothing is trained on a forecast on demand."""
 
-    def forced(self, regex: str, token_ids: Sequence[int]) -> list[bool]:  # noqa: ARG002 - it is Forcing's
+    def forced(self, regex: str, token_ids: Sequence[int], logprobs: Sequence[float]) -> list[bool]:  # noqa: ARG002 - it is Forcing's
         """False for each token."""
         return [False] * len(token_ids)
 

@@ -71,7 +71,7 @@ class FakeForcing:
 
     requests: list[str] = field(default_factory=list)
 
-    def forced(self, regex: str, token_ids: Sequence[int]) -> list[bool]:
+    def forced(self, regex: str, token_ids: Sequence[int], logprobs: Sequence[float]) -> list[bool]:
         """True, then False."""
         self.requests.append(regex)
         return [True] + [False] * (len(token_ids) - 1)
