@@ -8,6 +8,7 @@ import traceback
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from types import TracebackType
 
 from shared.text.redact import masked
@@ -57,19 +58,29 @@ class _Captured(logging.Handler):
         self.setFormatter(SafeFormatter(FORMAT))
 
     def emit(self, record: logging.LogRecord) -> None:
-        self.lines.append(self.format(record))
+        if _capturing.get() in (self, None):
+            self.lines.append(self.format(record))
 
     def text(self) -> str:
         return "\n".join(self.lines)[-MAX_LOG:]
 
 
+_capturing: ContextVar[_Captured | None] = ContextVar("_capturing", default=None)
+"""What the present thread or coroutine logs for; None where that is nobody's in particular."""
+
+
 @contextmanager
 def captured_log() -> Iterator[_Captured]:
-    """Collect what this process logs while the block runs."""
+    """Collect what this process logs while the block runs, except for what other such blocks log meanwhile.
+
+    Threads and coroutines of the block are known by its context (contextvars).
+    """
     handler = _Captured()
     root = logging.getLogger()
     root.addHandler(handler)
+    token = _capturing.set(handler)
     try:
         yield handler
     finally:
+        _capturing.reset(token)
         root.removeHandler(handler)

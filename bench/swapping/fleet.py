@@ -132,18 +132,22 @@ class Fleet:
         )
         started.until(f"{self.coordinator_url}/readyz")
 
-    def start_engine(self, kind: str, number: int, vllm_python: str) -> tuple[Process, str]:
-        """Start an engine on the base model, without waiting until it is ready; returns it with its URL."""
+    def start_engine(self, kind: str, number: int, vllm_python: str, threads: int = 1) -> tuple[Process, str]:
+        """Start an engine on the base model, without waiting until it is ready; returns it with its URL.
+
+        `threads` are those of a matrix product.
+        """
         port = free_port()
         name = f"engine{number}"
         if kind == "cpu":
             module, settings = "services.inference.cpu_engine.main", {"base_model_path": self.model}
-            engine = self.module(name, module, engine_port=port, engine_threads=1, **settings)
+            engine = self.module(name, module, engine_port=port, engine_threads=threads, **settings)
         else:
             server = VllmServer(str(self.model), python=vllm_python, port=port, kv_gib=1, grace=10)
             # Left alone, each server binds its threads to the first cores of the machine, the same ones.
-            core = {"VLLM_CPU_OMP_THREADS_BIND": str(number % (os.cpu_count() or 1))}
-            engine = self.process(name, server.command(), server.environment() | core)
+            cores = [(number * threads + thread) % (os.cpu_count() or 1) for thread in range(threads)]
+            bind = {"VLLM_CPU_OMP_THREADS_BIND": ",".join(map(str, cores))}
+            engine = self.process(name, server.command(), server.environment() | bind)
         return engine, f"http://{HOST}:{port}"
 
     def start_syncer(self, number: int, engine_url: str, *, served_weights: bool, grace: float) -> tuple[Process, str]:

@@ -52,6 +52,7 @@ class Engine(Protocol):
     """An engine as sampling uses it. Raises UnavailableError where a later call may succeed."""
 
     async def policies(self) -> list[str]: ...
+    async def rows(self) -> int | None: ...
     async def complete(self, request: SamplingRequest) -> list[Completion]: ...
 
 
@@ -68,7 +69,7 @@ def request_body(request: SamplingRequest) -> dict[str, Any]:
         max_tokens=request.max_tokens,
         temperature=request.temperature,
         seed=request.seed,
-        logprobs=1,
+        logprobs=0,  # that of the sampled token alone: those beside it would be formatted, sent and dropped
         regex=request.regex,
     )
     sampler = {"n": request.n, "top_p": request.top_p, "top_k": request.top_k, "stop": list(request.stop)}
@@ -110,6 +111,7 @@ class HttpEngine:
 
     def __init__(self, client: httpx.AsyncClient) -> None:
         self._client = client
+        self._capacity: tuple[int | None] | None = None
 
     @classmethod
     def at(cls, url: str, timeout: float, concurrency: int) -> HttpEngine:
@@ -140,6 +142,28 @@ class HttpEngine:
                 "MORROW_ENGINE_URL to an engine whose syncer has no MORROW_SERVED_WEIGHTS"
             )
         return policy_names(await self._call("GET", "/v1/models"))
+
+    async def rows(self) -> int | None:
+        """How many answers the engine decodes together, None if it does not say.
+
+        The CPU engine lists it with its models. vLLM tells it on a route of its development mode, which takes seconds
+        the first time.
+        """
+        if self._capacity is None:
+            models = (await self._call("GET", "/v1/models")).get("data") or [{}]
+            self._capacity = (models[0].get("max_num_seqs") or await self._vllm_rows(),)
+        return self._capacity[0]
+
+    async def _vllm_rows(self) -> int | None:
+        try:
+            info = await self._call("GET", "/server_info?config_format=json")
+        except MorrowError as error:
+            # A server without that mode, and a gateway that lets nobody reach the route.
+            if " 404 " in error.detail or " 403 " in error.detail:
+                return None
+            raise
+        rows = info.get("vllm_config", {}).get("scheduler_config", {}).get("max_num_seqs")
+        return int(rows) if rows else None
 
     async def weight_version(self) -> str:
         """The weight version; `default` for the weights it was started with, or if the engine has no such route."""

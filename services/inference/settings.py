@@ -13,7 +13,14 @@ class InferenceSettings(ModelSettings):
     engine_url: str = Field("http://127.0.0.1:8701", description="Base URL of the OpenAI-compatible engine.")
     engine_timeout: float = Field(600.0, gt=0, description="Seconds one call to the engine may take.")
     engine_concurrency: int = Field(
-        32, ge=1, le=4096, description="Engine calls that one generate step keeps in flight, for the engine to batch."
+        256, ge=1, le=4096, description="Engine calls that a worker keeps in flight, for the engine to batch."
+    )
+    engine_rows: int = Field(
+        64,
+        ge=1,
+        le=65_536,
+        description="Answers that the engine decodes together, if it does not say (vLLM behind a gateway): a worker "
+        "takes up another step while fewer are in flight.",
     )
     policy_patience: float = Field(
         120.0, ge=0, description="Seconds a generate step waits for the engine to list its policy."

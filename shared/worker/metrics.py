@@ -62,12 +62,13 @@ class WorkerMetrics:
                 self._lag.set(result.stats.policy_lag)
 
 
-def serve_from_pool(metrics: WorkerMetrics, host: str, port: int) -> None:
-    """Serve metrics at `host` and `port` from the pool's one child, which does the steps; port 0 disables them."""
-
-    def start(**_: object) -> None:
+def serve(metrics: WorkerMetrics, host: str, port: int) -> None:
+    """Serve metrics at `host` and `port` from this process; port 0 disables them."""
+    if port:
         start_http_server(port, addr=host, registry=metrics.registry)
         log.info("metrics at http://%s:%d/metrics", host, port)
 
-    if port:
-        worker_process_init.connect(start, weak=False)
+
+def serve_from_pool(metrics: WorkerMetrics, host: str, port: int) -> None:
+    """Serve metrics from the pool's one child, which does the steps."""
+    worker_process_init.connect(lambda **_: serve(metrics, host, port), weak=False)

@@ -10,6 +10,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import copy_context
 from typing import Literal, Protocol
 
 import httpx
@@ -170,7 +171,9 @@ def _renewed(
     done = threading.Event()
     # A third of the lease: two renewals may be lost before it expires.
     args = (done, max(seconds / 3, 0.2), lease, coordinator, count)
-    thread = threading.Thread(target=_renew_until, args=args, name=f"renew-{lease.step_id}", daemon=True)
+    thread = threading.Thread(
+        target=copy_context().run, args=(_renew_until, *args), name=f"renew-{lease.step_id}", daemon=True
+    )
     thread.start()
     try:
         yield

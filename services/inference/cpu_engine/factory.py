@@ -30,4 +30,4 @@ def make_app(
     grammars = Grammars(tokenizer, vocabulary, end_ids, threads)
     engine = Engine(Policies(model, root), end_ids, decode, limits, grammars, turn)
     parser = RequestParser(tokenizer, grammars, vocabulary, model.config.max_position_embeddings)
-    return create_app(engine, parser, ResponseBuilder(tokenizer))
+    return create_app(engine, parser, ResponseBuilder(tokenizer), limits.batch)

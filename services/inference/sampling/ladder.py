@@ -10,8 +10,9 @@ from typing import Literal
 
 from services.inference.engine_client import Completion, Engine, SamplingRequest
 from services.inference.sampling.answers import Answer, Attempt, Draft
+from services.inference.sampling.concurrency import gathered
 from services.inference.sampling.forced_tokens import Forcing
-from services.inference.sampling.rules import PROFILES, best, merit, next_rung, sampling_seed
+from services.inference.sampling.rules import PROFILES, best, merit, next_rung, rows_in_flight, sampling_seed
 from services.inference.sampling.tokenizer import Prompt, Tokenizer
 from shared.errors import MorrowError
 from shared.forecast import Asked, Format, Kept, RepairPlan
@@ -41,7 +42,8 @@ class ClimbSettings:
 class Ladder:
     """Takes rollouts up the decoding ladder.
 
-    `places` bounds how many engine calls are in flight at once; `check` is called before each and may raise to stop.
+    `places` bounds how many engine calls are in flight at once; `check` is called before each and may raise to stop;
+    `ended` is called with the `rows_in_flight` of rollouts of a group that need nothing more of the engine.
     """
 
     engine: Engine
@@ -51,6 +53,28 @@ class Ladder:
     settings: ClimbSettings
     places: asyncio.Semaphore
     check: Callable[[], None] = lambda: None
+    ended: Callable[[int], None] = lambda _: None
+
+    async def group(self, headline: str, prompt: Prompt, size: int, free: int) -> list[list[Attempt]]:
+        """All attempts of each of a group's rollouts, of which the first `free` are of the free arm. Raises as `climb`.
+
+        The free ones are one engine call. The others are a call each, since a call returns with its last answer: a
+        rollout climbs on as soon as its own answer is there.
+        """
+        calls = [self._first(headline, prompt, free)] if free else []
+        climbs = [self._climbed(headline, prompt, index) for index in range(free, size)]
+        return [tried for rollouts in await gathered([*calls, *climbs]) for tried in rollouts]
+
+    async def _first(self, headline: str, prompt: Prompt, count: int) -> list[list[Attempt]]:
+        """The one attempt of each of the rollouts from 0 to below `count`, by one engine call."""
+        attempts = await Climber(self, headline, prompt, 0, 0).first(count)
+        self.ended(rows_in_flight(count, count))
+        return [[attempt] for attempt in attempts]
+
+    async def _climbed(self, headline: str, prompt: Prompt, index: int) -> list[list[Attempt]]:
+        tried = await self.climb(headline, prompt, index, "ladder")
+        self.ended(1)
+        return [tried]
 
     async def climb(self, headline: str, prompt: Prompt, index: int, arm: Arm) -> list[Attempt]:
         """All attempts of one rollout: the first is the free one, the last is the result.
@@ -126,8 +150,22 @@ class Climber:
 
     def _answer(self, completion: Completion, regex: str | None, seed: int) -> Answer:
         ids = completion.token_ids
-        forced = self.ladder.forcing.forced(regex, ids) if regex else [False] * len(ids)
+        forced = self.ladder.forcing.forced(regex, ids, completion.logprobs) if regex else [False] * len(ids)
         return Answer(completion.text, ids, completion.logprobs, forced, completion.finish_reason, seed)
+
+    async def first(self, count: int) -> list[Attempt]:
+        """The free first attempts of as many rollouts of the group, from this one's index on."""
+        request = replace(self._request(0), n=count)
+        return [
+            Attempt(
+                "free",
+                self._answer(completion, None, request.seed + place),
+                self.ladder.form.judge(completion.text, self.headline),
+                1,
+                len(completion.token_ids),
+            )
+            for place, completion in enumerate(await self.ladder.ask(request))
+        ]
 
     async def _repair(self, plan: RepairPlan) -> Attempt:
         """Fill the plan's gaps, from left to right, until one is cut short for want of room."""

@@ -85,11 +85,32 @@ def best(merits: Sequence[Merit]) -> int:
     return max(range(len(merits)), key=merits.__getitem__)
 
 
-def sampling_seed(seed: int, date: dt.date, headline: str, index: int, attempt: int) -> int:
-    """The seed of engine call number `attempt`, from 0, of a rollout.
+def rows_in_flight(rollouts: int, free: int) -> int:
+    """The rows that a group's rollouts, `free` of them of the free arm, count as while they are sampled.
+
+    The free ones are one call, which returns with its longest answer: on average, half of them have ended before.
+    """
+    return rollouts - free // 2
+
+
+def group_seed(seed: int, date: dt.date, headline: str) -> int:
+    """The seed of a group's first answers: that of rollout i is sampled with this + i, as an engine's answer i of n is.
 
     In [0, 2^31), it depends on nothing but its arguments: the first 31 bits of their SHA-256.
     """
-    text = "\x1f".join([str(seed), date.isoformat(), headline, str(index), str(attempt)])
-    digest = hashlib.sha256(text.encode("utf8", "surrogatepass")).digest()
+    return _digest(seed, date.isoformat(), headline)
+
+
+def sampling_seed(seed: int, date: dt.date, headline: str, index: int, attempt: int) -> int:
+    """The seed of engine call number `attempt`, from 0, of a rollout; call 0 has a place in its group's seeds.
+
+    It depends on nothing but its arguments: that of a later call is the first 31 bits of their SHA-256.
+    """
+    if attempt == 0:
+        return group_seed(seed, date, headline) + index
+    return _digest(seed, date.isoformat(), headline, index, attempt)
+
+
+def _digest(*parts: object) -> int:
+    digest = hashlib.sha256("\x1f".join(map(str, parts)).encode("utf8", "surrogatepass")).digest()
     return int.from_bytes(digest[:4], "big") >> 1

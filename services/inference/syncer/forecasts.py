@@ -23,7 +23,7 @@ from shared.wire import BASE_POLICY, ForecastLine, ForecastLines, ForecastTask
 class NothingForced:
     """Marks no token as forced: nothing is trained on a forecast on demand."""
 
-    def forced(self, regex: str, token_ids: Sequence[int]) -> list[bool]:  # noqa: ARG002 - it is Forcing's
+    def forced(self, regex: str, token_ids: Sequence[int], logprobs: Sequence[float]) -> list[bool]:  # noqa: ARG002 - it is Forcing's
         """False for each token."""
         return [False] * len(token_ids)
 
@@ -38,6 +38,10 @@ class SlotEngine:
     async def policies(self) -> list[str]:
         """The one policy."""
         return [self.policy]
+
+    async def rows(self) -> int | None:
+        """As the engine."""
+        return await self.engine.rows()
 
     async def complete(self, request: SamplingRequest) -> list[Completion]:
         """Completions of the engine's own weights, under the name of their policy."""

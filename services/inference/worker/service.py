@@ -8,21 +8,22 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Coroutine
-from dataclasses import dataclass
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from services.inference.engine_client import Engine
+from services.inference.engine_client import Completion, Engine, SamplingRequest
 from services.inference.sampling.answers import Attempt
 from services.inference.sampling.concurrency import gathered
 from services.inference.sampling.forced_tokens import Forcing
 from services.inference.sampling.ladder import ClimbSettings, Ladder
 from services.inference.sampling.prompts import messages
-from services.inference.sampling.rules import PROFILES, arm
+from services.inference.sampling.rules import PROFILES, arm, rows_in_flight
 from services.inference.sampling.tokenizer import Prompt, Tokenizer
 from shared.errors import InvalidInputError, UnavailableError
 from shared.forecast import format_named
 from shared.wire import GenerateResult, GenerateTask, GroupRecord, HeadlineItem, RolloutRecord
+from shared.worker.load import Load
 from shared.worker.steps import Lease
 
 log = logging.getLogger(__name__)
@@ -33,14 +34,20 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Generator:
-    """Does generate steps. `base_model` is the name of the model that engine and tokenizer were given."""
+    """Does generate steps, several at a time.
+
+    `base_model` is the name of the model that engine and tokenizer were given; `places` bounds the engine calls of all
+    steps together; `load` counts their rows, against `rows` where the engine does not say how many it decodes together.
+    """
 
     engine: Engine
     tokenizer: Tokenizer
     forcing: Forcing
     base_model: str
-    concurrency: int
+    places: asyncio.Semaphore
     policy_patience: float
+    load: Load = field(default_factory=Load)
+    rows: int = 64
 
     async def generate(self, task: GenerateTask, lease: Lease) -> GenerateResult:
         """Sample a group for each headline.
@@ -54,32 +61,33 @@ class Generator:
                 "start a worker with MORROW_BASE_MODEL set to the run's"
             )
         started = time.monotonic()
-        groups, calls, tokens = await stoppable(self._groups(task, lease), lease)
+        size, free = task.config.rollouts, task.config.free_rollouts
+        with self.load.step(lease, len(task.headlines) * rows_in_flight(size, free)) as ended:
+            groups, calls = await stoppable(self._groups(task, lease, ended), lease)
+        tokens = sum(rollout.sampled_tokens for group in groups for rollout in group.rollouts)
         result = GenerateResult(groups=groups, engine_calls=calls, tokens=tokens, seconds=time.monotonic() - started)
         _log_result(task, result)
         return result
 
-    async def _groups(self, task: GenerateTask, lease: Lease) -> tuple[list[GroupRecord], int, int]:
+    async def _groups(
+        self, task: GenerateTask, lease: Lease, ended: Callable[[int], None]
+    ) -> tuple[list[GroupRecord], int]:
+        """The groups, and the number of engine calls."""
         form = format_named(task.config.format)
         await self._policy_listed(task.policy.name, lease)
-        places = asyncio.Semaphore(self.concurrency)
-        ladder = Ladder(self.engine, self.tokenizer, self.forcing, form, climb_settings(task), places, lease.check)
+        self.load.capacity = await self.engine.rows() or self.rows
+        engine = CountingEngine(self.engine)
+        ladder = Ladder(
+            engine, self.tokenizer, self.forcing, form, climb_settings(task), self.places, lease.check, ended
+        )
         prompts = [self.tokenizer.prompt(messages(item.text, task.config.horizon, form)) for item in task.headlines]
-        pairs = list(zip(task.headlines, prompts, strict=True))
-        size = task.config.rollouts
+        size, free = task.config.rollouts, task.config.free_rollouts
         climbed = await gathered(
-            [
-                ladder.climb(item.text, prompt, index, arm(index, task.config))
-                for item, prompt in pairs
-                for index in range(size)
-            ]
+            [ladder.group(item.text, prompt, size, free) for item, prompt in zip(task.headlines, prompts, strict=True)]
         )
         await self.engine.policies()  # raises if the weights were replaced meanwhile: no answer tells of that
-        groups = [
-            _group(task, item, prompt, climbed[n * size : (n + 1) * size]) for n, (item, prompt) in enumerate(pairs)
-        ]
-        attempts = [attempt for tried in climbed for attempt in tried]
-        return groups, sum(attempt.calls for attempt in attempts), sum(attempt.sampled for attempt in attempts)
+        groups = zip(task.headlines, prompts, climbed, strict=True)
+        return [_group(task, item, prompt, tried) for item, prompt, tried in groups], engine.calls
 
     async def _policy_listed(self, policy: str, lease: Lease) -> None:
         """Wait until the engine lists the policy; it may still be starting."""
@@ -96,6 +104,27 @@ class Generator:
         except UnavailableError as error:
             return error.detail
         return None if listed else f"the engine has not loaded the policy {policy}; is its syncer up?"
+
+
+@dataclass
+class CountingEngine:
+    """An engine, and the number of the calls that sampled."""
+
+    engine: Engine
+    calls: int = 0
+
+    async def policies(self) -> list[str]:
+        """As the engine."""
+        return await self.engine.policies()
+
+    async def rows(self) -> int | None:
+        """As the engine."""
+        return await self.engine.rows()
+
+    async def complete(self, request: SamplingRequest) -> list[Completion]:
+        """As the engine, counted."""
+        self.calls += 1
+        return await self.engine.complete(request)
 
 
 def climb_settings(task: GenerateTask) -> ClimbSettings:

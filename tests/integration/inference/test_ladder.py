@@ -34,6 +34,10 @@ class Replaced:
         """What is served."""
         return await self._engine.policies()
 
+    async def rows(self) -> int | None:
+        """As the engine."""
+        return await self._engine.rows()
+
     async def complete(self, request: SamplingRequest) -> list[Completion]:
         """The engine's answers, or the text."""
         self.requests.append(request)
@@ -54,7 +58,7 @@ def climbed(url: str, tokenizer: HfTokenizer, text: str, *, guided: bool) -> tup
     async def run() -> tuple[RolloutRecord, list[Completion]]:
         async with HttpEngine.at(url, 120, 4) as http:
             engine = Replaced(http, tokenizer, text, guided=guided)
-            generator = Generator(engine, tokenizer, XgrammarForcing(tokenizer.hf), BASE, 4, 0)
+            generator = Generator(engine, tokenizer, XgrammarForcing(tokenizer.hf), BASE, asyncio.Semaphore(4), 0)
             task = generate_task(rollouts=2, max_tokens=900)
             rollout = (await generator.generate(task, Lease(7, 1))).groups[0].rollouts[1]
             return rollout, await http.complete(replace(engine.requests[-1], n=1, seed=rollout.seed))

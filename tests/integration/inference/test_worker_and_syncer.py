@@ -11,11 +11,12 @@ from services.inference.settings import InferenceSettings
 from services.inference.syncer.clients import HttpEngineAdmin
 from services.inference.syncer.loaded import LoadedPolicies
 from services.inference.syncer.reconciler import Pace, Syncer
-from services.inference.worker.main import make_generate
+from services.inference.worker.main import make_generate, make_generator
 from shared.checkpoints import CheckpointStore
 from shared.errors import UnavailableError
 from shared.forecast import judge
 from shared.wire import CheckpointRecord, GenerateResult, GenerateTask
+from shared.worker.load import Load
 from shared.worker.steps import Lease
 from tests.integration.engine_contract.tiny import write_adapter
 from tests.unit.inference.fakes import FakeCoordinator, clocks, generate_task
@@ -36,7 +37,7 @@ def make_syncer(coordinator: FakeCoordinator, engine: httpx.Client, store: Check
 
 
 def generated(settings: InferenceSettings, task: GenerateTask) -> GenerateResult:
-    return make_generate(settings)(task, Lease(7, 1))
+    return make_generate(make_generator(settings, Load()))(task, Lease(7, 1))
 
 
 def published(store: CheckpointStore, model: Path, task: GenerateTask) -> CheckpointRecord:

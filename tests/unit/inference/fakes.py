@@ -71,7 +71,7 @@ class FakeForcing:
 
     requests: list[str] = field(default_factory=list)
 
-    def forced(self, regex: str, token_ids: Sequence[int]) -> list[bool]:
+    def forced(self, regex: str, token_ids: Sequence[int], logprobs: Sequence[float]) -> list[bool]:
         """True, then False."""
         self.requests.append(regex)
         return [True] + [False] * (len(token_ids) - 1)
@@ -88,7 +88,12 @@ class FakeEngine:
     most_at_once: int = 0
     cancelled: int = 0
     hold: asyncio.Event | None = None
+    capacity: int | None = None
     _now: int = 0
+
+    async def rows(self) -> int | None:
+        """How many answers it decodes together."""
+        return self.capacity
 
     async def policies(self) -> list[str]:
         """The served names."""

@@ -70,7 +70,7 @@ def test_answers_are_asked_for_by_token_ids_with_one_seed_and_what_ends_them() -
         "top_k": 50,
         "seed": 77,
         "stop": ["\n"],
-        "logprobs": 1,
+        "logprobs": 0,
         "return_token_ids": True,
     }
     assert seen[1] == seen[0] | {"structured_outputs": {"regex": "a+"}, "stop": []}

@@ -30,11 +30,12 @@ from services.inference.cpu_engine.api.weight_routes import install_weights
 from services.inference.cpu_engine.decoding.engine import Engine
 from services.inference.cpu_engine.decoding.sequence import Request as Work
 from services.inference.cpu_engine.decoding.sequence import Sequence
+from services.inference.cpu_engine.model.policies import Policy
 from shared.errors import UnavailableError
 
 
-def create_app(engine: Engine, parser: RequestParser, builder: ResponseBuilder) -> FastAPI:
-    """The API over an engine, which starts and stops with it."""
+def create_app(engine: Engine, parser: RequestParser, builder: ResponseBuilder, rows: int) -> FastAPI:
+    """The API over an engine, which starts and stops with it; `rows` is how many answers it decodes together."""
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -45,7 +46,7 @@ def create_app(engine: Engine, parser: RequestParser, builder: ResponseBuilder) 
     app = FastAPI(title="Morrow CPU engine", lifespan=lifespan)
     app.state.engine = engine
     install_errors(app)
-    _install_status(app, engine, parser)
+    _install_status(app, engine, parser, rows)
     _install_generation(app, engine, parser, builder)
     _install_adapters(app, engine)
     install_weights(app, engine)
@@ -80,8 +81,18 @@ def _install_adapters(app: FastAPI, engine: Engine) -> None:
         return PlainTextResponse(f"Success: LoRA adapter '{body.lora_name}' removed successfully.")
 
 
-def _install_status(app: FastAPI, engine: Engine, parser: RequestParser) -> None:
+def _install_status(app: FastAPI, engine: Engine, parser: RequestParser, rows: int) -> None:
     started = int(time.time())
+
+    def card(policy: Policy) -> ModelCard:
+        return ModelCard(
+            id=policy.name,
+            created=started,
+            root=policy.root,
+            parent=policy.parent,
+            max_model_len=parser.context,
+            max_num_seqs=rows,
+        )
 
     @app.get("/health")
     async def health() -> Response:
@@ -92,12 +103,7 @@ def _install_status(app: FastAPI, engine: Engine, parser: RequestParser) -> None
     @app.get("/v1/models")
     async def models() -> ModelList:
         """The policies on offer."""
-        return ModelList(
-            data=[
-                ModelCard(id=p.name, created=started, root=p.root, parent=p.parent, max_model_len=parser.context)
-                for p in engine.policies.all()
-            ]
-        )
+        return ModelList(data=[card(policy) for policy in engine.policies.all()])
 
     @app.post("/tokenize")
     def tokenize(body: TokenizeRequest) -> Tokenized:

@@ -189,7 +189,7 @@ class ChatCompletion(_Answer):
 
 
 class ModelCard(BaseModel):
-    """A policy on offer; `parent` is the base of an adapter."""
+    """A policy on offer; `parent` is the base of an adapter. `max_num_seqs`: answers that are decoded together."""
 
     id: str
     object: Literal["model"] = "model"
@@ -198,6 +198,7 @@ class ModelCard(BaseModel):
     root: str
     parent: str | None
     max_model_len: int
+    max_num_seqs: int
 
 
 class ModelList(BaseModel):

@@ -1,8 +1,10 @@
-"""The line and its slots as regular expressions for a constrained decoder: no lookaround, every repetition bounded.
+"""The line and its slots as regular expressions for a constrained decoder: no lookaround, no unbounded group.
 
 Narrower than the grammar on purpose, so that what it generates is strict and short. Its bounds: a word begins with a
 letter or is a number, a phrase has single spaces, begins with a letter and may have commas inside, Proxy begins with a
-capital and not with `Pr`. Inside a slot there are no angle brackets, ellipsis, `=` or semicolon. What no expression can
+capital and not with `Pr`. Inside a slot there are no angle brackets, ellipsis, `=` or semicolon. The letters of a word
+are not counted: whether a token fits would depend on the letters before it, and the decoder would have to try thousands
+of tokens at every step, instead of looking up a mask that it compiled. What no expression can
 know stays for the verdict: that a slot is the headline, or says nothing but its own key or the template's words
 (`Claim=my claim is this text`).
 """
@@ -13,13 +15,14 @@ from typing import Final
 
 from shared.forecast.slots import DOMAINS, HORIZONS, KEYS
 
-NAME: Final = r"[A-Za-z][A-Za-z0-9]{0,13}([.'&/-][A-Za-z0-9]{1,9}){0,2}"
-"""A word: letters, digits, at max_words two joints (`S&P`, `year-end`)."""
+_JOINED: Final = r"([.'&/-][A-Za-z0-9]+){0,2}"
+NAME: Final = rf"[A-Za-z][A-Za-z0-9]*{_JOINED}"
+"""A word: letters, digits, at most two joints (`S&P`, `year-end`)."""
 
-_NUMBER: Final = r"[$+-]?[0-9]{1,4}(,[0-9]{3}){0,2}([.][0-9]{1,4})?(%|[A-Za-z]{1,3}|-[a-z]{2,9})?"
+_NUMBER: Final = r"[$+-]?[0-9]{1,4}(,[0-9]{3}){0,2}([.][0-9]{1,4})?(%|[A-Za-z]+|-[a-z]+)?"
 _LAST: Final = rf"({NAME}|{_NUMBER})"
 _WORD: Final = rf"{_LAST},?"
-_PROXY_FIRST: Final = r"([A-OQ-Z]|P[A-QS-Za-qs-z])[A-Za-z0-9]{0,12}([.'&/-][A-Za-z0-9]{1,9}){0,2}"
+_PROXY_FIRST: Final = rf"([A-OQ-Z]|P[A-QS-Za-qs-z])[A-Za-z0-9]*{_JOINED}"
 """A capital first, and not `Pr…`, which keeps the slot from repeating its key."""
 
 

@@ -22,29 +22,43 @@ def forcing() -> XgrammarForcing:
     return XgrammarForcing(tokenizer)
 
 
+def forced(forcing: XgrammarForcing, regex: str, ids: list[int], *, sampled: int = 0) -> list[bool]:
+    """What is forced of an answer whose first `sampled` tokens were not certain."""
+    return forcing.forced(regex, ids, [-0.7] * sampled + [0.0] * (len(ids) - sampled))
+
+
 def test_a_token_is_forced_where_nothing_else_was_allowed(forcing: XgrammarForcing) -> None:
-    assert forcing.forced("d(b|c)a", [D, B, A, END]) == [True, False, True, True]
+    assert forced(forcing, "d(b|c)a", [D, B, A, END]) == [True, False, True, True]
 
 
-def test_several_tokens_of_one_forced_text_are_a_choice(forcing: XgrammarForcing) -> None:
-    assert forcing.forced("abc", [A, B, C, END]) == [False, True, True, True]
-    assert forcing.forced("abc", [AB, C, END]) == [False, True, True]
+def test_a_forced_text_that_was_sampled_in_one_of_several_ways_to_cut_it_is_a_choice(forcing: XgrammarForcing) -> None:
+    assert forced(forcing, "abc", [A, B, C, END], sampled=1) == [False, True, True, True]
+    assert forced(forcing, "abc", [AB, C, END], sampled=1) == [False, True, True]
+
+
+def test_a_forced_text_that_the_engine_fed_is_none(forcing: XgrammarForcing) -> None:
+    assert forced(forcing, "abc", [AB, C, END]) == [True, True, True]
+    assert forced(forcing, "d(ab|c)a", [D, AB, A, END], sampled=2) == [False, False, True, True]
+
+
+def test_a_certain_token_with_alternatives_in_the_grammar_is_a_choice(forcing: XgrammarForcing) -> None:
+    assert forced(forcing, "(a|b)c", [A, C, END]) == [False, True, True]
 
 
 def test_an_end_that_was_not_the_only_way_on_is_a_choice(forcing: XgrammarForcing) -> None:
-    assert forcing.forced("da?", [D, END]) == [True, False]
-    assert forcing.forced("da?", [D, A, END]) == [True, False, True]
+    assert forced(forcing, "da?", [D, END]) == [True, False]
+    assert forced(forcing, "da?", [D, A, END]) == [True, False, True]
 
 
 def test_an_answer_that_was_cut_has_an_entry_per_token(forcing: XgrammarForcing) -> None:
-    assert forcing.forced("dabc", [D, AB]) == [True, False]
-    assert forcing.forced("dabc", []) == []
+    assert forced(forcing, "dabc", [D, AB]) == [True, False]
+    assert forced(forcing, "dabc", []) == []
 
 
 def test_what_follows_a_token_outside_the_grammar_is_not_forced(forcing: XgrammarForcing) -> None:
-    assert forcing.forced("dab", [D, C, B, END]) == [True, False, False, False]
-    assert forcing.forced("dab", [D, 99]) == [True, False]
+    assert forced(forcing, "dab", [D, C, B, END]) == [True, False, False, False]
+    assert forced(forcing, "dab", [D, 99]) == [True, False]
 
 
 def test_each_answer_is_replayed_from_the_beginning(forcing: XgrammarForcing) -> None:
-    assert [forcing.forced("d", [D, END]) for _ in range(3)] == [[True, True]] * 3
+    assert [forced(forcing, "d", [D, END]) for _ in range(3)] == [[True, True]] * 3

@@ -36,7 +36,8 @@ def repairing(free: str) -> FakeEngine:
 
 def climbed(engine: FakeEngine, task: GenerateTask | None = None) -> RolloutRecord:
     """The only rollout of the ladder arm."""
-    generator = Generator(engine, FakeTokenizer(), FakeForcing(), "HuggingFaceTB/SmolLM2-135M-Instruct", 32, 0.0)
+    places = asyncio.Semaphore(32)
+    generator = Generator(engine, FakeTokenizer(), FakeForcing(), "HuggingFaceTB/SmolLM2-135M-Instruct", places, 0.0)
     task = task or generate_task(rollouts=2)
     return asyncio.run(generator.generate(task, Lease(7, 1))).groups[0].rollouts[1]
 

@@ -7,7 +7,16 @@ import hashlib
 
 import pytest
 
-from services.inference.sampling.rules import PROFILES, arm, best, calls_of, merit, next_rung, sampling_seed
+from services.inference.sampling.rules import (
+    PROFILES,
+    arm,
+    best,
+    calls_of,
+    group_seed,
+    merit,
+    next_rung,
+    sampling_seed,
+)
 from shared.forecast import Asked, Kept, RepairPlan, judge
 from shared.run_config import RunConfig
 from shared.wire import Rung
@@ -88,14 +97,22 @@ def test_seeds_differ_by_each_of_their_arguments_and_by_nothing_else() -> None:
         sampling_seed(1, DAY, "Oil falls", 0, 0),
         sampling_seed(1, DAY, "Oil climbs", 1, 0),
         sampling_seed(1, DAY, "Oil climbs", 0, 1),
+        sampling_seed(1, DAY, "Oil climbs", 1, 1),
     }
-    assert len(seeds) == 6
+    assert len(seeds) == 7
     assert sampling_seed(1, DAY, "Oil climbs", 0, 0) in seeds
 
 
+def test_first_answers_of_a_group_have_seeds_in_a_row_as_the_answers_of_one_request() -> None:
+    first = group_seed(1, DAY, "Oil climbs")
+    assert [sampling_seed(1, DAY, "Oil climbs", index, 0) for index in range(3)] == [first, first + 1, first + 2]
+
+
 def test_a_seed_is_the_first_31_bits_of_a_digest() -> None:
-    digest = hashlib.sha256(b"1\x1f2025-08-18\x1fOil climbs\x1f0\x1f0").hexdigest()
-    assert sampling_seed(1, DAY, "Oil climbs", 0, 0) == int(digest[:8], 16) // 2
+    digest = hashlib.sha256(b"1\x1f2025-08-18\x1fOil climbs").hexdigest()
+    assert group_seed(1, DAY, "Oil climbs") == int(digest[:8], 16) // 2
+    digest = hashlib.sha256(b"1\x1f2025-08-18\x1fOil climbs\x1f0\x1f2").hexdigest()
+    assert sampling_seed(1, DAY, "Oil climbs", 0, 2) == int(digest[:8], 16) // 2
     assert 0 <= sampling_seed(2**31 - 1, DAY, "\ud800", 63, 10) < 2**31
 
 

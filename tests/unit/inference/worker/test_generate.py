@@ -7,11 +7,12 @@ import asyncio
 import pytest
 
 from services.inference.engine_client import SamplingRequest
-from services.inference.sampling.rules import sampling_seed
+from services.inference.sampling.rules import group_seed, sampling_seed
 from services.inference.worker.service import Generator
 from shared.errors import InvalidInputError, MorrowError, StoppedError, UnavailableError
 from shared.forecast import line_regex
 from shared.wire import GenerateResult, GenerateTask
+from shared.worker.load import Load
 from shared.worker.steps import Lease
 from tests.unit.inference.fakes import LINE, NEAR_MISS, NONSENSE, FakeEngine, FakeForcing, FakeTokenizer, generate_task
 
@@ -19,7 +20,7 @@ BASE = "HuggingFaceTB/SmolLM2-135M-Instruct"
 
 
 def generator(engine: FakeEngine, concurrency: int = 32, patience: float = 0.0) -> Generator:
-    return Generator(engine, FakeTokenizer(), FakeForcing(), BASE, concurrency, patience)
+    return Generator(engine, FakeTokenizer(), FakeForcing(), BASE, asyncio.Semaphore(concurrency), patience, Load())
 
 
 def generated(engine: FakeEngine, task: GenerateTask, concurrency: int = 32) -> GenerateResult:
@@ -39,7 +40,7 @@ def test_failures_of_the_ladder_arm_are_guided_and_those_of_the_free_arm_stay() 
     assert [r.attempts for r in rollouts] == [1] * 4 + [2] * 4
     assert [r.text for r in rollouts] == [NONSENSE] * 4 + [LINE] * 4
     assert {(r.raw_text, r.raw_strict) for r in rollouts} == {(NONSENSE, False)}
-    assert result.engine_calls == 12
+    assert result.engine_calls == 9
     assert result.tokens == 8 * (len(NONSENSE) + 1) + 4 * (len(LINE) + 1) == sum(r.sampled_tokens for r in rollouts)
 
 
@@ -72,17 +73,20 @@ def test_retries_bound_the_engine_calls_of_a_rollout() -> None:
     assert [(r.rung, r.attempts) for r in rollouts] == [("free", 1), ("best_of_n", 3)]
 
 
-def test_each_attempt_is_asked_for_with_its_own_seed_and_the_days_sampler() -> None:
+def test_the_free_arm_is_one_request_and_each_other_attempt_one_of_its_own_with_its_own_seed() -> None:
     engine = FakeEngine(nonsense_unless_guided)
     task = generate_task(["Oil climbs", "Gold falls"], max_tokens=399)
     result = generated(engine, task)
-    seeds = {
-        sampling_seed(task.config.seed, task.date, text, index, attempt)
+    expected = {
+        (4 if index == attempt == 0 else 1, sampling_seed(task.config.seed, task.date, text, index, attempt))
         for text in ("Oil climbs", "Gold falls")
-        for index in range(8)
+        for index in (0, 4, 5, 6, 7)
         for attempt in range(2 if index >= 4 else 1)
     }
-    assert {r.seed for r in engine.requests} == seeds
+    assert {(r.n, r.seed) for r in engine.requests} == expected
+    assert len(engine.requests) == len(expected)
+    first = group_seed(task.config.seed, task.date, "Gold falls")
+    assert [r.seed for r in result.groups[1].rollouts[:4]] == [first, first + 1, first + 2, first + 3]
     assert {(r.temperature, r.top_p, r.top_k, r.max_tokens) for r in engine.requests} == {(0.5, 0.85, 50, 399)}
     assert {r.regex for r in engine.requests} == {None, line_regex("1d")}
     rollout = result.groups[1].rollouts[5]
@@ -111,7 +115,7 @@ def test_all_headlines_of_a_step_are_in_flight_at_once_but_no_more_calls_than_al
     task = generate_task(["one", "two", "three", "four"])
     generated(wide, task)
     generated(narrow, task, concurrency=5)
-    assert (wide.most_at_once, narrow.most_at_once) == (32, 5)
+    assert (wide.most_at_once, narrow.most_at_once) == (4 * 5, 5)
 
 
 def test_every_rollout_names_the_policy_that_spoke() -> None:
@@ -168,14 +172,14 @@ def test_a_lease_that_is_taken_back_cancels_what_is_in_flight() -> None:
         engine = FakeEngine(lambda _: LINE, hold=asyncio.Event())
         lease = Lease(7, 1)
         work = asyncio.ensure_future(generator(engine).generate(generate_task(), lease))
-        while len(engine.requests) < 8:
+        while len(engine.requests) < 5:
             await asyncio.sleep(0)
         lease.revoke("the run was cancelled")
         with pytest.raises(StoppedError, match="the run was cancelled"):
             await work
         return engine
 
-    assert asyncio.run(scenario()).cancelled == 8
+    assert asyncio.run(scenario()).cancelled == 5
 
 
 def test_the_engines_failure_is_the_steps_failure() -> None:

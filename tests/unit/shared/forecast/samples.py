@@ -17,7 +17,7 @@ Sampler = Callable[[Random], str]
 
 
 def sample(regex: str, random: Random) -> str:
-    """A string of a regular expression of literals, classes, groups, choices and bounded repetitions."""
+    """A string of a regular expression of literals, classes, groups, choices and repetitions."""
     return _sampler(regex)(random)
 
 
@@ -56,7 +56,8 @@ def _characters(kind: str, chosen: Any) -> str:
 
 
 def _repeated(minimum: int, maximum: int, nodes: Any) -> Sampler:
-    """The bounds come as often as all that lies between them: that is where mistakes are."""
+    """The bounds come as often as all that lies between them: that is where mistakes are. Without an upper one, 20."""
+    maximum = min(maximum, 20)
     body, counts = _sequence(nodes), range(minimum, maximum + 1)
     return lambda random: "".join(
         [body(random) for _ in range(random.choice((minimum, maximum, random.choice(counts))))]
