@@ -114,6 +114,11 @@ def coordinator_part(wiring: Wiring) -> Part:
     )
 
 
+def turns(wiring: Wiring) -> dict[str, str]:
+    """The default of the lock at which engine and trainer take turns; an external engine computes elsewhere."""
+    return {} if wiring.engine_port is None else {"MORROW_COMPUTE_LOCK": str(wiring.home.compute_lock)}
+
+
 def engine_part(wiring: Wiring) -> Part:
     """The CPU engine."""
     own = {
@@ -121,13 +126,12 @@ def engine_part(wiring: Wiring) -> Part:
         "MORROW_ENGINE_PORT": str(wiring.engine_port),
         "MORROW_BASE_MODEL_PATH": wiring.model_path,
         "MORROW_STORE": str(wiring.home.checkpoints),
-        "MORROW_COMPUTE_LOCK": str(wiring.home.compute_lock),
         "OMP_NUM_THREADS": str(wiring.cores),
     }
     return Part(
         name="engine",
         command=_python("services.inference.cpu_engine.main"),
-        environment=base_environment() | own,
+        environment=turns(wiring) | base_environment() | own,
         folder=Path.cwd(),
         is_ready=responds(f"{wiring.engine_url}/health"),
         stop_rank=2,
@@ -143,12 +147,10 @@ def worker_parts(wiring: Wiring) -> list[Part]:
     broker = coordinator | {"MORROW_BROKER_URL": wiring.broker_url, "REMAP_SIGTERM": "SIGQUIT"}
     model = {"MORROW_BASE_MODEL_PATH": wiring.model_path, "MORROW_STORE": str(wiring.home.checkpoints)}
     engine = {"MORROW_ENGINE_URL": wiring.engine_url}
-    # An external engine computes elsewhere: the trainer then has the processors to itself.
-    turns = {"MORROW_COMPUTE_LOCK": str(wiring.home.compute_lock)} if wiring.engine_port is not None else {}
     one, all_cores = {"OMP_NUM_THREADS": "1"}, {"OMP_NUM_THREADS": str(wiring.cores)}
 
     def part(name: str, command: tuple[str, ...], own: dict[str, str], extra: str, ready_line: str) -> Part:
-        environment = base_environment() | own
+        environment = turns(wiring) | base_environment() | own
         return Part(name, command, environment, Path.cwd(), ready_line=ready_line, cure=_cure(extra))
 
     return [
@@ -174,7 +176,7 @@ def worker_parts(wiring: Wiring) -> list[Part]:
             _CELERY_READY,
         ),
         _evaluator_web(wiring, engine | one),
-        part("trainer", _python("services.trainer.main"), broker | model | all_cores | turns, "trainer", _CELERY_READY),
+        part("trainer", _python("services.trainer.main"), broker | model | all_cores, "trainer", _CELERY_READY),
     ]
 
 
