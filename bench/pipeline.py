@@ -3,8 +3,12 @@
 `python bench/pipeline.py` runs the same backfill three times on one local stack, each under a name of its own: once to
 warm up, once with one day at a time (`max_parallel_days=1`: no step of a kind runs beside one of another, so that its
 generate steps and train steps are each alone), and once as it is by default. A kind's seconds are those during which
-some step of it was claimed. With `--no-turns` engine and trainer do not take turns at the processors. It wants a quiet
-machine, and prints the load.
+some step of it was claimed. With `--no-turns` engine and trainer do not take turns at the processors.
+
+Then, as if engine and trainer were elsewhere: real coordinator, servers, queue and worker processes whose handlers wait
+for given seconds and compute nothing. The wall time is compared with that of the slower kind.
+
+It wants a quiet machine, and prints the load.
 """
 
 from __future__ import annotations
@@ -24,6 +28,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from bench.backfilling.morrow_backfill import stack
 from bench.backfilling.work import CORPUS, sample_days
+from bench.coordinating import backfills
+from bench.coordinating.stack import Workers
+from bench.coordinating.stack import stack as stack_of_instant_workers
 from services.cli.client import Client
 from services.cli.commands.corpus import import_corpus
 from services.cli.output.format import FINAL_RUN_STATES
@@ -65,15 +72,21 @@ def show(name: str, figures: dict[str, float]) -> None:
     print(f"{name:<18}{kinds}  load {os.getloadavg()[0]:.1f}", flush=True)
 
 
-def main() -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--days", type=int, default=4)
-    parser.add_argument("--headlines", type=int, default=8)
-    parser.add_argument("--rollouts", type=int, default=8)
-    parser.add_argument("--pairs", type=int, default=1)
-    parser.add_argument("--no-turns", action="store_true", help="engine and trainer compute side by side")
-    options = parser.parse_args()
+def separate(days: int, sampling: float, training: float) -> None:
+    """Measure and print a backfill whose steps wait: `sampling` and `training` seconds a day, each kind one worker."""
+    with stack_of_instant_workers() as started:
+        workers = {"generate": Workers(seconds=sampling), "evaluate": Workers(), "train": Workers(seconds=training)}
+        started.start_workers(workers)
+        backfills.import_corpus(started, "made-up", days, 4)
+        backfills.begin(started, "separate", "made-up", days, headlines=4, rollouts=4)
+        wall = backfills.until_ended(started, "separate")
+    slower = days * max(sampling, training)
+    print(f"separate machines, {days} days, {sampling:g} s of sampling and {training:g} s of training a day: ", end="")
+    print(f"wall {wall:.1f} s / slower kind {slower:.1f} s = {wall / slower:.2f}  load {os.getloadavg()[0]:.1f}")
+
+
+def on_this_machine(options: argparse.Namespace) -> None:
+    """Measure and print backfills on the local stack."""
     days = [day.date for day in sample_days(options.days, options.headlines)]
     config = {"headlines": options.headlines, "rollouts": options.rollouts}
     print(f"{platform.machine()}, {os.cpu_count()} cores; {options.days} days x {options.headlines} headlines", end=" ")
@@ -93,6 +106,23 @@ def main() -> None:
                 show("as by default", together)
                 alone = apart["generate"] + apart["train"]
                 print(f"wall / (sampling alone + training alone) = {together['wall'] / alone:.2f}", flush=True)
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--days", type=int, default=3)
+    parser.add_argument("--headlines", type=int, default=4)
+    parser.add_argument("--rollouts", type=int, default=8)
+    parser.add_argument("--pairs", type=int, default=1, help="of runs on this machine; 0 leaves them out")
+    parser.add_argument("--no-turns", action="store_true", help="engine and trainer compute side by side")
+    parser.add_argument("--separate-days", type=int, default=20, help="0 leaves separate machines out")
+    options = parser.parse_args()
+    if options.pairs:
+        on_this_machine(options)
+    if options.separate_days:
+        separate(options.separate_days, sampling=1.5, training=1.0)
+        separate(options.separate_days, sampling=1.0, training=1.5)
 
 
 if __name__ == "__main__":

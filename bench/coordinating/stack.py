@@ -29,13 +29,14 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True)
 class Workers:
-    """The workers of a kind: their processes, and the steps that each works on at once.
+    """The workers of a kind: their processes, the steps that each works on at once, and the seconds of a step.
 
     With one step at a time a process is what production runs: a Celery worker with one pool child. More are threads.
     """
 
     processes: int = 1
     threads: int = 1
+    seconds: float = 0.0
 
 
 @dataclass
@@ -54,17 +55,16 @@ class Stack:
 
     def start_workers(self, workers: dict[str, Workers]) -> list[Process]:
         """Start instant workers and wait until all consume their queue."""
-        processes = [
-            self._start_worker(kind, size.threads) for kind, size in workers.items() for _ in range(size.processes)
-        ]
+        processes = [self._start_worker(kind, size) for kind, size in workers.items() for _ in range(size.processes)]
         for process in processes:
             wait(lambda process=process: process.says(" ready."), f"worker {process.name}")
         return processes
 
-    def _start_worker(self, kind: str, threads: int) -> Process:
+    def _start_worker(self, kind: str, size: Workers) -> Process:
         self._started += 1
         name = f"{kind}-{self._started}"
-        words = (sys.executable, "-P", "-m", "bench.coordinating.worker", kind, str(threads), str(self.times(name)))
+        figures = (str(size.threads), str(self.times(name)), str(size.seconds))
+        words = (sys.executable, "-P", "-m", "bench.coordinating.worker", kind, *figures)
         return self.host.start(name, words, self._settings())
 
     def _settings(self) -> dict[str, str]:

@@ -1,7 +1,7 @@
-"""A Celery worker whose handler is instant: `python -m bench.coordinating.worker KIND THREADS TIMES`.
+"""A Celery worker whose handler is instant: `python -m bench.coordinating.worker KIND THREADS TIMES [SECONDS]`.
 
 It runs the real protocol: the real loop, client and messages, and answers with made-up results of real size. Each call
-to the coordinator is a JSON line of the file TIMES.
+to the coordinator is a JSON line of the file TIMES. With SECONDS the handler waits so long, as for a machine elsewhere.
 """
 
 from __future__ import annotations
@@ -61,6 +61,7 @@ class Timed(HttpCoordinator):
 def main() -> None:
     """Consume a queue until killed."""
     kind, threads, times = sys.argv[1], int(sys.argv[2]), Path(sys.argv[3])
+    seconds = float(sys.argv[4]) if len(sys.argv) > 4 else 0.0
     settings = WorkerSettings()
     store = CheckpointStore(Path(StoreSettings().store))
     configure_logging(settings.log_level)
@@ -68,6 +69,7 @@ def main() -> None:
     client = HttpCoordinator.at(settings.coordinator_url, 60.0, settings.token.get_secret_value())
 
     def handler(task: Task, _: Lease) -> Message:
+        time.sleep(seconds)
         return result_of(task, store)
 
     register(app, kind, Timed(client, times), handler, WorkerMetrics(kind))  # type: ignore[arg-type]

@@ -116,15 +116,14 @@ NOT_FOR_CHILDREN = ("MORROW_TOKEN", "MORROW_BROKER_URL")
 def child_environment(settings: TrainerSettings, inherited: Mapping[str, str]) -> dict[str, str]:
     """The worker's environment with the settings' number of threads, at most one GPU, telemetry off and no secrets.
 
-    Waiting threads sleep (OMP_WAIT_POLICY): spinning ones take the cores of the engine, and an update beside a busy
-    engine took four times as long.
+    Waiting threads sleep (OMP_WAIT_POLICY) unless turns are taken at the processors: spinning ones would take the cores
+    of an engine that computes at the same time, and an update beside a busy engine took four times as long.
     """
-    threads = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), str(settings.threads)) | {
-        "OMP_WAIT_POLICY": "PASSIVE"
-    }
+    threads = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), str(settings.threads))
+    waiting = {} if settings.compute_lock else {"OMP_WAIT_POLICY": "PASSIVE"}
     quiet = {"PYTHONUNBUFFERED": "1", "PYTHONWARNINGS": "ignore::FutureWarning", "TOKENIZERS_PARALLELISM": "false"}
     local = Path(settings.base_model_source).is_dir()
     offline = {"HF_HUB_DISABLE_TELEMETRY": "1"} | ({"HF_HUB_OFFLINE": "1"} if local else {})
     gpus = "" if settings.trainer_device == "cpu" else inherited.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0]
     kept = {name: value for name, value in inherited.items() if name not in NOT_FOR_CHILDREN}
-    return kept | threads | quiet | offline | {"CUDA_VISIBLE_DEVICES": gpus}
+    return kept | threads | waiting | quiet | offline | {"CUDA_VISIBLE_DEVICES": gpus}

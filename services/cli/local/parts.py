@@ -17,8 +17,6 @@ from services.cli.local.token import local_token
 
 QUICK_RECOVERY = {"MORROW_LEASE_SECONDS": "15", "MORROW_RESEND_AFTER": "5"}
 """Defaults of the local coordinator (seconds): leases and queue messages that a `down` interrupted recover quickly."""
-SHARED_CORES = {"GOMP_SPINCOUNT": "2000"}
-"""Engine and trainer share the cores: with a short spin count, waiting OpenMP threads leave them to working threads."""
 _NOT_INHERITED = frozenset(
     "MORROW_" + name
     for name in (
@@ -61,7 +59,7 @@ def base_environment(environment: Mapping[str, str] | None = None) -> dict[str, 
     kept = {name: value for name, value in source.items() if name not in _NOT_INHERITED}
     bypass = ",".join(filter(None, (source.get("NO_PROXY") or source.get("no_proxy"), HOST, "localhost")))
     plain = {"NO_PROXY": bypass, "no_proxy": bypass, "PYTHONUNBUFFERED": "1", "TOKENIZERS_PARALLELISM": "false"}
-    return SHARED_CORES | kept | plain
+    return kept | plain
 
 
 def responds(url: str) -> Callable[[], bool]:

@@ -17,12 +17,16 @@ from shared.logging import configure_logging
 GRACE = 5
 """Seconds that requests in flight get to finish in when the engine is told to stop."""
 SPIN = {"GOMP_SPINCOUNT": "2000"}
-"""Threads that wait by spinning starve beside another busy process: steps took 20 times longer on two cores."""
+"""Threads that wait by spinning starve beside another busy process: steps took 20 times longer on two cores.
+
+Where turns are taken at the processors no other computes, and a thread that slept costs each small operation a wake-up.
+"""
 
 
 def build(settings: EngineSettings) -> FastAPI:
     """Load the base model and put the engine together."""
-    os.environ.update({key: value for key, value in SPIN.items() if key not in os.environ})
+    if not settings.compute_lock:
+        os.environ.update({key: value for key, value in SPIN.items() if key not in os.environ})
     import torch  # after the line above: OpenMP reads its environment once
     from transformers import AutoTokenizer
 

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from services.inference.cpu_engine.decoding.sampling import candidates, draw, sample
+from services.inference.cpu_engine.decoding.sampling import BLOCK, candidates, draw, largest, sample
 from services.inference.cpu_engine.decoding.sequence import Request, Sampling, Sequence
 
 # Probabilities .5, .25, .15, .1 for tokens 2, 0, 3, 1.
@@ -76,3 +76,14 @@ def test_a_sampled_token_comes_with_the_likeliest_ones() -> None:
     assert token.id == 2
     assert [i for i, _ in token.top] == [2, 0]
     assert math.exp(token.logprob) == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize(("vocabulary", "count"), [(BLOCK * 200, 50), (BLOCK * 200 + 1, 50), (BLOCK * 4, 3), (64, 64)])
+def test_the_largest_are_those_of_a_whole_sort(vocabulary: int, count: int) -> None:
+    generator = torch.Generator().manual_seed(5)
+    logits = torch.randn(7, vocabulary, generator=generator)
+    logits[3, 5:] = -torch.inf
+    values, tokens = largest(logits, count)
+    torch.testing.assert_close(values, logits.sort(descending=True).values[:, :count], atol=0, rtol=0)
+    torch.testing.assert_close(logits.gather(1, tokens), values, atol=0, rtol=0)
+    assert all(len(set(row)) == count for row in tokens.tolist())
