@@ -69,7 +69,7 @@ def made_up(tokens: int) -> list[int]:
 def engine_step(decoder: Decoder, rows: int, decode: Callable[[list[int]], str]) -> float:
     """Median seconds of a step of the engine: forward pass, sampling, stop texts."""
     head = made_up(COMMON)
-    batch, prompts = Batch(rows, frozenset({2}), decode), Prompts(8192)
+    batch, prompts = Batch(frozenset({2}), decode), Prompts(8192)
     requests = [
         Request(
             "base",

@@ -195,9 +195,8 @@ def test_an_answer_nobody_waits_for_is_given_up(engine: Served) -> None:
 
 def test_stopping_fails_what_is_unfinished(bare: Engine) -> None:
     begun = threading.Event()
-    bare._decode = lambda ids: begun.set() or ""  # type: ignore[func-returns-value]
+    bare._batches._decode = lambda ids: begun.set() or ""  # type: ignore[func-returns-value]
     request = Request("base", (5, 6), Sampling(max_tokens=10_000, ignore_eos=True, stop=("never",)))
-    bare._batch = bare._new_batch()
     answer = bare.submit(request)
     assert begun.wait(30)
     bare.stop()
@@ -227,3 +226,15 @@ def test_no_policy_starves_while_another_is_busy(engine: Served) -> None:
         list(pool.map(lambda i: ask("patient" if i == 12 else "base", i), range(24)))
     assert done.index("patient") < len(done) - 4
     engine.unload("patient")
+
+
+def test_a_short_answer_of_another_policy_does_not_wait_for_a_long_one(engine: Served) -> None:
+    engine.load("short")
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(engine.choice, max_tokens=600, ignore_eos=True)
+        while engine.metric("vllm:num_requests_running") == 0:
+            pass
+        engine.choice(model="short", max_tokens=4, ignore_eos=True)
+        assert not running.done()
+        assert len(running.result()["token_ids"]) == 600
+    engine.unload("short")

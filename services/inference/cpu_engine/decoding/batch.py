@@ -21,18 +21,11 @@ class Batch:
     `grammars` says which text a guided row must go on with.
     """
 
-    def __init__(
-        self, capacity: int, end_ids: frozenset[int], decode: Decode, grammars: Grammars | None = None
-    ) -> None:
+    def __init__(self, end_ids: frozenset[int], decode: Decode, grammars: Grammars | None = None) -> None:
         self.rows: list[Sequence] = []
         self.tokens = 0
-        self._capacity, self._end_ids, self._decode, self._grammars = capacity, end_ids, decode, grammars
+        self._end_ids, self._decode, self._grammars = end_ids, decode, grammars
         self._answers = Answers()
-
-    @property
-    def free(self) -> int:
-        """How many rows may join."""
-        return self._capacity - len(self.rows)
 
     @torch.inference_mode()
     def join(self, rows: Items[Sequence], prompts: Items[Prompt]) -> list[Sequence]:

@@ -10,7 +10,7 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import TypeVar
 
-from services.inference.cpu_engine.decoding.batch import Batch
+from services.inference.cpu_engine.decoding.batches import Batches
 from services.inference.cpu_engine.decoding.grammar import Grammars
 from services.inference.cpu_engine.decoding.inbox import Inbox
 from services.inference.cpu_engine.decoding.limits import Limits
@@ -18,7 +18,7 @@ from services.inference.cpu_engine.decoding.metrics import EngineMetrics
 from services.inference.cpu_engine.decoding.pause import PauseGate
 from services.inference.cpu_engine.decoding.prompts import Prompts
 from services.inference.cpu_engine.decoding.queue import FairQueue
-from services.inference.cpu_engine.decoding.sequence import Decode, Request, Sequence, fail, hand_over
+from services.inference.cpu_engine.decoding.sequence import Decode, Request, Sequence, fail
 from services.inference.cpu_engine.model.policies import Policies, Policy
 from services.inference.cpu_engine.model.weights import checksums, read_weights, replace_weights
 from shared.compute import NoTurn, Turn
@@ -29,7 +29,7 @@ T = TypeVar("T")
 
 
 class Engine:
-    """Decodes requests. Rows of one policy run together; others join them at any step, until another policy waits."""
+    """Decodes requests, a token for every row at each step; new rows join at any step."""
 
     def __init__(
         self,
@@ -43,12 +43,11 @@ class Engine:
         self.policies = policies
         self.metrics = EngineMetrics(policies.base.name)
         self.weight_version = "default"
-        self._end_ids, self._decode, self._limits, self._grammars = ends, decode, limits, grammars
+        self._limits = limits
         self._inbox = Inbox()
         self._waiting = FairQueue()
         self._prompts = Prompts(limits.prompt_tokens)
-        self._policy = policies.base
-        self._batch = self._new_batch()
+        self._batches = Batches(policies, limits.batch, self._prompts, self.metrics, ends, decode, grammars)
         self._unloaded: list[Policy] = []
         self._pause = PauseGate()
         self._turn = turn or NoTurn()
@@ -130,21 +129,20 @@ class Engine:
         try:
             while not self._stopping.is_set():
                 self._take_in()
-                self._choose_policy()
                 if not self._idle:
                     self._turn.hold()
-                self._admit()
-                self._step()
+                self._batches.admit(self._waiting)
+                self._batches.step()
                 self._release()
                 if self._idle:
                     self._pause.still()
-                self.metrics.show(len(self._batch.rows), len(self._waiting) + len(self._pause.held))
+                self.metrics.show(len(self._batches.rows), len(self._waiting) + len(self._pause.held))
         finally:
             self._close()
 
     @property
     def _idle(self) -> bool:
-        return not self._batch.rows and not self._waiting
+        return not self._batches.rows and not self._waiting
 
     def _take_in(self) -> None:
         if self._idle:
@@ -153,61 +151,11 @@ class Engine:
             time.sleep(self._limits.gather_seconds)
         self._inbox.drain()
 
-    def _choose_policy(self) -> None:
-        policy = self._waiting.turn()
-        if not self._batch.rows and policy is not None:
-            self._policy = policy
-            self._batch = self._new_batch()
-
-    def _admit(self) -> None:
-        if self._batch.rows and self._waiting.others(self._policy):
-            return
-        rows = self._waiting.take(self._policy, self._batch.free)
-        if rows and not self._begin(rows) and len(rows) > 1:
-            # One bad prompt must not fail those that were taken up with it.
-            for row in rows:
-                self._begin([row])
-
-    def _begin(self, rows: list[Sequence]) -> bool:
-        """Read the prompts and join the batch. False if it failed, which fails a row that is alone."""
-        distinct = list(dict.fromkeys(row.request.prompt_ids for row in rows))
-        try:
-            prompts = self._prompts.read(self.policies.decoder(self._policy), self._policy, distinct)
-            by_ids = dict(zip(distinct, prompts, strict=True))
-            over = self._batch.join(rows, [by_ids[row.request.prompt_ids] for row in rows])
-        except Exception as error:
-            log.exception("could not begin %d answers", len(rows))
-            if len(rows) == 1:
-                fail(rows, error)
-            return False
-        self.metrics.began(rows, self._prompts)
-        self._settle(over)
-        return True
-
-    def _step(self) -> None:
-        rows = list(self._batch.rows)
-        if not rows:
-            return
-        try:
-            over = self._batch.step(self.policies.decoder(self._policy))
-        except Exception as error:
-            log.exception("could not decode %d answers", len(rows))
-            fail(rows, error)
-            self._batch = self._new_batch()
-            return
-        self._settle(over)
-
-    def _settle(self, over: list[Sequence]) -> None:
-        self.metrics.generation_tokens.inc(self._batch.tokens)
-        self._batch.tokens = 0
-        hand_over(over)
-
     def _release(self) -> None:
         for policy in list(self._unloaded):
-            if self._waiting.has(policy) or (policy is self._policy and self._batch.rows):
+            if self._waiting.has(policy) or self._batches.has(policy):
                 continue
             self._unloaded.remove(policy)
-            self._policy = self.policies.base if policy is self._policy else self._policy
             self._prompts.drop(policy)
             self.policies.release(policy)
 
@@ -236,7 +184,4 @@ class Engine:
         self._inbox.drain()
         over = UnavailableError("the engine is shutting down")
         self._pause.give_up(over)
-        fail(self._batch.rows + self._waiting.clear(), over)
-
-    def _new_batch(self) -> Batch:
-        return Batch(self._limits.batch, self._end_ids, self._decode, self._grammars)
+        fail(self._batches.rows + self._waiting.clear(), over)

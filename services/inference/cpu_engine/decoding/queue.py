@@ -25,10 +25,6 @@ class FairQueue:
         """The policy that has waited longest for its turn."""
         return next(iter(self._lines), None)
 
-    def others(self, policy: Policy) -> bool:
-        """Whether another policy has waiting sequences."""
-        return any(other is not policy for other in self._lines)
-
     def has(self, policy: Policy) -> bool:
         """Whether this policy has waiting sequences."""
         return policy in self._lines

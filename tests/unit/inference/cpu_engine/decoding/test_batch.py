@@ -132,7 +132,7 @@ def test_a_row_that_leaves_gives_its_place_to_the_last_one(model: Any, decoder: 
 
 def decoded(decoder: Decoder, requests: list[Request], late: Request | None = None) -> list[Sequence]:
     """Decode requests together; `late` joins after three steps."""
-    batch, prompts = Batch(32, frozenset({0}), str), Prompts(100)
+    batch, prompts = Batch(frozenset({0}), str), Prompts(100)
     over: list[Sequence] = []
     for step in range(200):
         for request in requests if step == 0 else [late] if late and step == 3 else []:
@@ -159,7 +159,7 @@ def test_rows_that_end_and_rows_that_join_do_not_disturb_the_others(decoder: Dec
 
 
 def test_an_answer_of_one_token_never_joins(decoder: Decoder) -> None:
-    batch = Batch(2, frozenset({0}), str)
+    batch = Batch(frozenset({0}), str)
     request = Request("base", SHORT, Sampling(max_tokens=1))
     over = batch.join(request.begin(), Prompts(10).read(decoder, "base", [SHORT]))
     assert [len(row.tokens) for row in over] == [1]
@@ -181,7 +181,7 @@ def test_forced_text_is_not_sampled_but_seen_by_what_follows() -> None:
     sampling = Sampling(max_tokens=9, temperature=0, ignore_eos=True, grammar="any")
     guided = Request("base", SHORT, sampling)
     free = Request("base", LONG, Sampling(max_tokens=9, temperature=0, ignore_eos=True))
-    batch, prompts = Batch(4, frozenset({0}), str, Forcing()), Prompts(100)  # type: ignore[arg-type]
+    batch, prompts = Batch(frozenset({0}), str, Forcing()), Prompts(100)  # type: ignore[arg-type]
     for row in guided.begin() + free.begin():
         row.matcher = NoMatcher()
         batch.join([row], prompts.read(decoder, "base", [row.request.prompt_ids]))
