@@ -59,7 +59,7 @@ def climbed(url: str, tokenizer: HfTokenizer, text: str, *, guided: bool) -> tup
         async with HttpEngine.at(url, 120, 4) as http:
             engine = Replaced(http, tokenizer, text, guided=guided)
             generator = Generator(engine, tokenizer, XgrammarForcing(tokenizer.hf), BASE, asyncio.Semaphore(4), 0)
-            task = generate_task(rollouts=2, max_tokens=900)
+            task = generate_task(rollouts=2, max_tokens=1024)
             rollout = (await generator.generate(task, Lease(7, 1))).groups[0].rollouts[1]
             return rollout, await http.complete(replace(engine.requests[-1], n=1, seed=rollout.seed))
 
