@@ -83,7 +83,7 @@ def test_a_repaired_line_is_its_tokens_and_forced_ones_were_certain(engine_url: 
 
 def test_the_best_of_several_is_sampled_again_by_its_seed_alone(engine_url: str, tokenizer: HfTokenizer) -> None:
     rollout, again = climbed(engine_url, tokenizer, NONSENSE, guided=True)
-    assert (rollout.rung, rollout.attempts) == ("best_of_n", 3)
+    assert rollout.rung == "best_of_n"
     assert [answer.token_ids for answer in again] == [rollout.token_ids]
     assert [answer.text for answer in again] == [rollout.text]
     assert again[0].logprobs == pytest.approx(rollout.logprobs, abs=1e-4)
