@@ -58,7 +58,10 @@ class VllmServer:
             "--shutdown-timeout": str(self.grace),
         }
         pairs = [word for flag in flags.items() for word in flag]
-        return [self.python, "-m", "vllm.entrypoints.openai.api_server", "--enable-lora", *pairs]
+        # On a CPU, a prompt that is read in two parts ends vLLM's engine if its request has a seed: it would set the
+        # generator back, which PyTorch's CPU generator cannot do.
+        whole = [] if self.gpu else ["--no-enable-chunked-prefill"]
+        return [self.python, "-m", "vllm.entrypoints.openai.api_server", "--enable-lora", *pairs, *whole]
 
     def environment(self) -> dict[str, str]:
         """The variables to add to the process's own."""

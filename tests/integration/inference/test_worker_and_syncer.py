@@ -49,7 +49,7 @@ def published(store: CheckpointStore, model: Path, task: GenerateTask) -> Checkp
 
 
 def test_a_group_comes_back_whole_with_a_probability_for_every_token(settings: InferenceSettings) -> None:
-    result = generated(settings, generate_task(HEADLINES, max_tokens=400, retries=1))
+    result = generated(settings, generate_task(HEADLINES, max_tokens=1000, retries=1))
     rollouts = [rollout for group in result.groups for rollout in group.rollouts]
     assert [len(group.rollouts) for group in result.groups] == [8, 8]
     assert all(len(r.token_ids) == len(r.logprobs) == len(r.forced) > 0 for r in rollouts)

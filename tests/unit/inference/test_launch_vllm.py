@@ -9,9 +9,9 @@ from services.inference.launch_vllm import VllmServer, main
 CPU_ONLY = {"VLLM_CPU_KVCACHE_SPACE"}
 
 
-def test_cpu_and_gpu_have_the_same_flags_and_only_the_cpu_its_own_memory() -> None:
+def test_cpu_and_gpu_have_the_same_flags_but_the_cpu_its_own_memory_and_prompts_read_whole() -> None:
     cpu, gpu = VllmServer("model"), VllmServer("model", gpu=True)
-    assert cpu.command() == gpu.command()
+    assert cpu.command() == [*gpu.command(), "--no-enable-chunked-prefill"]
     assert cpu.environment().keys() - gpu.environment().keys() == CPU_ONLY
 
 
