@@ -1,8 +1,8 @@
 """Backfills over 10 to 1,000 engines, simulated from measured service times: throughput, and what saturates first.
 
-`python bench/simulate.py` runs no service: it is a discrete-event simulation (simpy) of runs side by side, whose days are
-generated, evaluated and trained under lag 1, over engines, evaluators, trainers, coordinators and Postgres as resources
-with queues. Seconds per rollout come from measurements (docs/performance.md names them) and can be replaced by options.
+`python bench/simulate.py` runs no service: it is a discrete-event simulation (simpy) of runs side by side, whose days
+are generated, evaluated and trained under lag 1, over engines, evaluators, trainers, coordinators and Postgres as
+resources with queues. Seconds per rollout come from measurements (docs/scale.md names them) and can be replaced.
 A resource counts as saturated at 95 % utilisation.
 """
 
@@ -181,7 +181,7 @@ def main() -> None:
     parser.add_argument(
         "--coordinator", type=float, default=0.002, help="processor seconds of a coordinator per rollout"
     )
-    parser.add_argument("--postgres", type=float, default=0.00052, help="processor seconds of Postgres per rollout")
+    parser.add_argument("--postgres", type=float, default=0.0005, help="processor seconds of it per rollout")
     parser.add_argument("--days", type=int, default=12, help="days of each run")
     options = parser.parse_args()
     names = ("generate", "evaluate", "train", "coordinator", "postgres")
