@@ -15,6 +15,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from bench.coordinating.backfills import begin, import_corpus, until_ended
+from bench.coordinating.parquet import bytes_per_rollout
 from bench.coordinating.stack import KINDS, Json, Stack, Workers, machine, stack
 
 WARM_UP_DAYS = 2
@@ -56,6 +57,7 @@ def measure(options: argparse.Namespace) -> Json:
         "rollouts per second": round(made / seconds, 1),
         "bytes per rollout": {name: round(size / (count + made)) for name, size in tables.items()}
         | {"write-ahead log": round(wal / (count + made))},
+        "bytes of token arrays per rollout in Parquet": bytes_per_rollout(),
         "processor milliseconds per rollout": {name: round(s / made * 1e3, 3) for name, s in spent.items()},
     }
 
