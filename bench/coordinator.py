@@ -3,7 +3,7 @@
 `python bench/coordinator.py` runs a whole backfill through the real coordinator, Postgres (durable commits), Valkey and
 Celery workers whose handler is instant: groups of 8 rollouts of 60 tokens under prompts of 300, each token with its id,
 log-probability and flag. Printed are processor milliseconds (user and system) per rollout of the coordinator's
-processes, and apart from them of Postgres'. Wants a quiet machine.
+processes, and apart from them of Postgres'; and what a rollout takes of the database. Wants a quiet machine.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from bench.coordinating.backfills import begin, import_corpus, until_ended
+from bench.coordinating.parquet import bytes_per_rollout
 from bench.coordinating.stack import KINDS, Json, Stack, Workers, machine, stack
 
 WARM_UP_DAYS = 2
@@ -24,6 +25,12 @@ WARM_UP_DAYS = 2
 def rollouts(started: Stack) -> int:
     """The number of stored rollouts."""
     return int(started.query("select count(*) from rollouts")[0][0])
+
+
+def sizes(started: Stack) -> dict[str, int]:
+    """Bytes of the tables that grow with rollouts, each with its indices and its values out of line."""
+    names = ("rollouts", "groups", "evaluations", "steps", "attempts", "events")
+    return {name: int(started.query("select pg_total_relation_size(%s::regclass)", name)[0][0]) for name in names}
 
 
 def measure(options: argparse.Namespace) -> Json:
@@ -41,11 +48,16 @@ def measure(options: argparse.Namespace) -> Json:
         spent = {name: value - cpu[name] for name, value in started.cpu().items()}
         made = rollouts(started) - count
         steps = int(started.query("select count(*) from steps")[0][0])
+        tables = sizes(started)
+        wal = int(started.query("select pg_current_wal_lsn() - '0/0'::pg_lsn")[0][0])
     return {
         "rollouts": made,
         "steps": steps,
         "wall seconds": round(seconds, 1),
         "rollouts per second": round(made / seconds, 1),
+        "bytes per rollout": {name: round(size / (count + made)) for name, size in tables.items()}
+        | {"write-ahead log": round(wal / (count + made))},
+        "bytes of token arrays per rollout in Parquet": bytes_per_rollout(),
         "processor milliseconds per rollout": {name: round(s / made * 1e3, 3) for name, s in spent.items()},
     }
 

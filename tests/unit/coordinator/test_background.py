@@ -48,7 +48,12 @@ def test_periodic_task_repeats_at_once_while_there_is_work() -> None:
 
 def test_a_wake_ends_the_pause() -> None:
     calls: queue.Queue[int] = queue.Queue()
-    repeater = PeriodicTask("tester", lambda: calls.put(1) or 0, 3600)
+
+    def work() -> int:
+        calls.put(1)
+        return 0
+
+    repeater = PeriodicTask("tester", work, 3600)
     repeater.start()
     calls.get(timeout=10)
     repeater.wake()

@@ -27,6 +27,7 @@ from shared.wire import (
     RolloutToScore,
 )
 
+_SCORED = (Rollout.index, Rollout.text, Rollout.raw_strict, Rollout.recorded)
 PEERS = 48
 """Maximum number of a day's headlines that its forecasts are compared with, to score their grounding."""
 Settled = tuple[dt.date, list[str]]
@@ -70,7 +71,7 @@ def store_result(context: StepContext, result: EvaluateResult) -> None:
 
 
 def _groups(session: Session, day: Day, ids: Sequence[int]) -> Sequence[Group]:
-    query = select(Group).join(Group.rollouts).options(contains_eager(Group.rollouts))
+    query = select(Group).join(Group.rollouts).options(contains_eager(Group.rollouts).load_only(*_SCORED))
     query = query.where(Group.day_id == day.id, Group.id.in_(ids))
     return session.scalars(query.order_by(Group.position, Rollout.index)).unique().all()
 

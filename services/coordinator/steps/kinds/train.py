@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from sqlalchemy import select
-from sqlalchemy.orm import contains_eager
+from sqlalchemy.orm import contains_eager, load_only
 
 from services.coordinator.checkpoints.queries import reference
 from services.coordinator.checkpoints.service import publish
-from services.coordinator.models import Day, Group, Rollout
+from services.coordinator.models import Day, Evaluation, Group, Rollout
 from services.coordinator.steps.kinds.base import StepContext, head_fields
 from services.coordinator.steps.rules import check_finite, refusal
 from shared.wire import (
@@ -21,15 +21,24 @@ from shared.wire import (
     TrainTask,
 )
 
+_LEARNED_FROM = (Rollout.index, Rollout.token_ids, Rollout.logprobs, Rollout.forced, Rollout.temperature)
+_SCORES = (Evaluation.reward, Evaluation.valid, Evaluation.normalized_score, Evaluation.signs)
+"""The columns that a batch needs: the texts of a day are many times as long."""
+
 
 def build_task(context: StepContext) -> TrainTask:
     """The scored groups of the day as a batch, with the parent checkpoint and the day's learning rate."""
     session, day, config = context.session, context.day, context.config
+    rollouts = contains_eager(Group.rollouts)
     query = (
         select(Group)
         .join(Group.rollouts)
         .join(Rollout.evaluation)
-        .options(contains_eager(Group.rollouts).contains_eager(Rollout.evaluation))
+        .options(
+            load_only(Group.prompt_token_ids),
+            rollouts.load_only(*_LEARNED_FROM),
+            rollouts.contains_eager(Rollout.evaluation).load_only(*_SCORES),
+        )
         .where(Group.day_id == day.id)
         .order_by(Group.position, Rollout.index)
     )

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict, deque
 
-import pytest
-
 from services.coordinator.database import Sessions
 from services.coordinator.runs.steps import note_queue_news
 from services.coordinator.steps.outbox import Publisher
@@ -36,9 +34,9 @@ def test_the_commit_that_creates_a_step_wakes_the_publisher(sessions: Sessions, 
 def test_a_transaction_that_is_rolled_back_wakes_nothing(sessions: Sessions) -> None:
     woken: list[int] = []
     Publisher(sessions, Queue().send).wake_at_commit(lambda: woken.append(1))
-    with pytest.raises(ZeroDivisionError), sessions.begin() as session:
+    with sessions() as session:
         note_queue_news(session, "announced")
-        raise ZeroDivisionError
+        session.rollback()
     assert woken == []
 
 
@@ -105,9 +103,11 @@ def test_a_run_of_two_days_beside_one_of_four_hundred_ends_in_a_bounded_number_o
     make_corpus(sessions, dates=401, per_day=1)
     # The worst case: no day waits for another, so that 400 steps are ready before the short run begins.
     start("LONG", last=day(399), train=False, max_parallel_days=400)
-    start("SHORT", last=day(1), train=False)
     queue = Queue()
     publisher = Publisher(sessions, queue.send, per_run=8)
+    while publisher.publish():
+        pass
+    start("SHORT", last=day(1), train=False)
     rounds = 0
     while get("/backfills/SHORT")["state"] != "completed":
         publisher.publish_round()
