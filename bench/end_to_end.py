@@ -2,8 +2,9 @@
 
 Both take the same headlines, prompts, rollouts, model, sampler, reward, adapter and GSPO settings, and make the same
 optimizer steps and checkpoints. Each side is a fresh process in an empty folder, and the sides alternate. Run
-`python bench/end_to_end.py` on a quiet machine; `--days` and `--headlines` make it larger. `--engine vllm`, run by the
-interpreter of vLLM's environment, lets TRL generate with vLLM.
+`python bench/end_to_end.py` on a quiet machine; `--days` and `--headlines` make it larger. With `--engine vllm` TRL
+generates with vLLM, and its script is run by `--vllm-python`, an environment with vLLM, TRL, peft and
+sentence-transformers.
 
 Not in TRL's script, in its favour: the decoding ladder with its repairs, a policy that has not seen the answers, a
 record of every rollout and score, a database, serving, and anything that survives a crash. Its answers end at Morrow's
@@ -52,9 +53,11 @@ def side(name: str, options: argparse.Namespace, model: Path, folder: Path) -> F
     folder.mkdir()
     folder.chmod(0o755)  # as root the database runs under another account
     own = ["--engine", options.engine, "--batch", str(options.batch)] if name == "stock" else []
-    command = [sys.executable, "-P", "-m", SIDES[name], str(folder), "--model", str(model), *size(options), *own]
+    python = options.vllm_python if name == "stock" and options.engine == "vllm" else sys.executable
+    command = [python, "-P", "-m", SIDES[name], str(folder), "--model", str(model), *size(options), *own]
     kept = {key: value for key, value in os.environ.items() if not key.startswith("MORROW_")}
-    environment = kept | {"PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "ignore", "TOKENIZERS_PARALLELISM": "false"}
+    path = os.pathsep.join(filter(None, (str(ROOT), kept.get("PYTHONPATH"))))
+    environment = kept | {"PYTHONPATH": path, "PYTHONWARNINGS": "ignore", "TOKENIZERS_PARALLELISM": "false"}
     figures = measured(command, environment, ROOT, folder / "log")
     return figures | json.loads((folder / f"{name}.json").read_text("utf8"))
 
@@ -95,6 +98,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pairs", type=int, default=1)
     parser.add_argument("--engine", choices=["transformers", "vllm"], default="transformers", help="TRL's")
+    parser.add_argument("--vllm-python", default=str(ROOT / ".venv-vllm/bin/python"))
     parser.add_argument("--batch", type=int, default=0, help="rollouts of a pass of TRL; 0: those of a headline")
     parser.add_argument("--model", help="folder of a SmolLM2-135M; the embedded one if not given")
     add_size(parser)

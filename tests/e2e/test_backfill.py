@@ -18,7 +18,7 @@ DAYS, ROLLOUTS = 3, 4
 def start_run(machine: Machine, run: str) -> None:
     machine.morrow("corpus", "import", str(SAMPLE), "--name", "sample")
     dates = [day["date"] for day in machine.items("/v1/corpora/sample/days")]
-    settings = [f"rollouts={ROLLOUTS}", "max_tokens=96", "retries=1"]
+    settings = [f"rollouts={ROLLOUTS}", "max_tokens=64", "retries=1"]
     flags = [word for setting in settings for word in ("--set", setting)]
     machine.morrow(
         "backfill",
