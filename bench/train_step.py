@@ -24,7 +24,8 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from bench.updating.data import stored  # noqa: E402
-from bench.updating.meters import machine, resident  # noqa: E402
+from bench.updating.machine import machine  # noqa: E402
+from bench.updating.meters import resident  # noqa: E402
 from services.inference.embedded_model import embedded_model  # noqa: E402
 from services.trainer.settings import TrainerSettings  # noqa: E402
 from services.trainer.step import train, update_process  # noqa: E402

@@ -27,7 +27,7 @@ import torch
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from bench.updating.meters import machine  # noqa: E402
+from bench.updating.machine import machine  # noqa: E402
 
 SIDES = ("stock", "morrow")
 

@@ -25,6 +25,7 @@ from bench.updating.stock import stock_trainer
 from services.trainer.batch.rules import BatchGroup, pack_groups
 from services.trainer.batch.tensors import to_tensors
 from services.trainer.job import UpdateRequest
+from services.trainer.kernels.fuse import fuse
 from services.trainer.objectives.advantages import make_batch
 from services.trainer.objectives.base import trl_settings
 from services.trainer.objectives.gspo import GspoTrainer, gspo_config
@@ -38,7 +39,7 @@ CAP = CONFIG.importance_cap
 PACK_TOKENS = UpdateRequest.model_fields["pack_tokens"].default
 
 
-def learner(options: argparse.Namespace) -> Any:
+def learner(side: str, options: argparse.Namespace) -> Any:
     """The model, its adapter away from where it would change nothing."""
     torch.manual_seed(1)
     if options.device == "cuda":
@@ -53,6 +54,8 @@ def learner(options: argparse.Namespace) -> Any:
     for name, parameter in model.named_parameters():
         if "lora_B" in name:
             torch.nn.init.normal_(parameter, std=0.01)
+    if side == "morrow":
+        fuse(model)
     return model
 
 
@@ -94,7 +97,7 @@ class Update:
 
 def worked_by_hand(options: argparse.Namespace) -> tuple[dict[str, float], torch.Tensor]:
     """Loss and gradient of equation 5, answer by answer, and the loss of each group alone."""
-    model, groups = learner(options), stored(options.groups)
+    model, groups = learner("hand", options), stored(options.groups)
     losses = []
     for group in groups:
         terms = []
@@ -111,7 +114,7 @@ def worked_by_hand(options: argparse.Namespace) -> tuple[dict[str, float], torch
 
 def figures(side: str, options: argparse.Namespace, folder: Path) -> tuple[dict[str, float], torch.Tensor]:
     """Measure one update."""
-    device, model = torch.device(options.device), learner(options)
+    device, model = torch.device(options.device), learner(side, options)
     (minibatch,) = make_batch(stored(options.groups), 1).minibatches
     groups = list(minibatch)
 

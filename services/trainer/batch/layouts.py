@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from services.trainer.batch.tensors import PackedBatch
+from services.trainer.kernels.attention import Span
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,12 +22,15 @@ class Layout:
     """A model's input. `mask` is true where attention may look: per place, or per pair of places for one row.
 
     `sources` is the place, of all rows × places, from which each answer token is predicted, 0 beyond an answer's end.
+    `spans` are the lengths of prompt and answers, group after group, of one row that holds them; empty answers
+    are left out.
     """
 
     ids: Int[Tensor, "rows places"]
     positions: Int[Tensor, "rows places"]
     mask: Bool[Tensor, "rows places"] | Bool[Tensor, "1 1 places places"]
     sources: Int[Tensor, "answers tokens"]
+    spans: tuple[Span, ...] | None = None
 
 
 def packed(pack: PackedBatch) -> Layout:
@@ -40,6 +44,7 @@ def packed(pack: PackedBatch) -> Layout:
     for prompt, answers in zip(pack.prompts, _answers(pack), strict=True):
         stems += [len(pieces)] * (1 + len(answers))
         pieces += [prompt, *answers]
+    lengths = [[len(answer) for answer in answers] for answers in _answers(pack)]
     sizes, stem = torch.tensor([len(piece) for piece in pieces]), torch.tensor(stems)
     begins = sizes.cumsum(0) - sizes
     is_answer = stem != torch.arange(len(pieces))
@@ -54,6 +59,9 @@ def packed(pack: PackedBatch) -> Layout:
         positions=positions[None].to(device),
         mask=visible.tril()[None, None].to(device),
         sources=sources.to(device) * pack.mask,
+        spans=tuple(
+            (len(prompt), tuple(filter(None, answers))) for prompt, answers in zip(pack.prompts, lengths, strict=True)
+        ),
     )
 
 

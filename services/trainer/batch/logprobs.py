@@ -12,6 +12,7 @@ from trl.kernels.chunked_logprob import ChunkedLogProbFunction
 
 from services.trainer.batch.layouts import Layout, packed, plain
 from services.trainer.batch.tensors import PackedBatch
+from services.trainer.kernels.head import head_logprobs
 from services.trainer.settings import LayoutName
 from shared.errors import InvalidInputError
 
@@ -32,12 +33,18 @@ def answer_logprobs(
     backbone, head = _parts(model)
     with torch.autocast(pack.answers.device.type, dtype=torch.bfloat16, enabled=pack.answers.is_cuda):
         states = _hidden(backbone, packed(pack) if layout == "packed" else plain(pack), pack.counted)
-        tokens = pack.answers[pack.counted]
-        scored = ChunkedLogProbFunction.apply(
-            states, head.weight, head.bias, tokens, pack.temperature, VOCABULARY_CHUNK, None, 1.0, ("entropy",)
-        )
+        scored = _scores(states, head, pack.answers[pack.counted], pack.temperature)
     empty = torch.zeros(pack.mask.shape, dtype=torch.float32, device=pack.answers.device)
     return empty.masked_scatter(pack.counted, scored[0]), empty.masked_scatter(pack.counted, scored[1].detach())
+
+
+def _scores(states: Tensor, head: Any, tokens: Tensor, temperature: float) -> tuple[Tensor, Tensor]:
+    if not states.is_cuda and states.dtype == torch.float32 and not head.weight.requires_grad:
+        return head_logprobs(states, head.weight, head.bias, tokens, temperature)
+    scored: tuple[Tensor, Tensor] = ChunkedLogProbFunction.apply(
+        states, head.weight, head.bias, tokens, temperature, VOCABULARY_CHUNK, None, 1.0, ("entropy",)
+    )
+    return scored
 
 
 def _hidden(
@@ -50,8 +57,9 @@ def _hidden(
         if backbone.config._attn_implementation == "eager":
             # eager attention adds its mask to the scores, where sdpa takes a boolean one
             mask = torch.zeros(mask.shape, dtype=backbone.dtype, device=mask.device).masked_fill(~mask, -torch.inf)
+    spans = {"spans": layout.spans} if layout.spans and getattr(backbone, "takes_spans", False) else {}
     hidden = backbone(
-        input_ids=layout.ids, attention_mask=mask, position_ids=layout.positions, use_cache=False
+        input_ids=layout.ids, attention_mask=mask, position_ids=layout.positions, use_cache=False, **spans
     ).last_hidden_state
     return hidden.flatten(0, 1)[layout.sources[counted]]  # type: ignore[no-any-return]
 

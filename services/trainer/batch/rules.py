@@ -34,6 +34,11 @@ class BatchGroup:
         """The tokens of all its answers."""
         return sum(len(rollout.token_ids) for rollout in self.group.rollouts)
 
+    @property
+    def tokens(self) -> int:
+        """The tokens of its prompt, once, and of all its answers."""
+        return len(self.group.prompt_token_ids) + self.answer_tokens
+
 
 @dataclass(frozen=True)
 class Batch:
@@ -69,20 +74,26 @@ def split(items: Sequence[T], parts: int) -> tuple[tuple[T, ...], ...]:
 
 
 def pack_groups(groups: Sequence[BatchGroup], max_tokens: int) -> tuple[tuple[BatchGroup, ...], ...]:
-    """Cut groups into runs of one temperature and at most `max_tokens` prompt and answer tokens.
+    """Put groups into packs of one temperature and at most `max_tokens` prompt and answer tokens.
 
-    A group that is larger by itself is a run of its own.
+    The largest first, each into the first pack that has room (first-fit decreasing); of equal sizes the earlier one
+    first. A group that is larger by itself is a pack of its own.
     """
-    packs: list[tuple[BatchGroup, ...]] = []
-    tokens = 0
-    for item in groups:
-        size = len(item.group.prompt_token_ids) + item.answer_tokens
-        if packs and tokens + size <= max_tokens and packs[-1][0].group.temperature == item.group.temperature:
-            packs[-1], tokens = (*packs[-1], item), tokens + size
+    packs: list[list[BatchGroup]] = []
+    room: list[int] = []
+    for item in sorted(groups, key=lambda item: -item.tokens):
+        fits = [
+            place
+            for place, pack in enumerate(packs)
+            if item.tokens <= room[place] and pack[0].group.temperature == item.group.temperature
+        ]
+        if fits:
+            packs[fits[0]].append(item)
+            room[fits[0]] -= item.tokens
         else:
-            packs.append((item,))
-            tokens = size
-    return tuple(packs)
+            packs.append([item])
+            room.append(max_tokens - item.tokens)
+    return tuple(map(tuple, packs))
 
 
 def assemble(groups: Sequence[TrainGroup], kept: Sequence[BatchGroup], minibatches: int, rollouts: int) -> Batch:

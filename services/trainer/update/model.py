@@ -11,6 +11,7 @@ from peft import LoraConfig, PeftModel, get_peft_model
 from transformers import AutoTokenizer
 
 from services.trainer.job import UpdateRequest
+from services.trainer.kernels.fuse import fuse
 from services.trainer.update.base import BaseModels, load
 from shared.run_config import RunConfig
 
@@ -35,8 +36,11 @@ def load_policy(request: UpdateRequest, device: torch.device, bases: BaseModels 
     base = bases.shared(request.base, torch.float32 if device.type == "cpu" else torch.bfloat16, device)
     torch.manual_seed(config.seed)
     if request.parent:
-        return PeftModel.from_pretrained(base, request.parent, is_trainable=True).to(device)
-    return get_peft_model(base, lora_config(config)).to(device)
+        model = PeftModel.from_pretrained(base, request.parent, is_trainable=True).to(device)
+    else:
+        model = get_peft_model(base, lora_config(config)).to(device)
+    fuse(model)
+    return model
 
 
 def load_tokenizer(request: UpdateRequest) -> Any:

@@ -110,6 +110,16 @@ def test_groups_share_a_pack_while_their_tokens_fit(tokens: int, sizes: list[int
     assert [item.group.group_id for pack in packs for item in pack] == [0, 1, 2, 3]
 
 
+def test_the_largest_groups_are_placed_first_and_the_others_fill_their_packs() -> None:
+    sizes = (150, 300, 250, 200, 600)
+    items = [batch_group(number) for number in range(len(sizes))]
+    groups = [
+        replace(item, group=item.group.model_copy(update={"prompt_token_ids": [3] * (size - item.answer_tokens)}))
+        for item, size in zip(items, sizes, strict=True)
+    ]
+    assert [[item.tokens for item in pack] for pack in pack_groups(groups, 500)] == [[600], [300, 200], [250, 150]]
+
+
 def test_groups_of_different_temperatures_share_no_pack() -> None:
     groups = [batch_group(1), batch_group(2, temperature=1.0), batch_group(3, temperature=1.0)]
     assert [len(pack) for pack in pack_groups(groups, 10_000)] == [1, 2]
