@@ -155,6 +155,6 @@ def smollm2(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactor
         return Path(given)
     from services.inference.embedded_model import embedded_model
 
-    cache = pytestconfig.cache
+    cache = getattr(pytestconfig, "cache", None)  # not there with -p no:cacheprovider
     folder = cache.mkdir("smollm2") if cache else tmp_path_factory.mktemp("smollm2")
     return embedded_model(folder / "SmolLM2-135M-Instruct")

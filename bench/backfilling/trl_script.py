@@ -27,6 +27,10 @@ from shared.forecast import format_named
 from shared.run_config import RunConfig
 from shared.wire import GroupToScore, RolloutToScore
 
+NAMES = ("activation_checkpointing", "gradient_checkpointing")
+RECOMPUTES = next(name for name in NAMES if name in GRPOConfig.__dataclass_fields__)
+"""The setting that saves memory and costs time, as this release of transformers calls it."""
+
 
 class Reward:
     """Morrow's scores of a generation batch, which is one day; counts what it is given."""
@@ -108,11 +112,10 @@ def trl_config(config: RunConfig, folder: Path, batch: int, vllm: bool, generati
         model_init_kwargs={"dtype": torch.float32},
         bf16=False,
         use_cpu=True,
-        # recomputing activations would save memory and cost time
-        activation_checkpointing=False,
         disable_tqdm=True,
         report_to="none",
         logging_steps=1,
+        **{RECOMPUTES: False},
         **engine,
     )
 
