@@ -35,9 +35,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--vllm-python", default=str(ROOT / ".venv-vllm/bin/python"))
     parser.add_argument("--headlines", type=int, default=16)
     parser.add_argument("--rollouts", type=int, default=8)
-    parser.add_argument(
-        "--measure", default="bare,free,both,ladder", help="bare, free, both, ladder: in order"
-    )
+    parser.add_argument("--measure", default="bare,free,both,ladder", help="bare, free, both, ladder: in order")
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="of the engine's matrix products")
     parser.add_argument("--set", action="append", default=[], help="key=value of the runs' configuration, as JSON")
     parser.add_argument("--model", type=Path, help="folder of the base model; the embedded one if not given")

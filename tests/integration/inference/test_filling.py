@@ -21,7 +21,8 @@ from shared.wire import ClaimAnswer
 from shared.worker.celery import make_celery, task_name
 from tests.unit.inference.fakes import generate_task
 
-ROWS = 4
+ROWS = 2
+"""What the engine decodes together: a group's two free rollouts count as one row, a step of two groups as two."""
 PATIENCE = 90.0
 
 
