@@ -96,7 +96,7 @@ def _evaluated(task: EvaluateTask) -> EvaluateResult:
             normalized_score=1 - place / len(group.rollouts),
             outcome_score=4.5,
             composite=0.4218731,
-            reward=0.1 + place / 20,
+            reward=0.1 + 0.9 * place / len(group.rollouts),
             grounding=0.875,
             form_score=1.0,
         )
