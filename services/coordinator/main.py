@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import gc
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
@@ -28,9 +27,6 @@ from services.coordinator.steps.sweeper import expire_leases, resend_lost
 from shared.checkpoints import CheckpointStore, open_store
 from shared.logging import configure_logging
 from shared.worker.celery import make_celery
-
-GC_THRESHOLD = 10_000
-"""New objects before the garbage collector looks at them; Python's 700 is less than one result of a step has."""
 
 
 def build_app(settings: CoordinatorSettings, engine: Engine) -> FastAPI:
@@ -111,9 +107,6 @@ def _serving_repeaters(settings: CoordinatorSettings, sessions: Sessions, store:
 def serve(settings: CoordinatorSettings, engine: Engine) -> None:
     """Serve HTTP until stopped."""
     app = build_app(settings, engine)
-    # What exists by now stays for good: the collector, which a large result wakes often, need not look at it again.
-    gc.freeze()
-    gc.set_threshold(GC_THRESHOLD)
     uvicorn.run(
         app,
         host=settings.host,
