@@ -98,7 +98,7 @@ def main() -> None:
     """Measure in alternation and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
-    parser.add_argument("--pairs", type=int, default=2)
+    parser.add_argument("--pairs", type=int, default=1)
     parser.add_argument("--groups", type=int, default=2, help="of the four that are stored")
     parser.add_argument("--adapter", choices=["lora", "full"], default="lora")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())

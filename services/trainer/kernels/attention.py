@@ -49,19 +49,20 @@ def group_attention(
 ) -> Float[Tensor, "1 places heads size"]:
     """Attention of each prompt's tokens among themselves, and of each answer's to its prompt's and to its own."""
     sizes = [size for prompt, answers in spans for size in (prompt, *answers)]
-    parts = list(zip(*(tensor[0].split(sizes) for tensor in (queries, keys, values)), strict=True))
+    parts = list(zip(*(torch.split(tensor[0], sizes) for tensor in (queries, keys, values)), strict=True))
     outputs: list[Tensor] = []
     for _, answers in spans:
         prompt, *rest = parts[: 1 + len(answers)]
         del parts[: 1 + len(answers)]
-        outputs.append(_attend(*(tensor[None] for tensor in prompt), scale=scale)[0])
+        queried, seen, valued = (tensor[None] for tensor in prompt)
+        outputs.append(_attend(queried, seen, valued, scale)[0])
         if rest:
             # padding is on the right, where only padding sees it
             own = [pad_sequence(list(tensors), batch_first=True) for tensors in zip(*rest, strict=True)]
-            whole = [
+            seen, valued = (
                 torch.cat([tensor.expand(len(answers), *tensor.shape), padded], 1)
                 for tensor, padded in zip(prompt[1:], own[1:], strict=True)
-            ]
-            found = _attend(own[0], *whole, scale=scale)
+            )
+            found = _attend(own[0], seen, valued, scale)
             outputs += [row[:length] for row, length in zip(found, answers, strict=True)]
     return torch.cat(outputs)[None]

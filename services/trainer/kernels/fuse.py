@@ -99,8 +99,8 @@ class _Attention:
             own: tuple[Tensor, Tensor | None] = self.own(hidden_states, position_embeddings, *args, **kwargs)
             return own
         outputs = project(hidden_states, self.inputs)
-        *asked, values = (output.view(*output.shape[:-1], -1, self.size) for output in outputs)
-        normed = [norm(heads) if norm is not None else heads for heads, norm in zip(asked, self.norms, strict=True)]
+        *turned, values = (output.view(*output.shape[:-1], -1, self.size) for output in outputs)
+        normed = [norm(heads) if norm is not None else heads for heads, norm in zip(turned, self.norms, strict=True)]
         queries, keys = (rotate(heads, *position_embeddings) for heads in normed)
         found = group_attention(queries, keys, values, spans, self.scale)
         (output,) = project(found.flatten(2), [self.output])

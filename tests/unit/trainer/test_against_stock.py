@@ -28,6 +28,7 @@ def policy(side: str, base: Path, folder: Path) -> Any:
         model = load_policy(make_request(train_task([]), base, folder), CPU)
         assert model.get_base_model().base_model.takes_spans
     else:
+        torch.manual_seed(CONFIG.seed)
         model = get_peft_model(AutoModelForCausalLM.from_pretrained(base), lora_config(CONFIG))
     torch.manual_seed(5)
     for name, parameter in model.named_parameters():
