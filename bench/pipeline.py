@@ -121,8 +121,8 @@ def main() -> None:
     if options.pairs:
         on_this_machine(options)
     if options.separate_days:
-        separate(options.separate_days, sampling=1.5, training=1.0)
-        separate(options.separate_days, sampling=1.0, training=1.5)
+        separate(options.separate_days, sampling=2.5, training=1.5)
+        separate(options.separate_days, sampling=1.5, training=2.5)
 
 
 if __name__ == "__main__":
