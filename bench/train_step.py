@@ -115,9 +115,8 @@ def main() -> None:
         for kind, idle in (("fresh", 0.0), ("kept", 600.0)):
             own = TrainerSettings(**common, store=f"{name}/{kind}", trainer_idle_seconds=idle)
             for day, row in enumerate(days(own, Path(name, kind), options, lines), 1):
-                print(
-                    f"{kind:6} day {day}:", ", ".join(f"{what} {value:.2f}" for what, value in row.items()), flush=True
-                )
+                words = ", ".join(f"{what} {value:.2f}" for what, value in row.items())
+                print(f"{kind:6} day {day}: {words}", flush=True)
 
 
 if __name__ == "__main__":
