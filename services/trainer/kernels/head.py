@@ -51,5 +51,5 @@ def head_logprobs(
     temperature: float,
 ) -> tuple[Float[Tensor, " tokens"], Float[Tensor, " tokens"]]:
     """log π of each token at a temperature (> 0), and the entropy there in nats, without a gradient."""
-    scores: tuple[Tensor, Tensor] = _Scores.apply(states, weight, bias, tokens, temperature)
+    scores: tuple[Tensor, Tensor] = _Scores.apply(states, weight, bias, tokens, temperature)  # type: ignore[no-untyped-call]
     return scores

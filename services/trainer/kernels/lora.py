@@ -32,7 +32,7 @@ def forward(
 ) -> tuple[list[Float[Tensor, "rows outputs"]], list[Float[Tensor, "rows rank"]]]:
     """The output of each layer, and its adapter's inner product."""
     inner = linear(rows, torch.cat([layer.down for layer in layers]))
-    parts = list(inner.split([len(layer.down) for layer in layers], 1))
+    parts = list(torch.split(inner, [len(layer.down) for layer in layers], 1))
     outputs = []
     for layer, part in zip(layers, parts, strict=True):
         output = linear(rows, layer.weight, layer.bias)
@@ -51,7 +51,7 @@ def backward(
     inner = torch.cat(
         [(gradient @ layer.up).mul_(layer.scale) for layer, gradient in zip(layers, gradients, strict=True)], 1
     )
-    downs = (inner.T @ rows).split([len(layer.down) for layer in layers])
+    downs = torch.split(inner.T @ rows, [len(layer.down) for layer in layers])
     adapters: list[Tensor] = []
     for layer, part, gradient, down in zip(layers, parts, gradients, downs, strict=True):
         adapters += [down, (gradient.T @ part).mul_(layer.scale)]
@@ -105,7 +105,7 @@ def _adapters(layers: Sequence[Layer]) -> list[Tensor]:
 
 def project(states: Float[Tensor, "*places inputs"], layers: Sequence[Layer]) -> list[Float[Tensor, "*places outputs"]]:
     """The outputs of layers that share an input."""
-    outputs = _Projections.apply(states.flatten(0, -2), layers, *_adapters(layers))
+    outputs = _Projections.apply(states.flatten(0, -2), layers, *_adapters(layers))  # type: ignore[no-untyped-call]
     return [output.view(*states.shape[:-1], -1) for output in outputs]
 
 
@@ -114,5 +114,5 @@ def gated_mlp(
 ) -> Float[Tensor, "*places hidden"]:
     """down(silu(gate(x)) · up(x))."""
     layers = (gate, up, down)
-    output: Tensor = _GatedMlp.apply(states.flatten(0, -2), layers, *_adapters(layers))
+    output: Tensor = _GatedMlp.apply(states.flatten(0, -2), layers, *_adapters(layers))  # type: ignore[no-untyped-call]
     return output.view(states.shape)

@@ -15,7 +15,8 @@ class _RmsNorm(torch.autograd.Function):
         size = states.size(-1)
         scale = torch.linalg.vector_norm(states, dim=-1, keepdim=True).square_().div_(size).add_(epsilon).rsqrt_()
         ctx.save_for_backward(states, weight, scale)
-        return (states * scale).mul_(weight)
+        result: Tensor = (states * scale).mul_(weight)
+        return result
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
@@ -50,7 +51,7 @@ def rms_norm(
     states: Float[Tensor, "*places size"], weight: Float[Tensor, " size"], epsilon: float
 ) -> Float[Tensor, "*places size"]:
     """x / sqrt(mean x² + ε) times a weight that is not trained."""
-    result: Tensor = _RmsNorm.apply(states, weight, epsilon)
+    result: Tensor = _RmsNorm.apply(states, weight, epsilon)  # type: ignore[no-untyped-call]
     return result
 
 
@@ -61,5 +62,5 @@ def rotate(
 ) -> Float[Tensor, "rows places heads size"]:
     """Rotary positions; both halves of cos and of sin are equal, as in every Llama and Qwen type."""
     half = heads.size(-1) // 2
-    result: Tensor = _Rotate.apply(heads, cos[..., None, :half], sin[..., None, :half])
+    result: Tensor = _Rotate.apply(heads, cos[..., None, :half], sin[..., None, :half])  # type: ignore[no-untyped-call]
     return result

@@ -98,8 +98,10 @@ def visible(spans: Sequence[Span]) -> Tensor:
 def test_attention_of_groups_is_that_under_their_mask(spans: list[Span]) -> None:
     places = sum(prompt + sum(answers) for prompt, answers in spans)
     queries, keys, values = learned(1, places, 4, 8), learned(1, places, 2, 8), learned(1, places, 2, 8)
-    every = (queries, keys.repeat_interleave(2, 2), values.repeat_interleave(2, 2))
-    theirs = scaled_dot_product_attention(*(one.transpose(1, 2) for one in every), visible(spans), scale=0.3)
+    own, seen, valued = (
+        one.transpose(1, 2) for one in (queries, keys.repeat_interleave(2, 2), values.repeat_interleave(2, 2))
+    )
+    theirs = scaled_dot_product_attention(own, seen, valued, visible(spans), scale=0.3)
     ours = group_attention(queries, keys, values, spans, 0.3)
     check([ours], [theirs.transpose(1, 2)], [queries, keys, values])
 
