@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import logging
+import threading
 from collections.abc import Sequence
 
 from services.evaluator.dependencies import Dependencies
 from services.evaluator.embeddings.model import MiniLm
 from services.evaluator.judge_client import HttpJudgeEngine
 from services.evaluator.settings import EvaluatorSettings
+from shared.errors import UnavailableError
 from shared.logging import configure_logging
+
+log = logging.getLogger(__name__)
 
 
 def make_tools(settings: EvaluatorSettings, embedder: MiniLm) -> Dependencies:
@@ -20,13 +25,30 @@ def make_tools(settings: EvaluatorSettings, embedder: MiniLm) -> Dependencies:
     return Dependencies(embedder, engine)
 
 
+def warm(embedder: MiniLm) -> None:
+    """Load the embedding model, so that the first step does not wait for it. A failure is that of each step as well."""
+    try:
+        embedder.check()
+    except UnavailableError as error:
+        log.warning("could not load the embedding model, the next step tries again: %s", error.detail)
+
+
 def run_worker(settings: EvaluatorSettings) -> None:
     """Run the Celery worker of evaluate steps until SIGTERM or SIGINT."""
+    from celery.signals import worker_process_init
+
     from services.evaluator.service import evaluate
     from shared.wire import EvaluateTask
     from shared.worker.run import run
 
-    tools = make_tools(settings, MiniLm(settings.embedder))
+    embedder = MiniLm(settings.embedder)
+    tools = make_tools(settings, embedder)
+
+    def load_ahead(**_: object) -> None:
+        threading.Thread(target=warm, args=(embedder,), name="warm", daemon=True).start()
+
+    # in the pool's child, which does the steps: the model loads while the first day is sampled
+    worker_process_init.connect(load_ahead, weak=False)
     run("evaluate", EvaluateTask, lambda task, lease: evaluate(task, lease, tools), settings)
 
 

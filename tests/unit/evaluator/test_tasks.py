@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
+from pathlib import Path
 
 import pytest
 
 from services.evaluator.dependencies import Dependencies
-from services.evaluator.main import main
+from services.evaluator.embeddings.model import MiniLm
+from services.evaluator.main import main, warm
 from services.evaluator.service import evaluate
 from shared.errors import StoppedError, UnavailableError
 from shared.run_config import RunConfig
@@ -132,3 +134,10 @@ def test_an_unknown_process_is_refused(capsys: pytest.CaptureFixture[str]) -> No
     with pytest.raises(SystemExit):
         main(["trainer"])
     assert "invalid choice: 'trainer'" in capsys.readouterr().err
+
+
+def test_a_model_that_cannot_be_loaded_ahead_is_reported_and_left_to_the_first_step(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    warm(MiniLm(str(tmp_path)))
+    assert "cannot be loaded as a sentence model" in caplog.text

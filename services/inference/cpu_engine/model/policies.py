@@ -17,7 +17,7 @@ from shared.errors import ConflictError, InvalidInputError, NotFoundError
 log = logging.getLogger(__name__)
 ADAPTER_FILES = ("adapter_config.json", "adapter_model.safetensors")
 MODEL_FILES = ("config.json", "model.safetensors")
-MERGED: Final = 3
+MERGED: Final = 2
 """Adapters whose weights are kept merged with the base's; each costs the memory of the base's layers."""
 
 
