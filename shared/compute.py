@@ -57,7 +57,7 @@ class FileTurn:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._queue, self._turn = FileLock(f"{path}.queue"), FileLock(f"{path}.turn")
         self._slice, self._patience, self._clock = slice_seconds, patience, clock
-        self._since = 0.0
+        self._since = self._alone_until = 0.0
 
     @property
     def held(self) -> bool:
@@ -65,16 +65,19 @@ class FileTurn:
         return self._turn.is_locked
 
     def hold(self) -> None:
-        """Have the turn, or go on without it after `patience` seconds of waiting."""
+        """Have the turn, or go on without it after `patience` seconds of waiting, and for as long again."""
         if self.held:
             if self._clock() - self._since < self._slice or not self._somebody_waits():
                 return
             self.release()
+        if self._clock() < self._alone_until:
+            return
         try:
             with self._queue.acquire(timeout=self._patience, poll_interval=_POLL):
                 self._turn.acquire(timeout=self._patience, poll_interval=_POLL)
         except Timeout:
             log.warning("no turn at the processors in %g s: computing beside the process that has it", self._patience)
+            self._alone_until = self._clock() + self._patience
         self._since = self._clock()
 
     def release(self) -> None:

@@ -148,6 +148,7 @@ def worker_parts(wiring: Wiring) -> list[Part]:
     one, all_cores = {"OMP_NUM_THREADS": "1"}, {"OMP_NUM_THREADS": str(wiring.cores)}
 
     def part(name: str, command: tuple[str, ...], own: dict[str, str], extra: str, ready_line: str) -> Part:
+        # of these only the trainer reads the lock
         environment = turns(wiring) | base_environment() | own
         return Part(name, command, environment, Path.cwd(), ready_line=ready_line, cure=_cure(extra))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import threading
 from collections.abc import Iterator
@@ -123,6 +124,16 @@ def test_an_adapter_for_layers_the_base_does_not_have_is_refused(engine: Served,
     renamed = {name.replace("layers.1.", "layers.9."): weight for name, weight in weights.items()}
     save_file(renamed, folder / "adapter_model.safetensors")
     assert "does not fit" in error_of(engine.load("deep", folder), 400)
+
+
+@pytest.mark.parametrize("field", [{"use_dora": True}, {"bias": "all"}, {"modules_to_save": ["lm_head"]}])
+def test_an_adapter_of_another_kind_than_plain_lora_is_refused(
+    engine: Served, files: Path, tmp_path: Path, field: dict[str, Any]
+) -> None:
+    folder = Path(shutil.copytree(files / "adapter", tmp_path / "other-kind"))
+    config = folder / "adapter_config.json"
+    config.write_text(json.dumps(json.loads(config.read_text()) | field))
+    assert "train plain LoRA" in error_of(engine.load("other-kind", folder), 400)
 
 
 def damaged(adapter: Path, folder: Path) -> Path:

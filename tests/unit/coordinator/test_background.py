@@ -76,7 +76,7 @@ def test_a_wake_during_the_work_calls_it_again() -> None:
     began.get(timeout=10)
     repeater.wake()
     go_on.set()
-    began.get(timeout=10)
+    assert began.get(timeout=10) == 1
     repeater.stop()
 
 

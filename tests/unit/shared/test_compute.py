@@ -65,11 +65,25 @@ def wait_until_queued(path: Path) -> None:
 
 
 def test_a_turn_is_had_once(path: Path, other: Other) -> None:
-    turn = FileTurn(path, patience=0.05)
+    turn = FileTurn(path)
     other.act("hold")
-    turn.hold()
-    assert not turn.held
     other.act("release")
+    turn.hold()
+    assert turn.held
+
+
+def test_a_process_that_never_lets_go_costs_its_patience_once_and_not_at_every_step(
+    path: Path, other: Other, caplog: pytest.LogCaptureFixture
+) -> None:
+    now = [0.0]
+    turn = FileTurn(path, patience=0.05, clock=lambda: now[0])
+    other.act("hold")
+    for _ in range(3):
+        turn.hold()
+        assert not turn.held
+    assert caplog.text.count("no turn at the processors") == 1
+    other.act("release")
+    now[0] = 0.06
     turn.hold()
     assert turn.held
 

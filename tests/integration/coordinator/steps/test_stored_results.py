@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from services.coordinator.database import Sessions, insert_rows
 from services.coordinator.models import Rollout
@@ -41,3 +42,4 @@ def test_numbers_are_stored_to_the_bit(worker: FakeWorker, step_id: int, sql: Sq
 def test_no_rows_are_no_statement(sessions: Sessions) -> None:
     with sessions.begin() as session:
         insert_rows(session, Rollout, [])
+        assert session.scalars(select(Rollout)).all() == []
